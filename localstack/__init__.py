@@ -1,0 +1,1 @@
+"""A local Supabase on loopback without Docker: for development and tests only."""
