@@ -1,0 +1,43 @@
+"""What can go wrong, and who can mend it.
+
+HeraldError
+├── SettingsError         the operator: a setting is missing or wrong; the text says which and how
+├── SessionError          the org admin: this account needs a person (scan again, unban, new number)
+│   └── CredentialsError  sealed with a key that we don't have, or changed since
+├── ProviderError         nobody yet: the provider refused or is away; the queue retries
+├── EngineError           nobody: the engine process died or broke the protocol; it is started again
+├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
+└── LostLease             another worker has it now; stop at once
+"""
+
+
+class HeraldError(Exception):
+    """Base of everything that Herald raises on purpose."""
+
+
+class SettingsError(HeraldError):
+    """A setting is missing or wrong; the text names it and its remedy, and never its value."""
+
+
+class SessionError(HeraldError):
+    """An account that needs a person."""
+
+
+class CredentialsError(SessionError):
+    """Sealed session state that can't be opened: unknown key, other owner, or changed bytes."""
+
+
+class ProviderError(HeraldError):
+    """The provider refused or is away."""
+
+
+class EngineError(HeraldError):
+    """The engine process died, or answered what the protocol does not allow."""
+
+
+class StoreError(HeraldError):
+    """Supabase did not answer, or refused a call."""
+
+
+class LostLease(HeraldError):  # noqa: N818 - it reads as the sentence that it is
+    """Another worker holds the session, or our process id was taken over."""

@@ -1,0 +1,66 @@
+"""A message and its life: statuses, legal steps, and the claim under which one worker may send it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class MessageStatus(StrEnum):
+    """The statuses of ``scheduled_whatsapp_messages``."""
+
+    PENDING = "pending"  #: waiting for its time, a limit or a person
+    SENDING = "sending"  #: claimed; only the holder of the claim may settle it
+    SENT = "sent"  #: the provider took it
+    DELIVERED = "delivered"  #: a recipient's device has it (group: the first member's)
+    READ = "read"  #: a recipient read it (group: the first member)
+    FAILED = "failed"  #: refused, expired, suppressed, or its attempts are used up
+    CANCELLED = "cancelled"  #: a person took it back before it was sent
+    IN_DOUBT = "in_doubt"  #: may have left before a crash; waits for evidence, never resent blindly
+
+
+_S = MessageStatus
+
+#: Every legal step. SQL enforces the same table (herald.message_status_steps); a property test walks both.
+NEXT: Mapping[MessageStatus, frozenset[MessageStatus]] = {
+    _S.PENDING: frozenset({_S.SENDING, _S.CANCELLED, _S.FAILED}),
+    _S.SENDING: frozenset({_S.SENT, _S.FAILED, _S.PENDING, _S.IN_DOUBT}),
+    _S.IN_DOUBT: frozenset({_S.SENT, _S.PENDING, _S.FAILED}),
+    _S.SENT: frozenset({_S.DELIVERED, _S.READ, _S.FAILED}),
+    _S.DELIVERED: frozenset({_S.READ}),
+    _S.READ: frozenset(),
+    _S.FAILED: frozenset({_S.PENDING}),
+    _S.CANCELLED: frozenset(),
+}
+
+
+class MessageKind(StrEnum):
+    """What a message carries; other kinds join here with their transport."""
+
+    TEXT = "text"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A message that this worker alone may send until the claim ends.
+
+    token fences every write about it; until is database time, UTC. secret is 32 bytes that the transport puts
+    into the message so that its id can be found again after a crash; incarnation is the live store that the
+    session had when the message was claimed: absence of the secret means "not sent" in that store only.
+    """
+
+    message_id: UUID
+    token: UUID
+    organization_id: UUID
+    session_id: UUID
+    until: datetime
+    secret: bytes
+    incarnation: UUID
+    to: str  #: a group's JID (…@g.us) or a person's number in E.164 (+49…)
+    kind: MessageKind
+    text: str
+    media_url: str | None = None
+    attempt: int = 1
+    inherited: bool = False  #: taken over from a dead holder: look it up, never send it

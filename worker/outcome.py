@@ -1,0 +1,43 @@
+"""What a send can come to: a fact with its certainty, never a bool."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The provider took the message and acknowledged it."""
+
+    wa_message_id: str
+    at: datetime  #: the provider's time, UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The provider, or the message itself, makes this send impossible; it surely did not go out.
+
+    code is stable (``wa-not-a-member``); reason is for the person who reads the row.
+    """
+
+    code: str
+    reason: str
+    retry: bool = False  #: True: worth another attempt (counts one); False: permanent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unavailable:
+    """Surely not sent, and not the message's fault: goes back to the queue, costs no attempt."""
+
+    reason: str
+    retry_after: float = 0.0  #: seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indeterminate:
+    """May have left before something broke. Never sent again without evidence."""
+
+    reason: str
+    wa_message_id: str | None = None
+
+
+Outcome = Accepted | Rejected | Unavailable | Indeterminate

@@ -1,0 +1,74 @@
+"""A linked account: its statuses, what an admin wants of it, and why a connection ended."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class SessionStatus(StrEnum):
+    """The statuses of ``whatsapp_sessions``."""
+
+    DISCONNECTED = "disconnected"  #: not linked, or not wanted now
+    CONNECTING = "connecting"  #: a worker is opening the socket, or tries again after a loss
+    QR_PENDING = "qr_pending"  #: shows a QR or a pairing code and waits for the phone
+    CONNECTED = "connected"  #: logged in; messages go out
+    LOGGED_OUT = "logged_out"  #: the phone unlinked this device: link it again
+    BANNED = "banned"  #: WhatsApp refuses the account
+    ERROR = "error"  #: needs a person; last_error says what to do
+
+
+class DesiredState(StrEnum):
+    """What the organisation's admin asked for."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    LOGGED_OUT = "logged_out"
+
+
+class Ending(StrEnum):
+    """Why a connection ended, as stable codes; each is told to the admin with its own remedy."""
+
+    LOST = "wa-connection-lost"  #: network or server; reconnects by itself
+    LOGGED_OUT = "wa-logged-out"
+    BANNED = "wa-temporary-ban"
+    REPLACED = "wa-stream-replaced"
+    OUTDATED = "wa-client-outdated"
+    QR_TIMEOUT = "wa-qr-timeout"
+    REFUSED = "wa-connect-refused"
+    WRONG_NUMBER = "herald-other-number"
+    CREDENTIALS = "herald-credentials"
+
+
+#: What a person reads beside the status.
+REMEDY: dict[Ending, str] = {
+    Ending.LOST: "The connection was lost; Herald reconnects by itself.",
+    Ending.LOGGED_OUT: "The phone unlinked this device. Press connect and scan a new QR code.",
+    Ending.BANNED: "WhatsApp restricts this account. Wait until the restriction ends, then press connect.",
+    Ending.REPLACED: "Another client took over this device. Close it there, then press connect.",
+    Ending.OUTDATED: "WhatsApp no longer accepts this version of Herald's engine. Ask the operator to upgrade it.",
+    Ending.QR_TIMEOUT: "The QR code was not scanned in time. Press connect for a new one.",
+    Ending.REFUSED: "WhatsApp refused the connection; Herald tries again by itself.",
+    Ending.WRONG_NUMBER: "This account was linked by another number before; the new device was logged out.",
+    Ending.CREDENTIALS: "The stored credentials can't be opened with this worker's ENCRYPTION_KEY. "
+    "Give the worker the right key, or unlink and scan again.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A session under this worker's lease, as the last heartbeat saw it.
+
+    epoch grows by one with every acquisition and fences all writes about the session; lease_seconds is how long
+    the lease lasts from the moment the database answered.
+    """
+
+    session_id: UUID
+    organization_id: UUID
+    epoch: int
+    lease_seconds: float
+    desired_state: DesiredState
+    status: SessionStatus
+    phone_number: str | None
+    min_gap_ms: int
+    until: datetime

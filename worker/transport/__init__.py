@@ -1,0 +1,151 @@
+"""The seam to a provider: what Herald asks of a transport, and what a transport tells Herald.
+
+An adapter knows its provider's errors and turns them into outcomes and endings once; nothing else parses them.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from worker.message import Claim
+from worker.outcome import Outcome
+from worker.session import Ending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QrShown:
+    """A QR to scan; text is a key to the account: never logged."""
+
+    session_id: UUID
+    text: str = field(repr=False)
+    seconds: float  #: valid for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """Logged in. jid and lid without the device part; phone in E.164."""
+
+    session_id: UUID
+    jid: str
+    lid: str | None
+    phone: str
+    display_name: str | None
+    newly_paired: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The connection is gone. retry: the transport may be opened again without a person."""
+
+    session_id: UUID
+    ending: Ending
+    detail: str = ""
+    retry: bool = True
+    until: datetime | None = None  #: a ban's end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Someone's device confirmed messages of ours.
+
+    type: ``delivered``, ``read``, ``played`` from a recipient; ``sender`` from the account's own other devices.
+    """
+
+    session_id: UUID
+    wa_message_ids: tuple[str, ...]
+    chat: str  #: JID
+    participant: str | None  #: who confirms, JID without device; None: our own device
+    type: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """A message from someone else; its text is theirs: never logged."""
+
+    session_id: UUID
+    wa_message_id: str
+    chat: str
+    sender: str
+    from_me: bool
+    kind: str
+    text: str = field(repr=False)
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentFact:
+    """The journal says that this claim's send was acknowledged: what a dead daemon could not settle."""
+
+    session_id: UUID
+    token: UUID
+    wa_message_id: str
+    at: datetime
+
+
+Event = QrShown | Connected | Ended | Receipt | Inbound | SentFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group as the provider shows it."""
+
+    jid: str
+    name: str
+    participants: int
+    is_admin: bool
+    announce_only: bool
+
+
+class Unsent:
+    """Lookup: this store never wrote the secret, so the message did not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Lookup: the store has the secret; the message may have left under this id."""
+
+    wa_message_id: str
+
+
+class Transport(Protocol):
+    """One provider, many sessions. All times in seconds; JIDs and numbers as in Claim."""
+
+    async def open(self, session_id: UUID, store: str) -> None:
+        """Start the session on its live store; QrShown, Connected or Ended follow as events."""
+
+    async def close(self, session_id: UUID) -> None:
+        """Stop the session; its store is consistent on disk when this returns. Idempotent."""
+
+    async def logout(self, session_id: UUID) -> None:
+        """Unlink the device at the provider, then close."""
+
+    async def send(self, claim: Claim, media: bytes | None = None) -> Outcome:
+        """Send once. Never raises for what the provider does: that is the outcome."""
+
+    async def lookup(self, session_id: UUID, secret: bytes) -> Unsent | Written:
+        """Ask the live store whether a message with this secret was written before it left."""
+
+    async def pairing_code(self, session_id: UUID, phone: str) -> str:
+        """Ask for an 8-character code to type on the phone, while the session shows a QR."""
+
+    async def groups(self, session_id: UUID) -> list[Group]:
+        """List the groups that the account is in."""
+
+    async def invite_link(self, session_id: UUID, group_jid: str) -> str:
+        """Fetch a group's invite link; ProviderError if the account is no admin there."""
+
+    async def snapshot(self, session_id: UUID) -> bytes:
+        """Copy the live store consistently, as bytes of a SQLite database."""
+
+    async def extend_lease(self, session_ids: list[UUID], seconds: float) -> None:
+        """Move the deadline at which the engine closes these sessions by itself."""
+
+    async def acknowledge(self, session_id: UUID, sequence: int) -> None:
+        """Everything up to this journalled event is safe in the database."""
+
+
+#: Called for every event in order; sequence is the journal's number (0: not journalled). Must not raise.
+EventSink = Callable[[Event, int], Awaitable[None]]
