@@ -1,0 +1,317 @@
+-- What the worker calls about the queue: claim, settle, extend, adopt, reap, receipts. For service_role only.
+-- jit off everywhere: planning cost about 7 ms of an 8.5 ms claim on ten million rows.
+
+-- herald.claim_json(message, claim) → a claim as the worker reads it.
+create function herald.claim_json(m public.scheduled_whatsapp_messages, c herald.message_claims, p_inherited boolean)
+returns jsonb
+language sql stable set search_path = ''
+as $$
+  select jsonb_build_object(
+    'message_id', m.id, 'token', c.token, 'organization_id', m.organization_id, 'session_id', m.session_id,
+    'until', c.claimed_until, 'secret', encode(c.secret, 'base64'), 'incarnation', c.incarnation,
+    'to', coalesce(m.recipient_phone, (select g.group_jid from public.whatsapp_groups as g where g.id = m.group_id)),
+    'kind', coalesce(m.media_kind, 'text'), 'text', m.message_content, 'media_url', m.media_url,
+    'attempt', m.retry_count + 1, 'inherited', p_inherited
+  )
+$$;
+
+-- whatsapp_claim(run, limit) → JSON array of messages that may go out now, leased to this run for 150 s (the library's
+-- own send timeout is 75 s and it may retry once). At most one in flight per account; highest priority, then oldest,
+-- first. Never returns what a rule holds back: not due, expired, account paused, not connected, or sent a moment ago.
+create function public.whatsapp_claim(p_run uuid, p_limit integer default 50) returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  moment timestamptz := herald.clock();
+  answer jsonb;
+begin
+  with chosen as materialized (
+    select q.id, l.session_id, l.run_id, l.epoch, l.incarnation, s.min_gap_ms
+    from herald.session_leases as l
+    join public.whatsapp_sessions as s on s.id = l.session_id
+    cross join lateral (
+      select m.id from public.scheduled_whatsapp_messages as m
+      where m.session_id = l.session_id and m.status = 'pending' and m.scheduled_for <= moment
+        and (m.next_attempt_at is null or m.next_attempt_at <= moment)
+        and (m.expires_at is null or m.expires_at > moment)
+      order by m.priority desc, m.scheduled_for, m.id
+      limit 1
+      for update skip locked
+    ) as q
+    where l.run_id = p_run and l.expires_at > moment and l.ready and l.incarnation is not null
+      and l.next_send_at <= moment
+      and s.enabled and s.desired_state = 'connected' and (s.paused_until is null or s.paused_until <= moment)
+      and not exists (select 1 from herald.message_claims as c where c.session_id = l.session_id)
+    limit least(greatest(p_limit, 0), 500)
+    for update of l skip locked
+  ), paced as (
+    update herald.session_leases as l
+    set next_send_at = moment + make_interval(secs => c.min_gap_ms / 1000.0 * (0.8 + 0.6 * random()))
+    from chosen as c where l.session_id = c.session_id and c.min_gap_ms > 0
+  ), claimed as (
+    insert into herald.message_claims as x
+    (message_id, session_id, token, run_id, epoch, incarnation, secret, claimed_until)
+    select c.id, c.session_id, gen_random_uuid(), c.run_id, c.epoch, c.incarnation,
+      extensions.gen_random_bytes(32), moment + interval '150 seconds'
+    from chosen as c
+    returning x.*
+  ), marked as (
+    update public.scheduled_whatsapp_messages as m
+    set status = 'sending', error_code = null, error_message = null
+    from claimed as c where m.id = c.message_id
+    returning m.*
+  )
+  select jsonb_agg(herald.claim_json(m.*, c.*, false)) into answer
+  from marked as m join claimed as c on c.message_id = m.id;
+  return coalesce(answer, '[]'::jsonb);
+end
+$$;
+
+-- herald.matched_receipts(receipts) → the receipts with the message that each is about (null: not known yet).
+create function herald.matched_receipts(p_receipts jsonb)
+returns table (
+  message_id uuid, organization_id uuid, session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz
+)
+language sql stable set search_path = ''
+as $$
+  select m.id, m.organization_id, x.session_id, x.wa_message_id, x.recipient, x.kind, x.at
+  from jsonb_to_recordset(p_receipts)
+    as x (session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz)
+  left join public.scheduled_whatsapp_messages as m
+    on m.session_id = x.session_id and m.wa_message_id = x.wa_message_id and m.status <> 'sending'
+$$;
+
+-- herald.apply_receipts(receipts) writes who has a message and who read it. Receipts of unknown messages wait a day for
+-- their message to be settled. Any receipt is evidence that an in_doubt message went out. Forward only, idempotent.
+-- The worker sends settles and receipts of a session one after the other, so that none falls between the two.
+create function herald.apply_receipts(p_receipts jsonb) returns void
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+declare
+  confirmed uuid[];
+begin
+  insert into herald.early_receipts as e (session_id, wa_message_id, recipient, kind, at, received_at)
+  select r.session_id, r.wa_message_id, r.recipient, r.kind, r.at, herald.clock()
+  from herald.matched_receipts(p_receipts) as r join public.whatsapp_sessions as s on s.id = r.session_id
+  where r.message_id is null
+  on conflict do nothing;
+
+  update public.scheduled_whatsapp_messages as m
+  set status = 'sent', sent_at = coalesce(m.sent_at, r.at), error_code = null, error_message = null
+  from (
+    select t.message_id, min(t.at) as at from herald.matched_receipts(p_receipts) as t group by t.message_id
+  ) as r
+  where m.id = r.message_id and m.status = 'in_doubt';
+
+  with logged as (
+    insert into public.whatsapp_delivery_logs as d (organization_id, message_id, recipient, delivered_at, read_at)
+    select r.organization_id, r.message_id, r.recipient, min(r.at),
+      min(r.at) filter (where r.kind in ('read', 'played'))
+    from herald.matched_receipts(p_receipts) as r
+    where r.message_id is not null and r.kind in ('delivered', 'read', 'played')
+    group by r.organization_id, r.message_id, r.recipient
+    order by r.message_id, r.recipient
+    on conflict (message_id, recipient) do update
+    set delivered_at = coalesce(d.delivered_at, excluded.delivered_at),
+      read_at = coalesce(d.read_at, excluded.read_at)
+    returning d.message_id
+  )
+  select array_agg(distinct l.message_id) into confirmed from logged as l;
+
+  update public.scheduled_whatsapp_messages as m
+  set delivered_count = d.delivered, read_count = d.read,
+    delivered_at = coalesce(m.delivered_at, d.first_delivered), read_at = coalesce(m.read_at, d.first_read),
+    status = case
+      when m.status in ('sent', 'delivered') and d.read > 0 then 'read'
+      when m.status = 'sent' then 'delivered'
+      else m.status
+    end
+  from (
+    select l.message_id, count(l.delivered_at)::integer as delivered, count(l.read_at)::integer as read,
+      min(l.delivered_at) as first_delivered, min(l.read_at) as first_read
+    from public.whatsapp_delivery_logs as l
+    where l.message_id = any(confirmed)
+    group by l.message_id
+  ) as d
+  where m.id = d.message_id and m.status in ('sent', 'delivered', 'read');
+end
+$$;
+
+-- whatsapp_receipts(run, receipts): [{session_id, wa_message_id, recipient, kind: delivered|read|played|sender, at}].
+create function public.whatsapp_receipts(p_run uuid, p_receipts jsonb) returns void
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+begin
+  if not exists (select 1 from herald.workers as w where w.run_id = p_run) then
+    raise exception 'another process has started under this WORKER_ID' using errcode = 'HR001';
+  end if;
+  perform herald.apply_receipts(p_receipts);
+end
+$$;
+
+-- whatsapp_settle(run, results) → ids of the messages that were settled. Idempotent by token: a claim that is gone (settled
+-- before, or taken over) is left alone. Results: [{message_id, token, outcome: accepted|rejected|unavailable|indeterminate,
+-- wa_message_id, at, code, reason, retry, retry_after (seconds)}].
+create function public.whatsapp_settle(p_run uuid, p_results jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  moment timestamptz := herald.clock();
+  settled jsonb;
+  early jsonb;
+begin
+  with result as materialized (
+    select * from jsonb_to_recordset(p_results) as x (
+      message_id uuid, token uuid, outcome text, wa_message_id text, at timestamptz,
+      code text, reason text, retry boolean, retry_after double precision
+    )
+  ), mine as (
+    delete from herald.message_claims as c
+    using result as r, herald.session_leases as l
+    where c.message_id = r.message_id and c.token = r.token and c.run_id = p_run
+      and l.session_id = c.session_id and l.run_id = c.run_id and l.epoch = c.epoch
+    returning c.session_id, r.*
+  ), written as (
+    update public.scheduled_whatsapp_messages as m set
+      status = case
+        when r.outcome = 'accepted' then 'sent'
+        when r.outcome = 'indeterminate' then 'in_doubt'
+        when r.outcome = 'unavailable' then 'pending'
+        when coalesce(r.retry, false) and m.retry_count < m.max_retries then 'pending'
+        else 'failed'
+      end,
+      wa_message_id = r.wa_message_id,
+      sent_at = case when r.outcome = 'accepted' then coalesce(r.at, moment) end,
+      retry_count = m.retry_count
+        + case when r.outcome = 'rejected' and r.retry and m.retry_count < m.max_retries then 1 else 0 end,
+      next_attempt_at = case
+        when r.outcome = 'unavailable' then moment + make_interval(secs => coalesce(r.retry_after, 0))
+        when r.outcome = 'rejected' and r.retry
+          then moment + make_interval(secs => least(5 * 2 ^ m.retry_count, 300) * (0.8 + 0.4 * random()))
+      end,
+      error_code = case when r.outcome <> 'accepted' then coalesce(r.code, r.outcome) end,
+      error_message = case when r.outcome <> 'accepted' then r.reason end
+    from mine as r where m.id = r.message_id
+    returning m.id, m.session_id, m.wa_message_id
+  ), active as (
+    update public.whatsapp_sessions as s set last_active_at = moment
+    where s.id in (select w.session_id from written as w where w.wa_message_id is not null)
+      and (s.last_active_at is null or s.last_active_at < moment - interval '1 minute')
+  ), waiting as (
+    delete from herald.early_receipts as e using written as w
+    where e.session_id = w.session_id and e.wa_message_id = w.wa_message_id
+    returning e.session_id, e.wa_message_id, e.recipient, e.kind, e.at
+  )
+  select
+    (select coalesce(jsonb_agg(w.id), '[]'::jsonb) from written as w),
+    (select jsonb_agg(to_jsonb(e)) from waiting as e)
+  into settled, early;
+  if early is not null then
+    perform herald.apply_receipts(early);
+  end if;
+  return settled;
+end
+$$;
+
+-- whatsapp_settle_and_claim: both in one round trip → {"settled": […], "claims": […]}.
+create function public.whatsapp_settle_and_claim(p_run uuid, p_results jsonb, p_limit integer) returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  settled jsonb := case when jsonb_array_length(p_results) > 0 then public.whatsapp_settle(p_run, p_results) else '[]' end;
+begin
+  return jsonb_build_object('settled', settled, 'claims', public.whatsapp_claim(p_run, p_limit));
+end
+$$;
+
+-- whatsapp_claims_extend(run, messages) → those still held, now until 150 s from now.
+create function public.whatsapp_claims_extend(p_run uuid, p_messages uuid[]) returns jsonb
+language sql volatile security definer set search_path = '' set jit = off
+as $$
+  with extended as (
+    update herald.message_claims as c set claimed_until = herald.clock() + interval '150 seconds'
+    from herald.session_leases as l
+    where c.message_id = any(p_messages) and c.run_id = p_run
+      and l.session_id = c.session_id and l.run_id = c.run_id and l.epoch = c.epoch
+    returning c.message_id
+  )
+  select coalesce(jsonb_agg(e.message_id), '[]'::jsonb) from extended as e
+$$;
+
+-- whatsapp_claims_adopt(run, session, epoch) → claims that an earlier holder left, now this run's under new tokens. Each
+-- is to be looked up in the store and settled, never sent: incarnation is that of the claim.
+create function public.whatsapp_claims_adopt(p_run uuid, p_session uuid, p_epoch bigint) returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+begin
+  perform herald.require_lease(p_run, p_session, p_epoch);
+  return coalesce((
+    with adopted as (
+      update herald.message_claims as c
+      set token = gen_random_uuid(), run_id = p_run, epoch = p_epoch,
+        claimed_until = herald.clock() + interval '150 seconds'
+      where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch)
+      returning c.*
+    )
+    select jsonb_agg(herald.claim_json(m.*, a.*, true))
+    from adopted as a join public.scheduled_whatsapp_messages as m on m.id = a.message_id
+  ), '[]'::jsonb);
+end
+$$;
+
+-- whatsapp_reap() → {"expired": n, "in_doubt": n}. Fails what is past its time; puts in doubt what a worker claimed
+-- that is gone and that nobody has taken over for ten minutes; forgets receipts older than a day.
+create function public.whatsapp_reap() returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  moment timestamptz := herald.clock();
+  expired integer;
+  doubtful integer;
+begin
+  update public.scheduled_whatsapp_messages as m
+  set status = 'failed', error_code = 'expired', error_message = 'Its time had passed before it could be sent.'
+  where m.id in (
+    select e.id from public.scheduled_whatsapp_messages as e
+    where e.status = 'pending' and e.expires_at <= moment limit 1000 for update skip locked
+  );
+  get diagnostics expired = row_count;
+  with left_alone as (
+    delete from herald.message_claims as c using herald.session_leases as l
+    where l.session_id = c.session_id and c.claimed_until < moment - interval '10 minutes'
+      and (l.expires_at <= moment or l.epoch <> c.epoch)
+    returning c.message_id
+  )
+  update public.scheduled_whatsapp_messages as m
+  set status = 'in_doubt', error_code = 'worker-lost',
+    error_message = 'The worker that was sending this is gone; it may or may not have gone out.'
+  from left_alone as c where m.id = c.message_id and m.status = 'sending';
+  get diagnostics doubtful = row_count;
+  delete from herald.early_receipts as e where e.received_at < moment - interval '1 day';
+  return jsonb_build_object('expired', expired, 'in_doubt', doubtful);
+end
+$$;
+
+revoke execute on function
+  herald.claim_json(public.scheduled_whatsapp_messages, herald.message_claims, boolean),
+  herald.matched_receipts(jsonb),
+  herald.apply_receipts(jsonb)
+from public;
+revoke execute on function
+  public.whatsapp_claim(uuid, integer),
+  public.whatsapp_receipts(uuid, jsonb),
+  public.whatsapp_settle(uuid, jsonb),
+  public.whatsapp_settle_and_claim(uuid, jsonb, integer),
+  public.whatsapp_claims_extend(uuid, uuid[]),
+  public.whatsapp_claims_adopt(uuid, uuid, bigint),
+  public.whatsapp_reap()
+from public, anon, authenticated;
+grant execute on function
+  public.whatsapp_claim(uuid, integer),
+  public.whatsapp_receipts(uuid, jsonb),
+  public.whatsapp_settle(uuid, jsonb),
+  public.whatsapp_settle_and_claim(uuid, jsonb, integer),
+  public.whatsapp_claims_extend(uuid, uuid[]),
+  public.whatsapp_claims_adopt(uuid, uuid, bigint),
+  public.whatsapp_reap()
+to service_role;
