@@ -1,0 +1,137 @@
+import base64
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from worker.errors import SettingsError
+from worker.settings import Settings, load_settings
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+OTHER_KEY = base64.b64encode(bytes(32)).decode()
+ENVIRON = {
+    "SUPABASE_URL": "https://abc.supabase.co/",
+    "SUPABASE_SERVICE_KEY": "sb_secret_very",
+    "ENCRYPTION_KEY": KEY,
+}
+
+
+def test_three_settings_are_enough() -> None:
+    settings = load_settings(ENVIRON)
+    assert settings.supabase_url == "https://abc.supabase.co"
+    assert settings.supabase_service_key.get_secret_value() == "sb_secret_very"
+    assert settings.sealing_keys() == {"default": bytes(range(32))}
+    assert settings.engine_command == (sys.executable, "-m", "worker.engine")
+    assert (settings.host, settings.port, settings.log_level) == ("127.0.0.1", 3000, "INFO")
+    assert (settings.worker_max_sessions, settings.engine_shard_size) == (100, 25)
+    assert (settings.poll_interval, settings.qr_window) == (5.0, 600.0)
+    assert settings.state_dir.parent == Path("/dev/shm")  # noqa: S108
+    assert settings.worker_id
+
+
+def test_every_setting_is_read_from_its_name() -> None:
+    settings = load_settings(
+        ENVIRON
+        | {
+            "WORKER_ID": "vps-2",
+            "WORKER_MAX_SESSIONS": "7",
+            "STATE_DIR": "/run/herald",
+            "ENGINE_COMMAND": "deno run 'my engine.ts'",
+            "ENGINE_SHARD_SIZE": "3",
+            "PORT": "8080",
+            "HOST": "::1",
+            "LOG_LEVEL": "debug",
+            "POLL_INTERVAL": "0.5",
+            "QR_WINDOW": "60",
+        }
+    )
+    assert settings.model_dump(exclude={"supabase_url", "supabase_service_key", "encryption_key"}) == {
+        "encryption_keys": None,
+        "worker_id": "vps-2",
+        "worker_max_sessions": 7,
+        "state_dir": Path("/run/herald"),
+        "engine_command": ("deno", "run", "my engine.ts"),
+        "engine_shard_size": 3,
+        "port": 8080,
+        "host": "::1",
+        "log_level": "DEBUG",
+        "poll_interval": 0.5,
+        "qr_window": 60.0,
+    }
+
+
+def test_the_first_of_several_keys_is_the_active_one() -> None:
+    environ = ENVIRON | {"ENCRYPTION_KEY": "", "ENCRYPTION_KEYS": f"b:{OTHER_KEY}, a:{KEY}"}
+    assert list(load_settings(environ).sealing_keys().items()) == [("b", bytes(32)), ("a", bytes(range(32)))]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"SUPABASE_URL": ""}, "SUPABASE_URL is missing: it must be the project's URL"),
+        ({"SUPABASE_URL": "abc-private.supabase.co"}, "SUPABASE_URL is wrong"),
+        ({"SUPABASE_URL": "https://u:hunter2@abc.supabase.co"}, "SUPABASE_URL is wrong"),
+        ({"SUPABASE_URL": "https://abc.supabase.co/rest/v1"}, "SUPABASE_URL is wrong"),
+        ({"SUPABASE_URL": "https://abc.supabase.co:port-private"}, "SUPABASE_URL is wrong"),
+        ({"SUPABASE_SERVICE_KEY": ""}, "SUPABASE_SERVICE_KEY is missing"),
+        ({"ENCRYPTION_KEY": ""}, "ENCRYPTION_KEY is missing: it must be 32 random bytes"),
+        (
+            {"ENCRYPTION_KEY": base64.b64encode(bytes(31)).decode()},
+            "ENCRYPTION_KEY is wrong: it must be 32 random",
+        ),
+        ({"ENCRYPTION_KEY": "not base64 at all"}, "ENCRYPTION_KEY is wrong"),
+        ({"ENCRYPTION_KEYS": f"a:{KEY}"}, "ENCRYPTION_KEY and ENCRYPTION_KEYS are both set"),
+        ({"ENCRYPTION_KEY": "", "ENCRYPTION_KEYS": f"a:{KEY},a:{OTHER_KEY}"}, "ENCRYPTION_KEYS is wrong"),
+        ({"ENCRYPTION_KEY": "", "ENCRYPTION_KEYS": KEY}, "ENCRYPTION_KEYS is wrong: it must be id:key"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL is wrong: it must be one of DEBUG"),
+        ({"PORT": "70000"}, "PORT is wrong: it must be a port from 1 to 65535"),
+        ({"PORT": "many"}, "PORT is wrong"),
+        ({"WORKER_ID": "two words"}, "WORKER_ID is wrong"),
+        ({"WORKER_MAX_SESSIONS": "0"}, "WORKER_MAX_SESSIONS is wrong"),
+        ({"STATE_DIR": "here"}, "STATE_DIR is wrong: it must be an absolute path"),
+        ({"ENGINE_COMMAND": "python 'unclosed"}, "ENGINE_COMMAND is wrong"),
+        ({"ENGINE_COMMAND": "  "}, "ENGINE_COMMAND is wrong"),
+        ({"POLL_INTERVAL": "nan"}, "POLL_INTERVAL is wrong"),
+        ({"QR_WINDOW": "-1"}, "QR_WINDOW is wrong"),
+        ({"HERALD_ENV_FILE": "/no/such/file"}, "HERALD_ENV_FILE names a file that can't be read"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_with_its_name_and_remedy_and_never_its_value(
+    change: dict[str, str], line: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(ENVIRON | change)
+    text = str(caught.value)
+    assert text.startswith(line)
+    assert "\n" not in text
+    assert caught.value.__context__ is None
+    assert not any(value and value in text for value in [*change.values(), *ENVIRON.values()])
+
+
+def test_no_secret_shows_in_a_repr() -> None:
+    shown = repr(load_settings(ENVIRON)) + str(load_settings(ENVIRON).model_dump())
+    assert "very" not in shown
+    assert KEY not in shown
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load_settings(ENVIRON).port = 1  # type: ignore[misc]
+
+
+def test_only_the_env_file_that_is_named_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("PORT=4000\nHOST=::1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORT", "5000")
+    assert load_settings(ENVIRON).port == 3000
+    named = load_settings(ENVIRON | {"HERALD_ENV_FILE": str(tmp_path / ".env"), "PORT": "4001"})
+    assert (named.port, named.host) == (4001, "::1")
+
+
+def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().supabase_url == "https://abc.supabase.co"

@@ -1,0 +1,189 @@
+"""Every setting of the worker, read once from the environment and frozen.
+
+The environment's names are the fields' names in capitals. Secrets show neither in a repr nor in an error.
+"""
+
+import base64
+import binascii
+import os
+import re
+import shlex
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from worker.errors import SettingsError
+
+#: The key id that ENCRYPTION_KEY writes under. To rotate it: ENCRYPTION_KEYS=new:<new key>,default:<the old one>.
+DEFAULT_KEY_ID = "default"
+
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
+_A_KEY = "32 random bytes in base64 (openssl rand -base64 32)"
+
+
+def _one_key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise ValueError
+    return key
+
+
+def _many_keys(text: str) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for entry in text.split(","):
+        key_id, _, key = entry.strip().partition(":")
+        if not _KEY_ID.fullmatch(key_id) or key_id in keys:
+            raise ValueError
+        keys[key_id] = _one_key(key)
+    return keys
+
+
+def _base_url(text: str) -> str:
+    url = urlsplit(text)
+    plain = not (url.username or url.password or url.query or url.fragment or url.path.strip("/"))
+    if url.scheme not in {"http", "https"} or not url.hostname or not plain or url.port == 0:
+        raise ValueError
+    return text.rstrip("/")
+
+
+def _checked_key(secret: SecretStr) -> SecretStr:
+    _one_key(secret.get_secret_value())
+    return secret
+
+
+def _checked_keys(secret: SecretStr) -> SecretStr:
+    _many_keys(secret.get_secret_value())
+    return secret
+
+
+def _words(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    words = tuple(shlex.split(value)) if isinstance(value, str) else value
+    if not words:
+        raise ValueError
+    return words
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError
+    return path
+
+
+def _capitals(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """What the worker was told. A field's description completes "NAME must be …" in an error."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, alias_generator=str.upper, extra="ignore", hide_input_in_errors=True
+    )
+
+    supabase_url: Annotated[str, AfterValidator(_base_url)] = Field(
+        description="the project's URL without a path, such as https://abcdefgh.supabase.co"
+    )
+    supabase_service_key: SecretStr = Field(
+        min_length=1, description="the project's secret key (Supabase dashboard, Settings, API keys)"
+    )
+    encryption_key: Annotated[SecretStr, AfterValidator(_checked_key)] | None = Field(None, description=_A_KEY)
+    encryption_keys: Annotated[SecretStr, AfterValidator(_checked_keys)] | None = Field(
+        None, description=f"id:key,id:key with the active key first, ids all different, each key {_A_KEY}"
+    )
+    worker_id: str = Field(
+        default_factory=socket.gethostname,
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="1 to 64 letters, digits, dots, dashes or underscores, different on every worker",
+    )
+    worker_max_sessions: int = Field(100, ge=1, description="a whole number from 1")
+    state_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=lambda: Path(f"/dev/shm/herald-{os.getuid()}"),  # noqa: S108 - memory, so never on disk
+        description="an absolute path, in memory (under /dev/shm)",
+    )
+    engine_command: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default_factory=lambda: (sys.executable, "-m", "worker.engine"),
+        description="a command line in shell words, such as python -m worker.engine",
+    )
+    engine_shard_size: int = Field(25, ge=1, description="a whole number of sessions per engine process, from 1")
+    port: int = Field(3000, ge=1, le=65535, description="a port from 1 to 65535")
+    host: str = Field("127.0.0.1", min_length=1, description="the address to listen on, such as 127.0.0.1")
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_capitals)] = (
+        Field("INFO", description="one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+    )
+    poll_interval: float = Field(5.0, gt=0, allow_inf_nan=False, description="seconds above 0")
+    #: How long a QR that nobody scans is renewed.
+    qr_window: float = Field(600.0, gt=0, allow_inf_nan=False, description="seconds above 0")
+
+    @model_validator(mode="after")
+    def _one_way_to_give_keys(self) -> "Settings":
+        if self.encryption_key and self.encryption_keys:
+            raise ValueError("ENCRYPTION_KEY and ENCRYPTION_KEYS are both set: remove one of them")
+        if not self.encryption_key and not self.encryption_keys:
+            raise ValueError(f"ENCRYPTION_KEY is missing: it must be {_A_KEY}")
+        return self
+
+    def sealing_keys(self) -> dict[str, bytes]:
+        """Key-encryption keys by id, the active one first; 32 bytes each."""
+        if self.encryption_keys:
+            return _many_keys(self.encryption_keys.get_secret_value())
+        assert self.encryption_key
+        return {DEFAULT_KEY_ID: _one_key(self.encryption_key.get_secret_value())}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes them all by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what load_settings read, and nothing behind its back."""
+        return (init_settings,)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from ``environ`` (the process's by default).
+
+    HERALD_ENV_FILE may name a .env file; what the environment itself sets wins over it, and an empty value
+    counts as not set. Raises SettingsError: one line with the setting and its remedy, never its value.
+    """
+    environ = os.environ if environ is None else environ
+    given = {**_env_file(environ.get("HERALD_ENV_FILE")), **{name: text for name, text in environ.items() if text}}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        problem = _first_problem(error)
+    # Raised out here, so that no crash reporter finds pydantic's error, and with it the input, as the context.
+    raise SettingsError(problem)
+
+
+def _env_file(path: str | None) -> dict[str, str]:
+    if not path:
+        return {}
+    try:
+        values = dotenv_values(path, interpolate=False) if Path(path).is_file() else None
+    except (OSError, UnicodeDecodeError):
+        values = None
+    if values is None:
+        raise SettingsError("HERALD_ENV_FILE names a file that can't be read: correct the path or its permissions")
+    return {name: text for name, text in values.items() if text}
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    if not first["loc"]:  # the model's own check, which writes the whole line
+        return str(first["ctx"]["error"])
+    name = str(first["loc"][0]).upper()
+    verdict = "is missing" if first["type"] == "missing" else "is wrong"
+    return f"{name} {verdict}: it must be {Settings.model_fields[name.lower()].description}"
