@@ -1,0 +1,1 @@
+"""One port that answers as a Supabase project does: API keys, Auth, REST and Realtime."""

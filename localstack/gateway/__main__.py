@@ -1,0 +1,40 @@
+"""`python -m localstack.gateway DIR --port … --postgres … --postgrest …`, started by the supervisor."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from aiohttp import web
+
+from localstack.credentials import Credentials
+from localstack.gateway.app import Upstreams, build
+from localstack.layout import Layout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m localstack.gateway", description=__doc__)
+    parser.add_argument("directory", type=Path)
+    for port in ("--port", "--postgres", "--postgrest"):
+        parser.add_argument(port, type=int, required=True)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    credentials = Credentials.load_or_generate(Layout.at(options.directory).credentials)
+    upstreams = Upstreams(
+        url=f"http://127.0.0.1:{options.port}",
+        postgrest=f"http://127.0.0.1:{options.postgrest}",
+        admin_dsn=credentials.dsn("supabase_admin", options.postgres),
+        authenticator_dsn=credentials.dsn("authenticator", options.postgres),
+    )
+    web.run_app(
+        build(credentials, upstreams),
+        host="127.0.0.1",
+        port=options.port,
+        access_log=None,  # it would hold API keys from WebSocket URLs
+        print=None,
+        shutdown_timeout=1,
+        handler_cancellation=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

