@@ -5,6 +5,7 @@ HeraldError
 ├── SessionError          the org admin: this account needs a person (scan again, unban, new number)
 │   └── CredentialsError  sealed with a key that we don't have, or changed since
 ├── ProviderError         nobody yet: the provider refused or is away; the queue retries
+├── MediaError            who wrote the message: its media can't be fetched or isn't what it must be
 ├── EngineError           nobody: the engine process died or broke the protocol; it is started again
 ├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
 └── LostLease             another worker has it now; stop at once
@@ -29,6 +30,14 @@ class CredentialsError(SessionError):
 
 class ProviderError(HeraldError):
     """The provider refused or is away."""
+
+
+class MediaError(HeraldError):
+    """A message's media could not be had; retry: the host may serve it later."""
+
+    def __init__(self, text: str, *, retry: bool = False) -> None:
+        super().__init__(text)
+        self.retry = retry
 
 
 class EngineError(HeraldError):

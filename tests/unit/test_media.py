@@ -1,0 +1,256 @@
+import asyncio
+import base64
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from worker.errors import MediaError
+from worker.media import Media, fetch, is_public
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+CAP = 100_000
+CLOSING = web.AppKey("closing", asyncio.Event)
+
+
+class Names(AbstractResolver):
+    """A resolver that gives every name the same addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - both families are given
+    ) -> list[ResolveResult]:
+        return [
+            {
+                "hostname": host,
+                "host": address,
+                "port": port,
+                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
+                "proto": 0,
+                "flags": 0,
+            }
+            for address in self.addresses
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass
+class Host:
+    """A web server on loopback, and what was asked of it."""
+
+    port: int
+    asked: list[str]
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        return frozenset({f"127.0.0.1:{self.port}"})
+
+
+async def answer(request: web.Request) -> web.StreamResponse:
+    what, _, rest = request.path.strip("/").partition("/")
+    match what:
+        case "png":
+            return web.Response(body=PNG, content_type="text/html")
+        case "page":
+            return web.Response(text="<html>", content_type="image/png")
+        case "status":
+            return web.Response(status=int(rest))
+        case "hops":
+            left = int(rest)
+            raise web.HTTPFound(f"/hops/{left - 1}" if left else "/png")
+        case "to":
+            raise web.HTTPTemporaryRedirect(request.query["url"])
+        case "silent":
+            await request.app[CLOSING].wait()
+            return web.Response()
+    # "endless": no length is announced, and it stops only when the other side does
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(PNG)
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return await answer(request)
+
+    app = web.Application()
+    app[CLOSING] = asyncio.Event()
+    app.router.add_get("/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port: int = runner.addresses[0][1]
+    yield Host(port, asked)
+    app[CLOSING].set()
+    await runner.cleanup()
+
+
+async def refusal(url: str, *, max_bytes: int = CAP, **how: object) -> MediaError:
+    with pytest.raises(MediaError) as caught:
+        await fetch(url, max_bytes=max_bytes, **how)  # type: ignore[arg-type]
+    return caught.value
+
+
+async def test_a_picture_comes_from_a_trusted_host_with_the_type_of_its_bytes(host: Host) -> None:
+    assert await fetch(host.url("/png"), max_bytes=CAP, trusted_hosts=host.trusted) == Media(PNG, "image/png")
+
+
+async def test_the_same_host_is_refused_when_it_is_not_trusted(host: Host) -> None:
+    for name in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
+        error = await refusal(f"http://{name}:{host.port}/png")
+        assert "is not on the public internet" in str(error)
+        assert not error.retry
+    assert host.asked == []
+
+
+async def test_trust_is_for_one_port_only(host: Host) -> None:
+    error = await refusal(host.url("/png"), trusted_hosts=frozenset({"127.0.0.1:1", "127.0.0.1"}))
+    assert "is not on the public internet" in str(error)
+
+
+@pytest.mark.parametrize("addresses", [("127.0.0.1",), ("10.0.0.1", "127.0.0.1"), ("::1",), ("169.254.169.254",)])
+async def test_a_public_name_that_resolves_to_a_private_address_is_refused(
+    host: Host, addresses: tuple[str, ...]
+) -> None:
+    error = await refusal(f"http://pictures.example:{host.port}/png", resolver=Names(*addresses))
+    assert str(error) == "The media's host pictures.example is not on the public internet."
+    assert host.asked == []
+
+
+async def test_an_operator_may_allow_private_addresses(host: Host) -> None:
+    url = f"http://pictures.example:{host.port}/png"
+    media = await fetch(url, max_bytes=CAP, allow_private=True, resolver=Names("127.0.0.1"))
+    assert media.content == PNG
+
+
+@pytest.mark.parametrize("number", ["2130706433", "127.1", "0x7f.1", "0177.0.0.1", "0"])
+async def test_an_address_in_disguise_is_refused(host: Host, number: str) -> None:
+    assert not (await refusal(f"http://{number}:{host.port}/png")).retry
+    assert host.asked == []
+
+
+async def test_a_redirect_to_a_private_address_is_refused(host: Host) -> None:
+    for target in (f"http://localhost:{host.port}/png", "http://169.254.169.254/latest", "http://[::1]/"):
+        error = await refusal(host.url(f"/to?url={target}"), trusted_hosts=host.trusted)
+        assert "is not on the public internet" in str(error)
+    assert host.asked == ["/to"] * 3
+
+
+async def test_a_redirect_to_another_scheme_is_refused(host: Host) -> None:
+    for target in ("file:///etc/passwd", "data:image/png;base64,AAAA", "ftp://example.com/"):
+        assert "must start with https://" in str(
+            await refusal(host.url(f"/to?url={target}"), trusted_hosts=host.trusted)
+        )
+
+
+async def test_three_redirects_are_followed_and_a_fourth_is_not(host: Host) -> None:
+    assert (await fetch(host.url("/hops/2"), max_bytes=CAP, trusted_hosts=host.trusted)).content == PNG
+    assert "more than 3 times" in str(await refusal(host.url("/hops/3"), trusted_hosts=host.trusted))
+
+
+async def test_a_body_over_the_cap_is_cut_off_whether_its_length_is_announced_or_not(host: Host) -> None:
+    for path in ("/png", "/endless"):
+        error = await refusal(host.url(path), max_bytes=len(PNG) - 1, trusted_hosts=host.trusted)
+        assert str(error) == "The media is larger than 107 bytes."
+    assert await fetch(host.url("/png"), max_bytes=len(PNG), trusted_hosts=host.trusted)
+
+
+async def test_what_is_no_image_is_refused_whatever_it_is_called(host: Host) -> None:
+    error = await refusal(host.url("/page"), trusted_hosts=host.trusted)
+    assert str(error) == "The media is not a JPEG, PNG, WebP or GIF image."
+
+
+@pytest.mark.parametrize(("status", "retry"), [(404, False), (403, False), (429, True), (503, True)])
+async def test_a_bad_status_says_whether_another_try_may_help(host: Host, status: int, retry: bool) -> None:
+    error = await refusal(host.url(f"/status/{status}?token=private"), trusted_hosts=host.trusted)
+    assert (str(error), error.retry) == (f"The media's host answered {status}.", retry)
+
+
+async def test_a_host_that_is_silent_or_away_may_be_tried_again(host: Host) -> None:
+    silent = await refusal(host.url("/silent"), trusted_hosts=host.trusted, timeout=0.05)
+    assert (str(silent), silent.retry) == ("The media did not arrive within 0.05 seconds.", True)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    away = await refusal(f"http://127.0.0.1:{port}/png", trusted_hosts=frozenset({f"127.0.0.1:{port}"}))
+    assert "can't be reached" in str(away)
+    assert away.retry
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "no url",
+        "http://",
+        "file:///etc/passwd",
+        "ftp://example.com/a.png",
+        "http://[::1",
+        "http://u:p@example.com/",
+    ],
+)
+async def test_a_url_of_another_kind_is_refused(url: str) -> None:
+    assert str(await refusal(url)).startswith("The media's URL")
+
+
+@pytest.mark.parametrize(
+    ("content", "mime"),
+    [
+        (PNG, "image/png"),
+        (b"\xff\xd8\xff\xe0" + bytes(9), "image/jpeg"),
+        (b"GIF89a" + bytes(9), "image/gif"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "image/webp"),
+    ],
+)
+async def test_a_data_uri_is_decoded_and_typed_by_its_bytes(content: bytes, mime: str) -> None:
+    uri = "data:image/png;base64," + base64.b64encode(content).decode()
+    assert await fetch(uri, max_bytes=len(content)) == Media(content, mime)
+    assert await fetch(uri.replace("=", "%3D"), max_bytes=len(content)) == Media(content, mime)
+
+
+async def test_a_data_uri_that_is_too_large_or_broken_is_refused() -> None:
+    uri = "data:image/png;base64," + base64.b64encode(PNG).decode()
+    assert "larger than" in str(await refusal(uri, max_bytes=len(PNG) - 1))
+    assert "larger than" in str(await refusal(uri, max_bytes=10))
+    assert "not valid base64" in str(await refusal("data:image/png;base64,????"))
+    assert "must be data:image" in str(await refusal("data:image/png,plain"))
+    assert "not a JPEG" in str(await refusal("data:image/png;base64,PHN2Zz4="))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1"),  # noqa: S104
+        *("192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
+        *("::", "::1", "::127.0.0.1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"),
+        *("2001:db8::1", "2001::1", "fc00::1", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1"),
+        *("localhost", "127.1", "2130706433"),
+    ],
+)
+def test_an_address_that_is_not_for_everybody_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
+def test_an_address_for_everybody_is_public(address: str) -> None:
+    assert is_public(address)
