@@ -1,0 +1,54 @@
+"""Frames on a pipe: four bytes of length, big endian, then one JSON object in UTF-8."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+#: What a frame may hold at most, bytes. A store snapshot is about 0.3 MB, an image up to 16 MB before base64.
+MAX_FRAME = 64 * 1024 * 1024
+
+#: How many bytes of length precede a frame.
+HEADER = 4
+
+Frame = dict[str, Any]
+
+
+class FrameError(ValueError):
+    """Bytes that the protocol does not allow."""
+
+
+def pack(frame: Mapping[str, Any]) -> bytes:
+    """Encode a frame with its length; FrameError if it is larger than MAX_FRAME."""
+    body = json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    if len(body) > MAX_FRAME:
+        raise FrameError(f"a frame of {len(body)} bytes is more than {MAX_FRAME}")
+    return len(body).to_bytes(HEADER, "big") + body
+
+
+def body_length(header: bytes) -> int:
+    """Read the length of a frame's body; FrameError if it is larger than MAX_FRAME."""
+    length = int.from_bytes(header, "big")
+    if length > MAX_FRAME:
+        raise FrameError(f"a frame of {length} bytes is more than {MAX_FRAME}")
+    return length
+
+
+def unpack(body: bytes) -> Frame:
+    """Decode a frame's body; FrameError if it is no JSON object."""
+    try:
+        frame = json.loads(body.decode("utf-8", "surrogatepass"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise FrameError("a frame is no JSON in UTF-8") from error
+    if not isinstance(frame, dict):
+        raise FrameError("a frame is no JSON object")
+    return frame
+
+
+def read(stream: BinaryIO) -> Frame | None:
+    """Read the next frame; None at the end of the stream, even in the middle of a frame."""
+    header = stream.read(HEADER)
+    if len(header) < HEADER:
+        return None
+    length = body_length(header)
+    body = stream.read(length)
+    return unpack(body) if len(body) == length else None

@@ -1,0 +1,108 @@
+"""What happened in a session and is not yet known to be safe elsewhere: one JSON object a line.
+
+Appended before an event is told to anybody, numbered from 1 upwards for as long as the session's folder lives,
+and kept until acknowledged. A line that a crash tore in half is dropped: it was never told. The file lies on tmpfs
+beside the store, so a killed process loses nothing and there is no fsync.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+#: Acknowledged lines that may pile up before the file is written anew.
+SLACK = 512
+
+
+class Journal:
+    """The journal of one open session; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._pending: dict[int, Event] = {}
+        self._last = 0
+        self._lines = 0
+        self._load()
+        self._compact()
+
+    def _load(self) -> None:
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        for line in content.split(b"\n")[:-1]:  # what follows the last newline is torn
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if "acked" in entry:
+                self._forget(int(entry["acked"]))
+                self._last = max(self._last, int(entry.get("last", entry["acked"])))
+            elif isinstance(entry.get("seq"), int):
+                self._pending[entry["seq"]] = entry
+                self._last = max(self._last, entry["seq"])
+
+    def _forget(self, sequence: int) -> None:
+        for known in [one for one in self._pending if one <= sequence]:
+            del self._pending[known]
+
+    def _compact(self) -> None:
+        head = {"acked": min(self._pending, default=self._last + 1) - 1, "last": self._last}
+        lines = [head, *self._pending.values()]
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        fresh.chmod(0o600)
+        fresh.replace(self._path)
+        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._lines = len(lines)
+
+    def replay(self, tell: Callable[[Event], None]) -> None:
+        """Tell every event that nobody has acknowledged, oldest first."""
+        with self._lock:
+            for event in self._pending.values():
+                tell(event)
+
+    def record(self, event: Event, tell: Callable[[Event], None]) -> None:
+        """Number the event, write it down, then tell it; others wait, so that all are told in their order.
+
+        Nothing is recorded once the journal is closed: its folder may be another engine's by then.
+        """
+        with self._lock:
+            if self._file < 0:
+                return
+            numbered = event | {"seq": self._last + 1}
+            _write(self._file, (json.dumps(numbered) + "\n").encode())
+            self._last += 1
+            self._lines += 1
+            self._pending[self._last] = numbered
+            tell(numbered)
+
+    def acknowledge(self, sequence: int) -> None:
+        """Forget all events up to this number."""
+        with self._lock:
+            self._forget(sequence)
+            if self._file < 0:
+                return
+            if not self._pending or self._lines - len(self._pending) > SLACK:
+                os.close(self._file)
+                self._compact()
+            else:
+                _write(self._file, (json.dumps({"acked": sequence, "last": self._last}) + "\n").encode())
+                self._lines += 1
+
+    def close(self) -> None:
+        """Let go of the file; what is not acknowledged stays in it."""
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
+
+
+def _write(file: int, line: bytes) -> None:
+    while line:
+        line = line[os.write(file, line) :]

@@ -1,0 +1,169 @@
+"""A session's sends: one after another, on a thread of its own, each answered whatever happens."""
+
+import base64
+import queue
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from worker.engine.answers import Answer, Refusal
+from worker.engine.contents import image_message, image_type, parse_jid, text_message
+from worker.engine.failures import explain
+from worker.engine.framing import Frame
+from worker.engine.library import JID, Gone, LibraryError, MediaType
+
+if TYPE_CHECKING:
+    from worker.engine.session import Session
+
+#: A send that takes longer has hung, seconds: the library gives up after 75, but repeats a cut-off one forever.
+STUCK_AFTER = 100.0
+
+_JID = re.compile(r"[0-9A-Za-z._-]{1,64}@(g\.us|s\.whatsapp\.net|lid)")
+_PHONE = re.compile(r"\+[1-9][0-9]{5,14}")
+
+
+@dataclass(slots=True)
+class Job:
+    """A send that was asked for. started is monotonic."""
+
+    request: Frame
+    secret: bytes
+    answer: Answer
+    started: float = field(default=0.0)
+
+
+class Sender:
+    """Takes sends from the daemon's connection and works on one at a time."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._stopped = False
+        self._taking = threading.Lock()
+        self._current: Job | None = None
+        self._idle = threading.Event()
+        self._idle.set()
+        self._addresses: dict[str, JID] = {}
+
+    def start(self) -> None:
+        """Begin to work."""
+        threading.Thread(target=self._work, name=f"send {self._session.id[:8]}", daemon=True).start()
+
+    def put(self, request: Frame, answer: Answer) -> None:
+        """Ask for a send."""
+        try:
+            secret = base64.b64decode(request["secret"], validate=True)
+        except (KeyError, TypeError, ValueError):
+            secret = b""
+        if len(secret) != 32:
+            answer.refuse(Refusal("invalid", "the secret must be 32 bytes"))
+            return
+        with self._taking:
+            if not self._stopped:
+                self._jobs.put(Job(request, secret, answer))
+                return
+        answer.refuse(Refusal("not-open"))
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the send under way has taken longer than any honest one."""
+        job = self._current
+        return job is not None and time.monotonic() - job.started > STUCK_AFTER
+
+    def stop(self, wait: float) -> None:
+        """Answer everything after the client was stopped: the one under way by the store, others `not-open`."""
+        with self._taking:
+            self._stopped = True
+            self._jobs.put(None)
+        if not self._idle.wait(wait) and (job := self._current) is not None:
+            job.answer.refuse(self._by_store(job, Refusal("not-connected", "closed")))
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if self._stopped:
+                job.answer.refuse(Refusal("not-open"))
+                continue
+            self._idle.clear()
+            job.started = time.monotonic()
+            self._current = job
+            try:
+                self._send(job)
+            except Refusal as refusal:
+                job.answer.refuse(refusal)
+            except Gone:
+                job.answer.refuse(self._by_store(job, Refusal("not-open")))
+            except LibraryError as error:
+                job.answer.refuse(self._meaning(job, str(error)))
+            except Exception as error:
+                job.answer.refuse(self._by_store(job, Refusal("unsent", type(error).__name__)))
+            finally:
+                self._current = None
+                self._idle.set()
+
+    def _meaning(self, job: Job, text: str) -> Refusal:
+        failure = explain(text)
+        refusal = Refusal(failure.code, failure.detail)
+        return refusal if failure.sure else self._by_store(job, refusal)
+
+    def _by_store(self, job: Job, absent: Refusal) -> Refusal:
+        """Ask the store whether the message was written before it left; if so it may have arrived."""
+        try:
+            written = self._session.folder.written(job.secret)
+        except Exception as error:
+            return Refusal("unknown", f"store: {type(error).__name__}", wa_message_id=None)
+        return Refusal("unknown", absent.body["detail"], wa_message_id=written) if written else absent
+
+    def _send(self, job: Job) -> None:
+        from worker.engine.session import State  # a session has a sender, not the other way round
+
+        session, request = self._session, job.request
+        if session.state is not State.CONNECTED:
+            raise Refusal("not-connected", session.state.name.lower())
+        kind, text = request.get("kind"), request.get("text") or ""
+        if kind == "text":
+            if not text:
+                raise Refusal("invalid", "no text")
+            to = self._address(str(request.get("to", "")))
+            message = text_message(text, job.secret)
+        elif kind == "image":
+            image, mimetype = _image(request.get("media"))
+            to = self._address(str(request.get("to", "")))
+            upload = session.client.upload(image, MediaType.MediaImage)
+            message = image_message(upload, text, mimetype, job.secret)
+        else:
+            raise Refusal("invalid", "unknown kind")
+        response = session.client.send_message(to, message)
+        sent = {"wa_message_id": response.ID, "at": _seconds(response.Timestamp)}
+        if session.alive():  # else the folder may be another engine's by now
+            session.record("sent", token=request.get("token"), **sent)
+        job.answer.ok(sent)
+
+    def _address(self, to: str) -> JID:
+        if _JID.fullmatch(to):
+            return parse_jid(to)
+        if not _PHONE.fullmatch(to):
+            raise Refusal("invalid", "neither a JID nor a number in E.164")
+        if to not in self._addresses:
+            found: Any = self._session.client.is_on_whatsapp(to)
+            if not found or not found[0].IsIn:
+                raise Refusal("invalid", "not on WhatsApp")
+            self._addresses[to] = found[0].JID
+        return self._addresses[to]
+
+
+def _image(media: Any) -> tuple[bytes, str]:
+    try:
+        image = base64.b64decode(media or "", validate=True)
+    except (TypeError, ValueError):
+        image = b""
+    mimetype = image_type(image)
+    if mimetype is None:
+        raise Refusal("invalid", "no JPEG, PNG, WebP or GIF")
+    return image, mimetype
+
+
+def _seconds(timestamp: int) -> float:
+    """Library times come in seconds, some in milliseconds."""
+    return timestamp / 1000 if timestamp > 100_000_000_000 else float(timestamp)

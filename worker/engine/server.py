@@ -1,0 +1,148 @@
+"""The engine's end of the pipe: reads calls, hands each to its session, and watches leases."""
+
+import os
+import queue
+import threading
+import time
+import traceback
+from collections import defaultdict
+from pathlib import Path
+from typing import BinaryIO
+
+from worker.engine import framing
+from worker.engine.answers import Answer, Refusal
+from worker.engine.calls import CALLS, Call
+from worker.engine.framing import Frame
+from worker.engine.gate import EntryGate
+from worker.engine.session import RECONNECT_GRACE, Session, State
+
+#: How long the clients may take to stop when the daemon is gone, seconds; then the process ends all the same.
+EXIT_WAIT = 2.0
+
+
+class Engine:
+    """All sessions of this process. Runs until the daemon closes its end."""
+
+    def __init__(self, state: Path, calls: BinaryIO, out: BinaryIO) -> None:
+        self.state = state
+        self.gate = EntryGate()
+        self.sessions: dict[str, Session] = {}
+        self.opening: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.wake = threading.Event()
+        self._calls = calls
+        self._out = out
+        self._frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """Serve until the end of input."""
+        threading.Thread(target=self._write_all, name="writer", daemon=True).start()
+        threading.Thread(target=self._watch, name="leases", daemon=True).start()
+        while (frame := framing.read(self._calls)) is not None:
+            self._take(frame)
+
+    def write(self, frame: Frame) -> None:
+        """Queue a frame; never blocks, so that a daemon that reads no more can't hold a lease open."""
+        self._frames.put(frame)
+
+    def _write_all(self) -> None:
+        while True:
+            frame = self._frames.get()
+            try:
+                self._out.write(framing.pack(frame))
+                self._out.flush()
+            except framing.FrameError:
+                self.write({"id": frame.get("id"), "error": {"code": "internal", "detail": "answer too large"}})
+            except OSError:
+                return  # the reader sees the end as well
+
+    def _take(self, frame: Frame) -> None:
+        call_id, name = frame.get("id"), frame.get("call")
+        if not isinstance(call_id, int):
+            raise framing.FrameError("a call without id")
+        answer = Answer(call_id, self.write)
+        call = CALLS.get(str(name))
+        if call is None:
+            answer.refuse(Refusal("invalid", "unknown call"))
+        elif call.quick:
+            self._do(call, frame, answer)
+        else:
+            threading.Thread(target=self._do, args=(call, frame, answer), name=str(name), daemon=True).start()
+
+    def _do(self, call: Call, frame: Frame, answer: Answer) -> None:
+        try:
+            body = call.do(self, frame, answer)
+        except Refusal as refusal:
+            answer.refuse(refusal)
+        except (KeyError, TypeError, ValueError) as error:
+            answer.refuse(Refusal("invalid", type(error).__name__))
+        except Exception as error:
+            answer.refuse(Refusal("internal", type(error).__name__))
+        else:
+            if body is not None:
+                answer.ok(body)
+
+    # ---- sessions
+
+    def session(self, frame: Frame) -> Session:
+        """Find the open session that a call is about."""
+        session = self.sessions.get(str(frame["session"]))
+        if session is None:
+            raise Refusal("not-open")
+        return session
+
+    def expect_closed(self, name: str) -> None:
+        """Refuse if the session is open; if it is just ending, wait for that."""
+        session = self.sessions.get(name)
+        if session is not None and session.alive():
+            raise Refusal("already-open")
+        if session is not None:
+            session.wait_gone()
+
+    def over(self, session: Session) -> None:
+        """Forget a session that has ended."""
+        if self.sessions.get(session.id) is session:
+            del self.sessions[session.id]
+
+    def _watch(self) -> None:
+        while True:
+            now = time.monotonic()
+            nearest = min((one.deadline for one in list(self.sessions.values())), default=now + 1)
+            self.wake.wait(min(1.0, max(0.01, nearest - now)))
+            self.wake.clear()
+            now = time.monotonic()
+            for session in list(self.sessions.values()):
+                if now >= session.deadline:
+                    session.end("wa-connection-lost", "lease ended")
+                elif session.sender.stuck:
+                    session.end("wa-connection-lost", "a send hung")
+                elif session.state is State.LOST and now - session.lost_at > RECONNECT_GRACE:
+                    session.end("wa-connection-lost", "no reconnection")
+
+    def stop(self) -> None:
+        """Stop all clients at once, waiting no longer than EXIT_WAIT."""
+        threads = [threading.Thread(target=one.close, daemon=True) for one in list(self.sessions.values())]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + EXIT_WAIT
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def serve(state: Path) -> None:
+    """Serve on standard input and output, then end the process: the library would hang at a normal exit."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.set_inheritable(out.fileno(), False)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # the library prints errors with numbers in them
+    os.umask(0o077)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    code = 1
+    try:
+        engine = Engine(state, os.fdopen(os.dup(0), "rb"), out)
+        engine.run()
+        engine.stop()
+        code = 0
+    except framing.FrameError:
+        traceback.print_exc()
+    finally:
+        os._exit(code)

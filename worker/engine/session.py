@@ -1,0 +1,196 @@
+"""One opening of one session: from its lock to its unlock, around one instance of the library's client.
+
+CONNECTING → LINKING (shows a QR) → CONNECTED ⇄ LOST (the library reconnects by itself) → CLOSED, from any of them.
+`ended` is told once, with CLOSED; then nothing of this opening remains.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any
+
+from worker.engine.framing import Frame
+from worker.engine.gate import EntryGate
+from worker.engine.handlers import subscribe
+from worker.engine.journal import Journal
+from worker.engine.library import Client, LibraryError
+from worker.engine.sender import Sender
+from worker.engine.store import SessionFolder
+
+#: How long the library may try to reconnect by itself before the daemon is told, seconds. A frame that was cut off
+#: is sent again with the same id inside, which settles what would otherwise be in doubt.
+RECONNECT_GRACE = 20.0
+
+#: How long a start may hold the entry gate, seconds. The library's table is written before it dials.
+START_HOLD = 1.0
+
+#: How long a stop waits for the library's thread, and for a send under way, seconds.
+STOP_WAIT = 1.0
+
+#: How long an end may take in all, seconds: the gate of a start before it, and both waits above.
+GONE_WAIT = 10.0
+
+#: How long a QR is valid: the first, and those after it, seconds (whatsmeow's qrchan.go).
+FIRST_QR, NEXT_QR = 60.0, 20.0
+
+
+class State(Enum):
+    CONNECTING = auto()
+    LINKING = auto()
+    CONNECTED = auto()
+    LOST = auto()
+    CLOSED = auto()
+
+
+class Session:
+    """A session that is open in this engine. over: called once when it has ended by itself."""
+
+    def __init__(
+        self,
+        folder: SessionFolder,
+        gate: EntryGate,
+        write: Callable[[Frame], None],
+        over: Callable[["Session"], None],
+        lease: float,
+    ) -> None:
+        self.id = folder.session
+        self.folder = folder
+        self.deadline = time.monotonic() + lease
+        self.state = State.CONNECTING
+        self.lost_at = 0.0  #: monotonic, while LOST
+        self.linked_now = False
+        self._gate = gate
+        self._write = write
+        self._over = over
+        self._changes = threading.Lock()
+        self._under_way = threading.Event()
+        self._finished = threading.Event()
+        self._gone = threading.Event()
+        self._qr_shown = 0
+        folder.lock()
+        try:
+            self.incarnation = folder.incarnation()
+            self.journal = Journal(folder.journal)
+            self.client = Client(folder.store, gate, self.alive)
+        except BaseException:
+            folder.unlock()
+            raise
+        self.sender = Sender(self)
+        subscribe(self)
+
+    def alive(self) -> bool:
+        """Whether a call into the library finds a client there."""
+        return self.state is not State.CLOSED
+
+    # ---- telling
+
+    def tell(self, event: str, **body: Any) -> None:
+        """Tell an event that is not journalled."""
+        self._write({"event": event, "session": self.id, "seq": 0, **body})
+
+    def record(self, event: str, **body: Any) -> None:
+        """Journal an event, then tell it."""
+        self.journal.record({"event": event, "session": self.id, **body}, self._write)
+
+    # ---- life
+
+    def start(self) -> None:
+        """Send again what nobody acknowledged, then connect; returns once the library has taken the client in."""
+        self.journal.replay(self._write)
+        self.sender.start()
+        with self._gate.exclusive():
+            threading.Thread(target=self._run, name=f"connect {self.id[:8]}", daemon=True).start()
+            self._under_way.wait(START_HOLD)
+
+    def _run(self) -> None:
+        try:
+            self.client.connect()
+            detail = "the library returned"
+        except LibraryError:
+            detail = "could not connect"
+        except Exception as error:
+            detail = type(error).__name__
+        finally:
+            self._under_way.set()
+            self._finished.set()
+        self.end("wa-connection-lost", detail)
+
+    def qr(self, text: str) -> None:
+        """Show a QR; a phone may scan it for so many seconds."""
+        with self._changes:
+            if not self.alive():
+                return
+            self.state = State.LINKING
+            self.linked_now = True
+        self._under_way.set()
+        self._qr_shown += 1
+        self.tell("qr", text=text, seconds=FIRST_QR if self._qr_shown == 1 else NEXT_QR)
+
+    def connected(self) -> None:
+        """Logged in, for the first time in this opening or again after a short loss."""
+        self._under_way.set()
+        with self._changes:
+            before = self.state
+            if before in (State.CONNECTED, State.CLOSED):
+                return
+            self.state = State.CONNECTED
+        if before is State.LOST:
+            return
+        account = self.folder.account()
+        if account is None:
+            self.end("wa-connect-refused", "logged in without an account")
+            return
+        self.tell(
+            "connected",
+            jid=account.jid,
+            lid=account.lid,
+            phone=account.phone,
+            name=account.name,
+            paired=self.linked_now,
+        )
+
+    def lost(self) -> None:
+        """The socket is gone; the library dials again by itself for RECONNECT_GRACE."""
+        with self._changes:
+            if self.state is State.CONNECTED:
+                self.state, self.lost_at = State.LOST, time.monotonic()
+
+    def end(self, ending: str, detail: str = "", *, retry: bool = True, until: float | None = None) -> None:
+        """Close from whatever thread noticed the end, and tell it. Only the first end of an opening counts."""
+        with self._changes:
+            if not self.alive():
+                return
+            self.state = State.CLOSED
+        self._under_way.set()
+
+        def finish() -> None:
+            self._stop()
+            self._over(self)
+            self.tell("ended", ending=ending, detail=detail, retry=retry, until=until)
+
+        threading.Thread(target=finish, name=f"end {self.id[:8]}", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop without an event; if it is ending by itself, wait until nothing of it remains."""
+        with self._changes:
+            ours = self.alive()
+            self.state = State.CLOSED
+        if ours:
+            self._stop()
+        else:
+            self.wait_gone()
+
+    def wait_gone(self) -> None:
+        """Wait for the end of an end that is under way."""
+        self._gone.wait(GONE_WAIT)
+
+    def _stop(self) -> None:
+        """Stop the client; after this nothing can leave, so a send under way is answered from the store."""
+        with self._gate.exclusive():
+            self.client.stop()
+        self.sender.stop(STOP_WAIT)
+        self._finished.wait(STOP_WAIT if self._qr_shown == 0 else 0)  # a QR's end is not waited for inside
+        self.journal.close()
+        self.folder.unlock()
+        self._gone.set()

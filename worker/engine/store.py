@@ -1,0 +1,156 @@
+"""A session's folder and the SQLite store in it, read beside the library through connections of our own.
+
+whatsmeow's tables are its own business; the four that we read are named here and nowhere else.
+"""
+
+import fcntl
+import os
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+#: How long an opening session waits for a dying predecessor's lock, seconds.
+LOCK_WAIT = 15.0
+
+#: How long a query waits for the library's own transaction, seconds.
+BUSY_WAIT = 5.0
+
+_JID = re.compile(r"(?P<user>[^.:@]+)(?:\.\d+)?(?::\d+)?@(?P<server>.+)")
+
+
+class LockedError(Exception):
+    """Another engine has the session open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who is linked: JIDs without their device part."""
+
+    jid: str
+    lid: str | None
+    phone: str  #: E.164
+    name: str | None
+
+
+def bare(jid: str) -> str:
+    """Drop the device part of a JID's text."""
+    match = _JID.fullmatch(jid)
+    return f"{match['user']}@{match['server']}" if match else jid
+
+
+class SessionFolder:
+    """STATE/SESSION: store.db, journal.jsonl, lock, incarnation; only our user may look inside."""
+
+    def __init__(self, state: Path, session: str) -> None:
+        self.session = str(UUID(session))  # nothing else may become part of a path
+        self.path = state / self.session
+        self.store = self.path / "store.db"
+        self.journal = self.path / "journal.jsonl"
+        self._lock: int | None = None
+
+    def lock(self, wait: float = LOCK_WAIT) -> None:
+        """Create the folder and hold its lock; LockedError if another engine still has it after the wait."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + wait
+        pause = threading.Event()
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(file)
+                    raise LockedError(self.session) from None
+                pause.wait(0.05)
+        self._lock = file
+
+    def unlock(self) -> None:
+        """Let the next engine in."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def incarnation(self) -> str:
+        """Return this live store's id, made when the folder has none: it tells a restored store from this one."""
+        file = self.path / "incarnation"
+        if not file.exists():
+            fresh = file.with_suffix(".new")
+            fresh.write_text(str(uuid4()))
+            fresh.chmod(0o600)
+            fresh.replace(file)
+        return file.read_text().strip()
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection | None]:
+        if not self.store.exists():
+            yield None
+            return
+        uri = f"{self.store.as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_WAIT)) as connection:
+            yield connection
+
+    def _one(self, query: str, *values: object) -> tuple[str | None, ...] | None:
+        with self._read() as connection:
+            if connection is None:
+                return None
+            try:
+                row: tuple[str | None, ...] | None = connection.execute(query, values).fetchone()
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return None
+                raise
+            return row
+
+    def account(self) -> Account | None:
+        """Return who is linked, None before the first link."""
+        row = self._one("select jid, lid, push_name from whatsmeow_device limit 1")
+        if row is None or not row[0]:
+            return None
+        jid = bare(row[0])
+        return Account(
+            jid=jid, lid=bare(row[1]) if row[1] else None, phone="+" + jid.partition("@")[0], name=row[2] or None
+        )
+
+    def written(self, secret: bytes) -> str | None:
+        """Return the id under which a message with this secret was written ahead, None if it never was."""
+        row = self._one("select message_id from whatsmeow_message_secrets where key = ?", secret)
+        return row[0] if row else None
+
+    def phone_of(self, lid: str) -> str | None:
+        """Return the number (digits) behind a LID's user part, where the store knows it."""
+        row = self._one("select pn from whatsmeow_lid_map where lid = ?", lid)
+        return row[0] if row else None
+
+    def snapshot(self) -> bytes:
+        """Copy the store consistently, while the library may write to it."""
+        with self._read() as live:
+            if live is None:
+                return b""
+            with closing(sqlite3.connect(":memory:")) as copy:
+                live.backup(copy)
+                return copy.serialize()
+
+    def forget_ratchets(self) -> None:
+        """Delete the ratchets of an older copy, but neither identity nor pre-keys; new ones are negotiated.
+
+        With rolled-back ratchets the first direct message is lost although its delivery receipt arrives.
+        """
+        account = self.account()
+        if account is None:
+            return
+        own = [jid.partition("@")[0] for jid in (account.jid, account.lid) if jid]
+        with closing(sqlite3.connect(self.store, timeout=BUSY_WAIT)) as connection, connection:
+            connection.execute("delete from whatsmeow_sessions")
+            for user in own:
+                connection.execute(
+                    "delete from whatsmeow_sender_keys where sender_id glob ? or sender_id glob ?",
+                    (f"{user}[:._]*", user),
+                )
