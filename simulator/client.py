@@ -1,0 +1,193 @@
+"""The simulator from a test's or a script's side: start it, act as the owners of phones, see what arrived.
+
+    simulator = await Simulator.start(directory)
+    await simulator.scan("491511111111", qr_text)
+    group = await simulator.create_group("Pottery", admin="491511111111", members=["491522222222"])
+    asha = await simulator.recipient("491522222222")
+    await asha.expects("we are live")
+    await simulator.stop()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from simulator.faults import FaultKind
+from simulator.ledger import Ledger, Received
+from simulator.redirect import Endpoint
+
+_READY = 20.0
+_STOP = 10.0
+#: A recipient's start may have to start the recipients' process and pair.
+_REQUEST = 90.0
+
+
+class Refused(Exception):  # noqa: N818 - the simulator's answer, told as it is
+    """The simulator refused a request; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A real recipient: a client library instance that decrypts what its account is sent."""
+
+    phone: str
+    simulator: Simulator
+
+    async def expects(self, text: str, timeout: float = 10, *, times: int = 1) -> Received:
+        """Wait until it has received the text."""
+        return await self.simulator.ledger.wait_for(self.phone, text, timeout, times=times)
+
+    def times_received(self, text: str) -> int:
+        return self.simulator.ledger.times_received(self.phone, text)
+
+    async def send(self, chat: str, text: str) -> str:
+        """Write to a group JID or a phone number; gives the message ID."""
+        sent = await self.simulator.request("POST", f"/phones/{self.phone}/send", {"chat": chat, "text": text})
+        return str(sent["message_id"])
+
+    async def read(self, *message_ids: str) -> list[str]:
+        """Mark messages as read, by default all; gives their IDs."""
+        return await self.simulator.read(self.phone, *message_ids)
+
+
+class Simulator:
+    """A running simulator.
+
+    file: its simulator.json, for `python -m simulator.launch_engine`.  ledger: what recipients received.
+    """
+
+    def __init__(self, directory: Path, process: asyncio.subprocess.Process | None = None) -> None:
+        self.directory, self._process = directory, process
+        self.file = directory / "simulator.json"
+        self.endpoint = Endpoint.read(self.file)
+        self.ledger = Ledger(self.endpoint.ledger, self.endpoint.ledger_url)
+        self._http = httpx.AsyncClient(base_url=self.endpoint.control_url, trust_env=False, timeout=_REQUEST)
+
+    @classmethod
+    async def start(cls, directory: Path) -> Simulator:
+        """Start one that ends with this process, and wait until it is ready."""
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "simulator.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "simulator", "run", "--dir", str(directory)),
+                *("--die-with-parent", "--say-ready"),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+        assert process.stdout is not None
+        with contextlib.suppress(TimeoutError):
+            if await asyncio.wait_for(process.stdout.readline(), _READY):
+                return cls(directory.resolve(), process)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise RuntimeError(f"the simulator did not get ready: see {directory / 'simulator.log'}")
+
+    async def stop(self) -> None:
+        """Stop it, if `start` started it."""
+        await self._http.aclose()
+        if self._process and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), _STOP)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def account(self, phone: str, name: str | None = None) -> dict[str, Any]:
+        """An account with a phone and no linked client; made on first mention."""
+        return await self.request("POST", "/accounts", {"phone": phone, "name": name})
+
+    async def recipient(self, phone: str, name: str | None = None) -> Recipient:
+        """A real recipient, connected."""
+        await self.request("POST", "/phones", {"phone": phone, "name": name})
+        return Recipient(phone, self)
+
+    async def scan(self, phone: str, qr_text: str) -> str:
+        """The owner scans a QR code; gives the JID of the new device."""
+        return str((await self.request("POST", f"/phones/{phone}/scan", {"qr": qr_text}))["jid"])
+
+    async def enter_code(self, phone: str, code: str) -> None:
+        """The owner types the eight characters that a client shows, with or without its hyphen."""
+        await self.request("POST", f"/phones/{phone}/code", {"code": code})
+
+    async def unlink(self, phone: str, device: int | None = None) -> None:
+        """The owner removes a linked client, by default every one."""
+        await self.request("POST", f"/phones/{phone}/unlink", {"device": device})
+
+    async def phone_offline(self, phone: str) -> None:
+        await self.request("POST", f"/phones/{phone}/offline")
+
+    async def phone_online(self, phone: str) -> None:
+        await self.request("POST", f"/phones/{phone}/online")
+
+    async def confirm_sends(self, phone: str, on: bool) -> None:
+        """Whether the phone confirms what its own account's clients send (`sender` receipts)."""
+        await self.request("POST", f"/phones/{phone}/confirm-sends", {"on": on})
+
+    async def read(self, phone: str, *message_ids: str) -> list[str]:
+        """The owner reads messages, by default all; gives their IDs."""
+        asked = {"message_ids": list(message_ids) or None}
+        return list((await self.request("POST", f"/phones/{phone}/read", asked))["message_ids"])
+
+    async def create_group(self, subject: str, admin: str, members: list[str], *, announce: bool = False) -> str:
+        """A group; gives its JID. announce: only admins may write."""
+        asked = {"subject": subject, "admin": admin, "members": members, "announce": announce}
+        return str((await self.request("POST", "/groups", asked))["jid"])
+
+    async def fault(
+        self,
+        kind: FaultKind,
+        phone: str | None = None,
+        *,
+        count: int | None = None,
+        code: int = 500,
+        seconds: float = 3600,
+    ) -> None:
+        """Make something go wrong: see `FaultKind`. For all phones or one; `count` times or until cleared."""
+        asked = {"kind": kind, "phone": phone, "count": count, "code": code, "seconds": seconds}
+        await self.request("POST", "/faults", asked)
+
+    async def clear_faults(self) -> None:
+        await self.request("DELETE", "/faults")
+
+    async def until_connected(self, phone: str, clients: int = 1, timeout: float = 10) -> None:
+        """Wait until exactly so many clients of an account are connected."""
+        answer = await self.request("GET", f"/accounts/{phone}/wait?connected={clients}&timeout={timeout}")
+        if not answer["in_time"]:
+            raise TimeoutError(f"{phone} has not {clients} clients connected within {timeout} s: {answer['devices']}")
+
+    async def show(self, phone: str) -> dict[str, Any]:
+        """An account's devices, their queues, its phone."""
+        return await self.request("GET", f"/accounts/{phone}")
+
+    async def state(self) -> dict[str, Any]:
+        return await self.request("GET", "/state")
+
+    async def times_processed(self, message_id: str) -> int:
+        """How often the server processed a message of that ID."""
+        sent: Any = await self.request("GET", "/messages")
+        return sum(each["times"] for each in sent if each["id"] == message_id)
+
+    async def request(self, method: str, path: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Any request to the control API."""
+        answer = await self._http.request(method, path, json=asked)
+        if answer.is_error:
+            raise Refused(f"{method} {path}: {answer.status_code} {answer.text}")
+        found: dict[str, Any] = answer.json()
+        return found

@@ -1,0 +1,85 @@
+"""One client's socket after the handshake: stanzas out in order, delayed by the round trip that was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from aiohttp import web
+
+from simulator.account import Device, DeviceKeys
+from simulator.wire import binary_xml
+from simulator.wire.noise import Transport, frame
+from simulator.wire.stanza import Node
+
+log = logging.getLogger(__name__)
+
+
+class Connection:
+    """A socket.
+
+    device: who is logged in; None while registering.
+    registering: the keys that a new client brought, until it is paired.
+    noise_static: the client's static Noise key, which its QR code repeats.
+    """
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        transport: Transport,
+        noise_static: bytes,
+        delay: Callable[[Device | None], float],
+    ) -> None:
+        self._socket, self._transport, self._delay = socket, transport, delay
+        self._queue: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue()
+        self._writer = asyncio.create_task(self._write())
+        self.noise_static = noise_static
+        self.device: Device | None = None
+        self.registering: DeviceKeys | None = None
+        self.pairing: Device | None = None
+
+    def __str__(self) -> str:
+        return str(self.device.phone_jid) if self.device else "unpaired"
+
+    def read(self, sealed: bytes) -> Node:
+        node = binary_xml.decode(self._transport.open(sealed))
+        log.debug("← %s %s", self, node)
+        return node
+
+    def send(self, node: Node) -> None:
+        """Queue a stanza; never blocks, and is lost if the socket is (see `Outgoing` for those that mustn't be)."""
+        log.debug("→ %s %s", self, node)
+        self._put(binary_xml.encode(node))
+
+    def close(self) -> None:
+        """Close after what is queued has gone out."""
+        self._put(None)
+
+    def abort(self) -> None:
+        """Cut the connection now; queued stanzas are not sent."""
+        self._writer.cancel()
+        if transport := self._socket._req and self._socket._req.transport:  # aiohttp has no public abort
+            transport.abort()
+
+    async def finished(self) -> None:
+        self._writer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._writer
+
+    def _put(self, payload: bytes | None) -> None:
+        due = asyncio.get_running_loop().time() + self._delay(self.device)
+        self._queue.put_nowait((due, payload))
+
+    async def _write(self) -> None:
+        clock = asyncio.get_running_loop().time
+        with contextlib.suppress(ConnectionError):
+            while True:
+                due, payload = await self._queue.get()
+                if (wait := due - clock()) > 0:
+                    await asyncio.sleep(wait)
+                if payload is None:
+                    await self._socket.close()
+                    return
+                await self._socket.send_bytes(frame(self._transport.seal(payload)))

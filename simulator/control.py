@@ -1,0 +1,238 @@
+"""The control API: what a person does with phones, what an operator sees, what goes wrong on demand. JSON over HTTP.
+
+POST   /accounts {phone, name}                     an account whose phone nobody has linked a client to
+GET    /accounts/{phone}                           its devices, queues, phone
+GET    /accounts/{phone}/wait?connected=N&timeout=  until so many clients are connected
+POST   /phones {phone, name}                       a real recipient, linked and connected when this returns
+POST   /phones/{phone}/scan {qr}                   the owner scans a QR code, given as its text
+POST   /phones/{phone}/code {code}                 … types a pairing code
+POST   /phones/{phone}/unlink {device?}            … removes a linked client (all without `device`)
+POST   /phones/{phone}/offline | online            … switches the phone off and on
+POST   /phones/{phone}/read {message_ids?}         … reads messages (a real recipient does it in its client)
+POST   /phones/{phone}/confirm-sends {on}          whether the phone confirms what its own account sends
+POST   /phones/{phone}/send {chat, text}           a real recipient writes
+POST   /groups {subject, admin, members, announce?}
+POST   /faults {kind, phone?, count?, code?, seconds?}   DELETE /faults?kind=&phone=   GET /faults
+GET    /state                                      counts
+GET    /messages                                   every message processed, and how many times
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from simulator.account import Device, User
+from simulator.faults import Fault, FaultKind
+from simulator.pairing import NotWaiting
+from simulator.recipients import Recipients
+from simulator.server import ChatServer
+from simulator.wire.stanza import JID
+
+_Json = dict[str, Any]
+
+
+@web.middleware
+async def _tell_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer what the caller did wrong as {error}."""
+    try:
+        return await handler(request)
+    except NotWaiting as wrong:
+        return web.json_response({"error": str(wrong)}, status=409)
+    except (ValueError, KeyError) as wrong:
+        return web.json_response({"error": f"{type(wrong).__name__}: {wrong}"}, status=400)
+
+
+class Control:
+    """The control API of one simulator."""
+
+    def __init__(self, server: ChatServer, recipients: Recipients) -> None:
+        self._server, self._recipients = server, recipients
+
+    def application(self) -> web.Application:
+        application = web.Application(middlewares=[_tell_errors])
+        application.add_routes(
+            [
+                web.post("/accounts", self._create_account),
+                web.get("/accounts/{phone}", self._show_account),
+                web.get("/accounts/{phone}/wait", self._wait_connected),
+                web.post("/phones", self._start_recipient),
+                web.post("/phones/{phone}/scan", self._scan),
+                web.post("/phones/{phone}/code", self._enter_code),
+                web.post("/phones/{phone}/unlink", self._unlink),
+                web.post("/phones/{phone}/offline", self._go_offline),
+                web.post("/phones/{phone}/online", self._go_online),
+                web.post("/phones/{phone}/read", self._read),
+                web.post("/phones/{phone}/confirm-sends", self._confirm_sends),
+                web.post("/phones/{phone}/send", self._send),
+                web.post("/groups", self._create_group),
+                web.get("/faults", self._show_faults),
+                web.post("/faults", self._add_fault),
+                web.delete("/faults", self._clear_faults),
+                web.get("/state", self._state),
+                web.get("/messages", self._messages),
+            ]
+        )
+        return application
+
+    # accounts
+
+    async def _create_account(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        return web.json_response(_describe(self._server.world.account(asked["phone"], asked.get("name"))))
+
+    async def _show_account(self, request: web.Request) -> web.Response:
+        return web.json_response(_describe(self._user(request)))
+
+    async def _wait_connected(self, request: web.Request) -> web.Response:
+        user = self._server.world.account(request.match_info["phone"])
+        wanted = int(request.query.get("connected", "1"))
+        in_time = await self._server.changes.until(
+            lambda: sum(device.connection is not None for device in user.linked) == wanted,
+            float(request.query.get("timeout", "10")),
+        )
+        return web.json_response({**_describe(user), "in_time": in_time})
+
+    # what the owner of a phone does
+
+    async def _scan(self, request: web.Request) -> web.Response:
+        qr_text = (await request.json())["qr"]
+        return web.json_response(_linked(self._server.pairing.scan(request.match_info["phone"], qr_text)))
+
+    async def _enter_code(self, request: web.Request) -> web.Response:
+        self._server.pairing.enter_code(request.match_info["phone"], (await request.json())["code"])
+        return web.json_response({})
+
+    async def _unlink(self, request: web.Request) -> web.Response:
+        number = (await _body(request)).get("device")
+        user = self._user(request)
+        for device in user.linked:
+            if number in (None, device.id):
+                self._server.unlink(device)
+        return web.json_response(_describe(user))
+
+    async def _go_offline(self, request: web.Request) -> web.Response:
+        user = self._user(request)
+        user.own_phone.go_offline()
+        return web.json_response(_describe(user))
+
+    async def _go_online(self, request: web.Request) -> web.Response:
+        user = self._user(request)
+        user.own_phone.go_online()
+        return web.json_response(_describe(user))
+
+    async def _confirm_sends(self, request: web.Request) -> web.Response:
+        user = self._user(request)
+        user.own_phone.confirms_sends = bool((await request.json())["on"])
+        return web.json_response(_describe(user))
+
+    async def _read(self, request: web.Request) -> web.Response:
+        phone, asked = request.match_info["phone"], await _body(request)
+        if self._recipients.has(phone):
+            return web.json_response(await self._recipients.ask("read", {**asked, "phone": phone}))
+        read = self._user(request).own_phone.read(asked.get("message_ids"))
+        return web.json_response({"message_ids": read})
+
+    # real recipients
+
+    async def _start_recipient(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        user = self._server.world.account(asked["phone"], asked.get("name"))
+        await self._recipients.start(user.phone)
+        return web.json_response(_describe(user))
+
+    async def _send(self, request: web.Request) -> web.Response:
+        asked = {**await request.json(), "phone": request.match_info["phone"]}
+        return web.json_response(await self._recipients.ask("send", asked))
+
+    # groups, faults, state
+
+    async def _create_group(self, request: web.Request) -> web.Response:
+        asked, world = await request.json(), self._server.world
+        admin = world.account(asked["admin"])
+        members = [world.account(phone) for phone in asked["members"]]
+        group = self._server.groups.create(
+            asked["subject"], admin, members, announce=bool(asked.get("announce", False))
+        )
+        return web.json_response({"jid": str(group.jid), "size": len(group.roles)})
+
+    async def _show_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response([dataclasses.asdict(fault) for fault in self._server.faults.active])
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        asked: _Json = await request.json()
+        await self._server.strike(Fault(**{**asked, "kind": FaultKind(asked["kind"])}))
+        return web.json_response({})
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        kind = request.query.get("kind")
+        self._server.faults.clear(FaultKind(kind) if kind else None, request.query.get("phone"))
+        return web.json_response({})
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        server = self._server
+        return web.json_response(
+            {
+                "accounts": len(server.world.users),
+                "groups": len(server.world.groups),
+                "connected": len(server.connected()),
+                "messages": len(server.router.processed()),
+                "media": len(server.media),
+                "faults": len(server.faults.active),
+                "recipients": self._recipients.numbers(),
+                "recipients_pid": self._recipients.pid,
+                "stanzas": dict(server.stanzas),
+            }
+        )
+
+    async def _messages(self, _request: web.Request) -> web.Response:
+        return web.json_response([dataclasses.asdict(sent) for sent in self._server.router.processed()])
+
+    def _user(self, request: web.Request) -> User:
+        phone = request.match_info["phone"]
+        user = self._server.world.find(JID(phone, "s.whatsapp.net"))
+        if user is None:
+            raise web.HTTPNotFound(text=f"no account has the number {phone}")
+        return user
+
+
+async def _body(request: web.Request) -> _Json:
+    """The posted object; nothing posted is an empty one."""
+    posted: _Json = await request.json() if request.can_read_body else {}
+    return posted
+
+
+def _linked(device: Device) -> _Json:
+    return {"jid": str(device.phone_jid), "device": device.id}
+
+
+def _describe(user: User) -> _Json:
+    phone = user.own_phone
+    return {
+        "phone": user.phone,
+        "name": user.name,
+        "jid": str(user.phone_jid),
+        "lid": str(user.lid),
+        "own_phone": {
+            "online": phone.online,
+            "last_seen": phone.last_seen,
+            "confirms_sends": phone.confirms_sends,
+            "unread": len(phone.inbox),
+            "waiting": phone.waiting,
+        },
+        "devices": [
+            {
+                "device": device.id,
+                "jid": str(device.phone_jid),
+                "connected": device.connection is not None,
+                "unacknowledged": len(device.outgoing),
+                "prekeys": len(device.prekeys),
+            }
+            for device in user.linked
+        ],
+    }

@@ -1,0 +1,34 @@
+"""Run a Python module whose WhatsApp library talks to the simulator: Herald's ENGINE_COMMAND in development.
+
+    python -m simulator.launch_engine --simulator DIR/simulator.json -- PYTHON_MODULE [ARGUMENT…]
+
+The module runs as `__main__`, with standard input and output untouched: an engine speaks its protocol there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+from pathlib import Path
+
+from simulator.redirect import Endpoint, import_trusting, restart_with
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m simulator.launch_engine", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--simulator", type=Path, required=True, metavar="FILE", help="the simulator's simulator.json"
+    )
+    parser.add_argument("module", help="the module to run, after --")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
+    options = parser.parse_args()
+    endpoint = Endpoint.read(options.simulator)
+    restart_with(endpoint.environment())
+    import_trusting(endpoint.root_public_key)
+    sys.argv = [options.module, *options.arguments]
+    runpy.run_module(options.module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
