@@ -58,6 +58,10 @@ class Access:
         """A user's JWT goes through as it is: PostgREST verifies it. A key becomes its role's JWT."""
         return caller.token or self._role_tokens[caller.key_role]
 
+    def key_of(self, caller: Caller) -> str:
+        """The API key that the caller came with."""
+        return self._credentials.secret_key if caller.is_admin else self._credentials.publishable_key
+
     def claims(self, token: str) -> dict[str, Any]:
         """The claims of a user's JWT. Raises jwt.InvalidTokenError."""
         claims: dict[str, Any] = jwt.decode(

@@ -8,6 +8,7 @@ from localstack.credentials import Credentials
 from localstack.gateway.access import Access
 from localstack.gateway.auth import Auth
 from localstack.gateway.errors import add_cors, json_errors
+from localstack.gateway.realtime.server import Realtime
 from localstack.gateway.rest import PREFIX, Rest
 from localstack.gateway.users import Users
 
@@ -25,9 +26,12 @@ class Upstreams:
 def build(credentials: Credentials, upstreams: Upstreams) -> web.Application:
     access = Access(credentials, upstreams.url)
     rest = Rest(access, upstreams.postgrest)
+    realtime = Realtime(access, upstreams.admin_dsn, upstreams.authenticator_dsn)
     app = web.Application(middlewares=[json_errors], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_cors)
     app.cleanup_ctx.append(rest.lifespan)
+    app.cleanup_ctx.append(realtime.lifespan)
+    app.add_routes(realtime.routes())
     app.add_routes(Auth(access, Users(upstreams.admin_dsn)).routes())
     app.router.add_route("*", PREFIX, rest.handle)
     app.router.add_route("*", PREFIX + "/{path:.*}", rest.handle)
