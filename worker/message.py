@@ -63,4 +63,4 @@ class Claim:
     text: str
     media_url: str | None = None
     attempt: int = 1
-    inherited: bool = False  #: taken over from a dead holder: look it up, never send it
+    former_token: UUID | None = None  #: set: taken over from a dead holder; to be looked up, never sent

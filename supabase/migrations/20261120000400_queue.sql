@@ -51,6 +51,8 @@ comment on table public.scheduled_whatsapp_messages is
 -- Open rows only: finished ones cost a claim nothing.
 create index messages_pending_idx on public.scheduled_whatsapp_messages
 (session_id, priority desc, scheduled_for, id) where status = 'pending';
+create index messages_due_idx on public.scheduled_whatsapp_messages
+(session_id, greatest(scheduled_for, next_attempt_at)) where status = 'pending';
 create index messages_expiring_idx on public.scheduled_whatsapp_messages (expires_at)
 where status = 'pending' and expires_at is not null;
 create index messages_wa_id_idx on public.scheduled_whatsapp_messages (session_id, wa_message_id)

@@ -2,16 +2,18 @@
 -- jit off everywhere: planning cost about 7 ms of an 8.5 ms claim on ten million rows.
 
 -- herald.claim_json(message, claim) → a claim as the worker reads it.
-create function herald.claim_json(m public.scheduled_whatsapp_messages, c herald.message_claims, p_inherited boolean)
-returns jsonb
+-- p_former_token: the token that an earlier holder knew it by, null for a fresh claim.
+create function herald.claim_json(
+  m public.scheduled_whatsapp_messages, c herald.message_claims, p_former_token uuid
+) returns jsonb
 language sql stable set search_path = ''
 as $$
   select jsonb_build_object(
-    'message_id', m.id, 'token', c.token, 'organization_id', m.organization_id, 'session_id', m.session_id,
+    'message_id', m.id, 'token', c.token, 'former_token', p_former_token, 'organization_id', m.organization_id, 'session_id', m.session_id,
     'until', c.claimed_until, 'secret', encode(c.secret, 'base64'), 'incarnation', c.incarnation,
     'to', coalesce(m.recipient_phone, (select g.group_jid from public.whatsapp_groups as g where g.id = m.group_id)),
     'kind', coalesce(m.media_kind, 'text'), 'text', m.message_content, 'media_url', m.media_url,
-    'attempt', m.retry_count + 1, 'inherited', p_inherited
+    'attempt', m.retry_count + 1
   )
 $$;
 
@@ -61,7 +63,7 @@ begin
     from claimed as c where m.id = c.message_id
     returning m.*
   )
-  select jsonb_agg(herald.claim_json(m.*, c.*, false)) into answer
+  select jsonb_agg(herald.claim_json(m, c, null)) into answer
   from marked as m join claimed as c on c.message_id = m.id;
   return coalesce(answer, '[]'::jsonb);
 end
@@ -213,14 +215,34 @@ begin
 end
 $$;
 
--- whatsapp_settle_and_claim: both in one round trip → {"settled": […], "claims": […]}.
+-- herald.next_due(run) → seconds until this run may have something to claim, or null: so that a worker sleeps no
+-- longer than it must. Sessions with a message in flight don't count: its settle is what wakes the worker.
+create function herald.next_due(p_run uuid) returns double precision
+language sql stable set search_path = '' set jit = off
+as $$
+  select extract(epoch from min(greatest(l.next_send_at, q.due, s.paused_until)) - herald.clock())::double precision
+  from herald.session_leases as l
+  join public.whatsapp_sessions as s on s.id = l.session_id
+  cross join lateral (
+    select greatest(m.scheduled_for, m.next_attempt_at) as due
+    from public.scheduled_whatsapp_messages as m
+    where m.session_id = l.session_id and m.status = 'pending'
+    order by greatest(m.scheduled_for, m.next_attempt_at) limit 1
+  ) as q
+  where l.run_id = p_run and l.ready
+    and not exists (select 1 from herald.message_claims as c where c.session_id = l.session_id)
+$$;
+
+-- whatsapp_settle_and_claim: both in one round trip → {"settled": […], "claims": […], "next_due": seconds or null}.
 create function public.whatsapp_settle_and_claim(p_run uuid, p_results jsonb, p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   settled jsonb := case when jsonb_array_length(p_results) > 0 then public.whatsapp_settle(p_run, p_results) else '[]' end;
 begin
-  return jsonb_build_object('settled', settled, 'claims', public.whatsapp_claim(p_run, p_limit));
+  return jsonb_build_object(
+    'settled', settled, 'claims', public.whatsapp_claim(p_run, p_limit), 'next_due', herald.next_due(p_run)
+  );
 end
 $$;
 
@@ -246,16 +268,41 @@ as $$
 begin
   perform herald.require_lease(p_run, p_session, p_epoch);
   return coalesce((
-    with adopted as (
+    with former as materialized (
+      select c.message_id, c.token from herald.message_claims as c
+      where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch)
+      for update
+    ), adopted as (
       update herald.message_claims as c
       set token = gen_random_uuid(), run_id = p_run, epoch = p_epoch,
         claimed_until = herald.clock() + interval '150 seconds'
-      where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch)
+      from former as f where c.message_id = f.message_id
       returning c.*
     )
-    select jsonb_agg(herald.claim_json(m.*, a.*, true))
-    from adopted as a join public.scheduled_whatsapp_messages as m on m.id = a.message_id
+    select jsonb_agg(herald.claim_json(m, a, f.token))
+    from adopted as a
+    join former as f on f.message_id = a.message_id
+    join public.scheduled_whatsapp_messages as m on m.id = a.message_id
   ), '[]'::jsonb);
+end
+$$;
+
+-- whatsapp_claims_return(run, in hand) → how many. Claims of this run that it does not know of (the answer to a claim
+-- was lost on the way) were never given to a transport: they are pending again.
+create function public.whatsapp_claims_return(p_run uuid, p_in_hand uuid[]) returns integer
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  many integer;
+begin
+  with lost as (
+    delete from herald.message_claims as c where c.run_id = p_run and c.message_id <> all(p_in_hand)
+    returning c.message_id
+  )
+  update public.scheduled_whatsapp_messages as m set status = 'pending'
+  from lost as c where m.id = c.message_id and m.status = 'sending';
+  get diagnostics many = row_count;
+  return many;
 end
 $$;
 
@@ -293,9 +340,10 @@ end
 $$;
 
 revoke execute on function
-  herald.claim_json(public.scheduled_whatsapp_messages, herald.message_claims, boolean),
+  herald.claim_json(public.scheduled_whatsapp_messages, herald.message_claims, uuid),
   herald.matched_receipts(jsonb),
-  herald.apply_receipts(jsonb)
+  herald.apply_receipts(jsonb),
+  herald.next_due(uuid)
 from public;
 revoke execute on function
   public.whatsapp_claim(uuid, integer),
@@ -304,6 +352,7 @@ revoke execute on function
   public.whatsapp_settle_and_claim(uuid, jsonb, integer),
   public.whatsapp_claims_extend(uuid, uuid[]),
   public.whatsapp_claims_adopt(uuid, uuid, bigint),
+  public.whatsapp_claims_return(uuid, uuid[]),
   public.whatsapp_reap()
 from public, anon, authenticated;
 grant execute on function
@@ -313,5 +362,6 @@ grant execute on function
   public.whatsapp_settle_and_claim(uuid, jsonb, integer),
   public.whatsapp_claims_extend(uuid, uuid[]),
   public.whatsapp_claims_adopt(uuid, uuid, bigint),
+  public.whatsapp_claims_return(uuid, uuid[]),
   public.whatsapp_reap()
 to service_role;

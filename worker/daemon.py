@@ -1,0 +1,253 @@
+"""Wires the parts together and runs them: the only place that knows every one of them."""
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import IO, Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import structlog
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from worker.api import make_app
+from worker.commands import Commands
+from worker.dispatcher import Dispatcher
+from worker.errors import HeraldError, LostLease, SettingsError, StoreError
+from worker.keyring import Keyring
+from worker.media import Media, fetch
+from worker.settings import Settings
+from worker.settler import Settler
+from worker.supabase.outbox import SupabaseOutbox
+from worker.supabase.registry import SupabaseRegistry
+from worker.supabase.rpc import Rpc
+from worker.supabase.wakeups import Wakeups
+from worker.supervisor import Supervisor
+from worker.transport import Event, Inbound, Receipt, SentFact
+from worker.transport.whatsapp_web import WhatsAppWeb
+
+log = structlog.get_logger()
+
+VERSION = "0.1.0"
+
+#: Seconds. A lease outlives three missed heartbeats.
+LEASE_SECONDS, HEARTBEAT_SECONDS = 20.0, 5.0
+REAP_SECONDS, SNAPSHOT_SECONDS, GROUP_SYNC_SECONDS = 15.0, 60.0, 900.0
+
+#: Seconds that sends in flight get at a graceful stop; then they stay claimed and are looked up at the next start.
+DRAIN_SECONDS = 10.0
+
+#: WhatsApp refuses larger pictures.
+MAX_IMAGE_BYTES = 5 * 1024 * 1024
+
+
+class Daemon:
+    """One worker process: ``run`` returns after a graceful stop, or raises what ended it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._run_id: UUID = uuid4()
+        self._work = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._hints = {name: asyncio.Event() for name in ("sessions", "commands")}
+        self._last_answer: float | None = None
+        self._broken: BaseException | None = None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then hand over. Raises SettingsError, LostLease."""
+        settings = self._settings
+        lock = lock_state(settings)
+        rpc = await Rpc.connect(settings.supabase_url, settings.supabase_service_key.get_secret_value())
+        try:
+            await self._serve(rpc)
+        finally:
+            await rpc.aclose()
+            lock.close()
+
+    async def _serve(self, rpc: Rpc) -> None:
+        settings = self._settings
+        key = settings.supabase_service_key.get_secret_value()
+        self._registry = SupabaseRegistry(rpc, self._run_id, LEASE_SECONDS)
+        outbox = SupabaseOutbox(rpc, self._run_id)
+        try:
+            await self._registry.start(settings.worker_id, VERSION)
+        except StoreError as error:
+            raise SettingsError(f"SUPABASE_URL: {error}; check the URL and that the project is running") from None
+        self._transport = WhatsAppWeb(
+            list(settings.engine_command), settings.state_dir, self._hear, settings.engine_shard_size
+        )
+        self._settler = Settler(outbox, self._transport.acknowledge, self._work)
+        self._dispatcher = Dispatcher(outbox, self._transport, self._settler, self._work, self._fetch_media)
+        self._supervisor = Supervisor(
+            registry=self._registry,
+            outbox=outbox,
+            transport=self._transport,
+            settler=self._settler,
+            keyring=Keyring.from_settings(settings),
+            state_dir=settings.state_dir,
+            capacity=settings.worker_max_sessions,
+            qr_window=settings.qr_window,
+            wake=self._dispatcher.wake,
+        )
+        self._commands = Commands(self._registry, self._supervisor, self._transport)
+        self._wakeups = Wakeups(settings.supabase_url, key, self._hint)
+        self._outbox = outbox
+        await self._transport.start()
+        web_runner = await self._start_web()
+        scheduler = self._schedule()
+        tasks = [
+            asyncio.create_task(self._guard(work), name=name)
+            for name, work in {
+                "dispatcher": self._dispatcher.run,
+                "wakeups": self._wakeups.run,
+                "sessions": lambda: self._on_hint("sessions", self._supervisor.heartbeat),
+                "commands": lambda: self._on_hint("commands", self._commands.run_pending),
+            }.items()
+        ]
+        self._hint("sessions")
+        log.info("worker_started", worker_id=settings.worker_id, pid=os.getpid(), port=settings.port)
+        self._catch_signals()
+        await self._stop.wait()
+        log.info("worker_stopping")
+        scheduler.shutdown(wait=False)
+        try:
+            if self._broken is None:
+                await self._dispatcher.drain(DRAIN_SECONDS)
+                await self._supervisor.stop()
+                with suppress(HeraldError):
+                    await self._dispatcher.exchange()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._transport.aclose()
+            await web_runner.cleanup()
+        log.info("worker_stopped")
+        if self._broken:
+            raise self._broken
+
+    async def _hear(self, event: Event, sequence: int) -> None:
+        match event:
+            case Receipt():
+                self._settler.receipt(event, sequence)
+            case SentFact():
+                self._settler.sent(event, sequence)
+            case Inbound():
+                self._settler.safe_after_next_exchange(event.session_id, sequence)
+            case _:
+                self._supervisor.hear(event)
+
+    def _hint(self, name: str) -> None:
+        if name == "queue":
+            self._dispatcher.wake()
+        else:
+            self._hints[name].set()
+
+    async def _on_hint(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._hints[name].wait()
+            self._hints[name].clear()
+            try:
+                await work()
+                self._last_answer = asyncio.get_running_loop().time()
+            except StoreError as error:
+                log.warning("supabase_unreachable", kind=name, reason=str(error))
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A part that ends is the end of the worker: it stops and says why, and its manager starts it again."""
+        try:
+            await work()
+        except Exception as error:
+            if not isinstance(error, HeraldError):
+                log.exception("worker_broke")
+            self._broken = error
+            self._stop.set()
+
+    def _schedule(self) -> AsyncIOScheduler:
+        def poll() -> None:
+            self._dispatcher.wake()
+            self._hint("commands")
+
+        scheduler = AsyncIOScheduler(
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        jobs: list[tuple[Callable[[], Any], float]] = [
+            (poll, self._settings.poll_interval),
+            (lambda: self._hint("sessions"), HEARTBEAT_SECONDS),
+            (self._reap, REAP_SECONDS),
+            (self._supervisor.snapshot_all, SNAPSHOT_SECONDS),
+            (self._supervisor.sync_all_groups, GROUP_SYNC_SECONDS),
+        ]
+        for job, seconds in jobs:
+            scheduler.add_job(job, "interval", seconds=seconds)
+        scheduler.start()
+        return scheduler
+
+    async def _reap(self) -> None:
+        try:
+            expired, in_doubt = await self._outbox.reap()
+        except (StoreError, LostLease) as error:
+            log.warning("reap_failed", reason=str(error))
+            return
+        if expired or in_doubt:
+            log.info("reaped", expired=expired, in_doubt=in_doubt)
+
+    async def _fetch_media(self, url: str) -> Media:
+        storage = urlsplit(self._settings.supabase_url)
+        port = storage.port or {"http": 80, "https": 443}[storage.scheme]
+        trusted = frozenset({f"{storage.hostname}:{port}"})
+        return await fetch(url, max_bytes=MAX_IMAGE_BYTES, trusted_hosts=trusted)
+
+    async def _start_web(self) -> web.AppRunner:
+        runner = web.AppRunner(make_app(self._health), access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._settings.host, self._settings.port).start()
+        except OSError as error:
+            await self._transport.aclose()
+            await runner.cleanup()
+            raise SettingsError(
+                f"PORT: {self._settings.port} can't be listened on ({error.strerror}); choose a free one"
+            ) from None
+        return runner
+
+    def _health(self) -> dict[str, Any]:
+        now = asyncio.get_running_loop().time()
+        ready = self._last_answer is not None and now - self._last_answer < LEASE_SECONDS
+        return {
+            "live": True,
+            "ready": ready and not self._stop.is_set(),
+            "worker_id": self._settings.worker_id,
+            "version": VERSION,
+            "realtime": self._wakeups.live,
+            "sessions": self._supervisor.counts,
+        }
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sign, self._stop.set)
+
+
+def lock_state(settings: Settings) -> IO[str]:
+    """Make sure that one process only works on the state folder. Raises SettingsError."""
+    folder = settings.state_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / "worker.lock").open("w")
+    except OSError as error:
+        raise SettingsError(
+            f"STATE_DIR: can't be used ({error.strerror}); name a folder that you may write"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise SettingsError(
+            "STATE_DIR: another worker is running on it; stop it, or name another folder"
+        ) from None
+    return lock

@@ -1,0 +1,121 @@
+"""Carries claimed messages to their session's transport, and what came of them back, in one exchange a turn.
+
+The loop sleeps until there is a reason to look: a hint, an outcome, the time that the database named, or the poll.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from worker.errors import MediaError, StoreError
+from worker.media import Media
+from worker.message import Claim
+from worker.outbox import Outbox
+from worker.outcome import Indeterminate, Outcome, Rejected
+from worker.settler import Settler
+from worker.transport import Transport
+
+log = structlog.get_logger()
+
+#: Claims in one exchange; beyond 500 PostgREST's row limit would matter, and sends are one per account anyway.
+CLAIMS_PER_EXCHANGE = 100
+
+FetchMedia = Callable[[str], Awaitable[Media]]
+
+
+class Dispatcher:
+    """One per worker. ``wake`` may be called from anywhere on the loop, any number of times."""
+
+    def __init__(
+        self, outbox: Outbox, transport: Transport, settler: Settler, work: asyncio.Event, fetch: FetchMedia
+    ) -> None:
+        self._outbox = outbox
+        self._transport = transport
+        self._settler = settler
+        self._work = work
+        self._fetch = fetch
+        self._sends: set[asyncio.Task[None]] = set()
+        self._claiming = True
+        self._repair = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        self._work.set()
+
+    async def run(self) -> None:
+        """Exchange with the queue until cancelled. Raises LostLease when this process was replaced."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                await self.exchange()
+            except StoreError as error:
+                log.warning("queue_unreachable", reason=str(error))
+                self._repair = True
+                self._look_again_in(1.0)
+
+    async def exchange(self) -> None:
+        """One turn: settle, write receipts, claim, start sends."""
+        if self._repair:
+            returned = await self._outbox.return_unknown(self._settler.in_hand)
+            self._repair = False
+            if returned:
+                log.info("claims_returned", count=returned)
+        settlements = self._settler.take()
+        self._repair = True  # until the answer is here
+        answer = await self._outbox.settle_and_claim(settlements, CLAIMS_PER_EXCHANGE if self._claiming else 0)
+        self._repair = False
+        self._settler.settled(settlements)
+        for claim in answer.claims:
+            self._settler.took(claim)
+            self._start(claim)
+        await self._settler.write_receipts()
+        if answer.next_due is not None and self._claiming:
+            # Due already and yet not claimed: a rule holds it back that only time or a person lifts.
+            self._look_again_in(max(answer.next_due, 0.02) if answer.next_due > 0 else 0.5)
+
+    async def drain(self, seconds: float) -> None:
+        """Claim no more, give sends in flight this long, and settle; what is still out then stays claimed."""
+        self._claiming = False
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=seconds)
+        with suppress(StoreError):
+            await self.exchange()
+
+    def _look_again_in(self, seconds: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._work.set)
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._send(claim), name=f"send {claim.message_id}")
+        self._sends.add(task)
+        task.add_done_callback(self._sends.discard)
+
+    async def _send(self, claim: Claim) -> None:
+        outcome = await self._attempt(claim)
+        self._settler.outcome(claim, outcome)
+        log.info(
+            "message_tried",
+            message_id=str(claim.message_id),
+            session_id=str(claim.session_id),
+            outcome=type(outcome).__name__.lower(),
+            attempt=claim.attempt,
+        )
+
+    async def _attempt(self, claim: Claim) -> Outcome:
+        media: bytes | None = None
+        if claim.media_url:
+            try:
+                media = (await self._fetch(claim.media_url)).content
+            except MediaError as error:
+                return Rejected(code="media-unavailable", reason=str(error), retry=error.retry)
+        try:
+            return await self._transport.send(claim, media)
+        except Exception as error:
+            # A transport that raises has a bug; the message may be out, so it is not tried again.
+            log.exception("send_raised", message_id=str(claim.message_id))
+            return Indeterminate(reason=f"The send broke off ({type(error).__name__}).")

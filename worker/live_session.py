@@ -1,0 +1,256 @@
+"""One account under our lease: opens it, keeps its row true, brings it back, and closes it in order.
+
+opening ──► waiting for a scan ──► connected ──► closed (asked, or lease lost)
+▲                │                  │
+└── backoff ◄────┴── lost ──────────┘      a person is needed ──► ended (desired_state is set to disconnected)
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from worker.backoff import delay
+from worker.errors import CredentialsError, EngineError, HeraldError, LostLease, ProviderError
+from worker.live_store import LiveStore
+from worker.message import Claim
+from worker.outbox import Outbox
+from worker.outcome import Indeterminate, Unavailable
+from worker.qr import qr_data_uri
+from worker.registry import Registry
+from worker.session import REMEDY, Ending, Held, SessionStatus
+from worker.settler import Settler
+from worker.transport import Connected, Ended, QrShown, Transport, Unsent
+
+log = structlog.get_logger()
+
+#: What the row shows when a person is needed; anything else is an error with its remedy.
+_STATUS_OF = {Ending.LOGGED_OUT: SessionStatus.LOGGED_OUT, Ending.BANNED: SessionStatus.BANNED}
+
+
+class LiveSession:
+    """Drives one session from acquisition to release. ``ended`` is set when it needs a person."""
+
+    def __init__(
+        self,
+        held: Held,
+        *,
+        store: LiveStore,
+        registry: Registry,
+        outbox: Outbox,
+        transport: Transport,
+        settler: Settler,
+        wake: Callable[[], None],
+        qr_window: float,
+        rng: random.Random,
+    ) -> None:
+        self.held = held
+        self.ready = False
+        self._store = store
+        self._registry = registry
+        self._outbox = outbox
+        self._transport = transport
+        self._settler = settler
+        self._wake = wake
+        self._qr_window = qr_window
+        self._rng = rng
+        self._events: asyncio.Queue[QrShown | Connected | Ended] = asyncio.Queue()
+        self._adopted = False
+        self._failures = 0
+        self._qr_since: float | None = None
+        self._opened = False
+
+    def hear(self, event: QrShown | Connected | Ended) -> None:
+        """Take an event of this session, in order."""
+        self._events.put_nowait(event)
+
+    async def run(self) -> None:
+        """Serve until cancelled or until a person is needed. Raises LostLease."""
+        try:
+            await self._store.prepare()
+            await self._open()
+            while await self._take(await self._events.get()):
+                pass
+        except CredentialsError as error:
+            await self._need_person(Ending.CREDENTIALS, str(error))
+
+    async def close(self) -> None:
+        """Stop the connection and save its state with the clean flag. Lease and row are the caller's."""
+        self.ready = False
+        if not self._opened:
+            return
+        await self._transport.close(self.held.session_id)
+        self._opened = False
+        if self._failures == 0 and self._qr_since is None:
+            await self._store.snapshot(clean=True)
+
+    async def logout(self) -> None:
+        """Unlink the device and remove its state; the row says logged_out."""
+        self.ready = False
+        if self._opened:
+            try:
+                await self._transport.logout(self.held.session_id)
+            except ProviderError as error:
+                log.warning("logout_unconfirmed", session_id=str(self.held.session_id), reason=str(error))
+        self._opened = False
+        await self._store.forget()
+        await self._report(SessionStatus.LOGGED_OUT, desired_state="disconnected", last_error=None)
+
+    async def abandon(self) -> None:
+        """The lease is lost: close the sockets and write nothing."""
+        self.ready = False
+        await self._transport.close(self.held.session_id)
+
+    async def snapshot(self) -> None:
+        """Seal the live store if it has changed. Raises StoreError, LostLease, CredentialsError."""
+        if self.ready and await self._store.snapshot(clean=False):
+            log.debug("snapshot_written", session_id=str(self.held.session_id))
+
+    async def sync_groups(self) -> int:
+        """Read the account's groups and write them; how many there are."""
+        return await self._registry.sync_groups(self.held, await self._transport.groups(self.held.session_id))
+
+    async def _open(self) -> None:
+        while True:
+            await self._report(SessionStatus.CONNECTING, retry_count=self._failures)
+            try:
+                await self._transport.open(self.held.session_id, str(self._store.path))
+            except EngineError as error:
+                log.warning("open_failed", session_id=str(self.held.session_id), reason=str(error))
+                await self._back_off()
+            else:
+                self._opened = True
+                return
+
+    async def _take(self, event: QrShown | Connected | Ended) -> bool:
+        """React to an event; False when the session has ended for now."""
+        match event:
+            case QrShown():
+                return await self._show_qr(event)
+            case Connected():
+                return await self._connected(event)
+            case Ended(ending=Ending.QR_TIMEOUT) if not self._qr_window_is_over():
+                await self._open()
+                return True
+            case Ended(retry=True):
+                await self._lost(event)
+                return True
+            case Ended():
+                if event.ending is Ending.LOGGED_OUT:
+                    await self._store.forget()
+                await self._need_person(event.ending, event.detail)
+                return False
+
+    async def _show_qr(self, event: QrShown) -> bool:
+        loop = asyncio.get_running_loop()
+        self._qr_since = self._qr_since or loop.time()
+        if self._qr_window_is_over():
+            await self._transport.close(self.held.session_id)
+            await self._need_person(Ending.QR_TIMEOUT, "")
+            return False
+        await self._report(
+            SessionStatus.QR_PENDING,
+            qr_code=qr_data_uri(event.text),
+            qr_expires_at=datetime.now(UTC) + timedelta(seconds=event.seconds),
+        )
+        return True
+
+    def _qr_window_is_over(self) -> bool:
+        return self._qr_since is not None and asyncio.get_running_loop().time() - self._qr_since > self._qr_window
+
+    async def _connected(self, event: Connected) -> bool:
+        self._failures, self._qr_since = 0, None
+        await self._adopt()
+        if event.newly_paired:
+            if self.held.phone_number not in (None, event.phone):
+                return await self._refuse_number()
+            await self._store.snapshot(clean=False, force=True)
+        accepted = await self._report(
+            SessionStatus.CONNECTED,
+            phone_number=event.phone,
+            whatsapp_id=event.jid,
+            display_name=event.display_name,
+            last_error=None,
+            retry_count=0,
+        )
+        if not accepted:
+            return await self._refuse_number()
+        self.ready = True
+        log.info("session_connected", session_id=str(self.held.session_id), epoch=self.held.epoch)
+        self._wake()
+        try:
+            await self.sync_groups()
+        except (ProviderError, EngineError) as error:
+            log.warning("groups_not_synced", session_id=str(self.held.session_id), reason=str(error))
+        return True
+
+    async def _refuse_number(self) -> bool:
+        await self._transport.logout(self.held.session_id)
+        self._opened = False
+        await self._store.forget()
+        await self._need_person(Ending.WRONG_NUMBER, "")
+        return False
+
+    async def _lost(self, event: Ended) -> None:
+        self.ready = False
+        self._failures += 1
+        log.warning(
+            "session_lost", session_id=str(self.held.session_id), ending=event.ending, attempt=self._failures
+        )
+        await self._report(SessionStatus.CONNECTING, last_error=REMEDY[event.ending], retry_count=self._failures)
+        await self._back_off()
+        await self._open()
+
+    async def _back_off(self) -> None:
+        await asyncio.sleep(delay(max(self._failures, 1), self._rng, base=0.5, cap=60.0))
+
+    async def _need_person(self, ending: Ending, detail: str) -> None:
+        self.ready = False
+        await self._adopt()
+        log.warning("session_needs_person", session_id=str(self.held.session_id), ending=ending)
+        status = _STATUS_OF.get(ending, SessionStatus.ERROR)
+        if ending is Ending.QR_TIMEOUT:
+            status = SessionStatus.DISCONNECTED
+        text = detail if ending is Ending.CREDENTIALS else REMEDY[ending]
+        await self._report(status, last_error=text, desired_state="disconnected")
+        self._opened = False
+
+    async def _report(self, status: SessionStatus, **facts: object) -> bool:
+        return await self._registry.report(self.held, status=status.value, **facts)
+
+    async def _adopt(self) -> None:
+        """Settle what an earlier holder left claimed: by the journal, else by what the store knows of the secret."""
+        if self._adopted:
+            return
+        self._adopted = True
+        for claim in await self._outbox.adopt(self.held):
+            self._settler.took(claim)
+            await self._resolve(claim)
+
+    async def _resolve(self, claim: Claim) -> None:
+        if self._settler.knows_sent(claim):
+            return
+        if claim.incarnation != self._store.incarnation:
+            self._settler.outcome(
+                claim, Indeterminate(reason="The host that was sending this is lost; it may have gone out.")
+            )
+            return
+        try:
+            found = await self._transport.lookup(self.held.session_id, claim.secret)
+        except HeraldError as error:
+            if isinstance(error, LostLease):
+                raise
+            self._settler.outcome(claim, Indeterminate(reason=f"Its trace could not be read: {error}"))
+            return
+        if isinstance(found, Unsent):
+            self._settler.outcome(claim, Unavailable(reason="The worker stopped before this was sent."))
+        else:
+            self._settler.outcome(
+                claim,
+                Indeterminate(
+                    wa_message_id=found.wa_message_id,
+                    reason="The worker stopped while this was sent; waiting for a receipt.",
+                ),
+            )

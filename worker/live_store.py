@@ -1,0 +1,120 @@
+"""The live store of a session: plaintext on tmpfs only, sealed snapshots in the database.
+
+An incarnation is one life of a live store, a uuid in the file ``incarnation`` beside it. Snapshots name the one that
+they were taken from, so that a later holder knows whether the files that it finds are the newest there are.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import structlog
+
+from worker.keyring import Keyring
+from worker.registry import Registry, Sealed
+from worker.session import Held
+from worker.transport import Transport
+
+log = structlog.get_logger()
+
+
+class LiveStore:
+    """Prepares, snapshots and removes one session's store. ``folder`` is STATE_DIR/SESSION, mode 0700."""
+
+    def __init__(
+        self, held: Held, folder: Path, registry: Registry, transport: Transport, keyring: Keyring
+    ) -> None:
+        self.held = held
+        self.folder = folder
+        self._registry = registry
+        self._transport = transport
+        self._keyring = keyring
+        self._generation = 0
+        self._digest = b""
+        self.incarnation = UUID(int=0)
+
+    @property
+    def path(self) -> Path:
+        """The SQLite database that the engine works on."""
+        return self.folder / "store.db"
+
+    async def prepare(self) -> None:
+        """Put the newest store in place and name its incarnation.
+
+        A live store that the newest snapshot was taken from is newer than the snapshot and is kept. Otherwise the
+        snapshot is restored; unless it was taken at a graceful stop, its ratchets are stale and are forgotten.
+        Raises CredentialsError if the snapshot does not open.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sealed = await self._registry.read_credentials(self.held)
+        self._generation = sealed.generation if sealed else 0
+        ours = self._incarnation_on_disk()
+        kept = ours is not None and self.path.exists() and (sealed is None or sealed.incarnation == ours)
+        if kept and ours:
+            self.incarnation = ours
+        else:
+            await self._restore(sealed)
+        if sealed and (sealed.clean or not kept):
+            # From now on a snapshot is only good for the incarnation that is about to change it.
+            await self.snapshot(clean=False, force=True)
+        await self._registry.attach(self.held, self.incarnation)
+
+    async def _restore(self, sealed: Sealed | None) -> None:
+        for leftover in [*self.folder.glob("store.db*"), self.folder / "incarnation"]:  # the journal stays
+            leftover.unlink(missing_ok=True)
+        self.incarnation = uuid4()
+        if sealed:
+            plaintext = self._keyring.open(
+                sealed.record,
+                organization=self.held.organization_id,
+                session=self.held.session_id,
+                generation=sealed.generation,
+            )
+            self.path.touch(mode=0o600)
+            self.path.write_bytes(plaintext)
+            if not sealed.clean:
+                await self._transport.forget_ratchets(self.held.session_id)
+            log.info("store_restored", session_id=str(self.held.session_id), clean=sealed.clean)
+        (self.folder / "incarnation").write_text(str(self.incarnation))
+
+    async def snapshot(self, *, clean: bool, force: bool = False) -> bool:
+        """Seal the store and write its next generation if it changed; whether it was written."""
+        plaintext = await self._transport.snapshot(self.held.session_id)
+        digest = hashlib.sha256(plaintext).digest()
+        if digest == self._digest and not (force or clean):
+            return False
+        generation = self._generation + 1
+        record = self._keyring.seal(
+            plaintext,
+            organization=self.held.organization_id,
+            session=self.held.session_id,
+            generation=generation,
+        )
+        await self._registry.write_credentials(
+            self.held,
+            Sealed(
+                generation=generation,
+                record=record,
+                key_id=self._keyring.active,
+                incarnation=self.incarnation,
+                clean=clean,
+            ),
+        )
+        self._generation, self._digest = generation, digest
+        return True
+
+    async def forget(self) -> None:
+        """The device is unlinked: remove its state here and in the database."""
+        self.wipe()
+        await self._registry.forget_credentials(self.held)
+
+    def wipe(self) -> None:
+        """Remove the files; the transport must have closed the session."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _incarnation_on_disk(self) -> UUID | None:
+        try:
+            return UUID((self.folder / "incarnation").read_text())
+        except (OSError, ValueError):
+            return None

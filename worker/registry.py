@@ -1,0 +1,69 @@
+"""Sessions as the worker sees them: leases, reports, sealed credentials, groups and commands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from worker.session import Held
+from worker.transport import Group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A sealed session state. clean: taken at a graceful stop, so that nothing was sent after it."""
+
+    generation: int
+    record: bytes = field(repr=False)
+    key_id: str
+    incarnation: UUID
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a person asks of a session's holder."""
+
+    id: UUID
+    session_id: UUID
+    kind: str
+    arguments: Mapping[str, Any] = field(repr=False)
+
+
+class Registry(Protocol):
+    """All calls raise StoreError when Supabase is away and LostLease when the session is no longer ours."""
+
+    async def start(self, worker_id: str, version: str) -> None:
+        """Announce this process; an earlier one under the same worker id is fenced off at once."""
+
+    async def heartbeat(self, capacity: int) -> list[Held]:
+        """Renew our leases, take free sessions up to capacity, and list what we hold."""
+
+    async def release(self, held: Held) -> None:
+        """Give a session back. Idempotent."""
+
+    async def attach(self, held: Held, incarnation: UUID) -> None:
+        """Tell which live store the session works on; messages claimed from now on name it."""
+
+    async def report(self, held: Held, **facts: object) -> bool:
+        """Write what the session's row shows; False: the phone number is not the account's own."""
+
+    async def read_credentials(self, held: Held) -> Sealed | None:
+        """Fetch the newest sealed state."""
+
+    async def write_credentials(self, held: Held, sealed: Sealed) -> None:
+        """Store the next generation; CredentialsError if the stored one is not its predecessor."""
+
+    async def forget_credentials(self, held: Held) -> None:
+        """Delete the sealed state of an unlinked device."""
+
+    async def sync_groups(self, held: Held, groups: Sequence[Group]) -> int:
+        """Write the account's groups; missing ones become inactive."""
+
+    async def take_commands(self) -> list[Command]:
+        """Take pending commands for sessions that we hold."""
+
+    async def finish_command(
+        self, command: Command, *, result: Mapping[str, Any] | None = None, error: str | None = None
+    ) -> None:
+        """Write a command's result, or why it failed."""

@@ -1,0 +1,104 @@
+"""The outbox over PostgREST."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from worker.message import Claim, MessageKind
+from worker.outbox import Round, Settlement
+from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
+from worker.session import Held
+from worker.supabase.rpc import Rpc
+from worker.transport import Receipt
+
+
+def claim_from(row: dict[str, Any]) -> Claim:
+    """Read one claim as herald.claim_json writes it."""
+    former = row.get("former_token")
+    return Claim(
+        message_id=UUID(row["message_id"]),
+        token=UUID(row["token"]),
+        organization_id=UUID(row["organization_id"]),
+        session_id=UUID(row["session_id"]),
+        until=datetime.fromisoformat(row["until"]),
+        secret=base64.b64decode(row["secret"]),
+        incarnation=UUID(row["incarnation"]),
+        to=row["to"],
+        kind=MessageKind(row["kind"]),
+        text=row["text"],
+        media_url=row["media_url"],
+        attempt=row["attempt"],
+        former_token=UUID(former) if former else None,
+    )
+
+
+def settlement_row(settlement: Settlement) -> dict[str, Any]:
+    """Write one settlement as whatsapp_settle reads it."""
+    row: dict[str, Any] = {"message_id": str(settlement.message_id), "token": str(settlement.token)}
+    match settlement.outcome:
+        case Accepted(wa_message_id=wa_id, at=at):
+            return row | {"outcome": "accepted", "wa_message_id": wa_id, "at": at.isoformat()}
+        case Rejected(code=code, reason=reason, retry=retry):
+            return row | {"outcome": "rejected", "code": code, "reason": reason, "retry": retry}
+        case Unavailable(reason=reason, retry_after=seconds):
+            return row | {"outcome": "unavailable", "reason": reason, "retry_after": seconds}
+        case Indeterminate(reason=reason, wa_message_id=wa_id):
+            return row | {"outcome": "indeterminate", "reason": reason, "wa_message_id": wa_id}
+
+
+class SupabaseOutbox:
+    """Implements worker.outbox.Outbox for one run of the worker."""
+
+    def __init__(self, rpc: Rpc, run: UUID) -> None:
+        self._rpc = rpc
+        self._run = str(run)
+
+    async def settle_and_claim(self, settlements: Sequence[Settlement], limit: int) -> Round:
+        """See Outbox. Not repeated here: a lost answer would hide claims; the dispatcher returns those first."""
+        answer = await self._rpc.call(
+            "whatsapp_settle_and_claim",
+            {"p_run": self._run, "p_results": [settlement_row(s) for s in settlements], "p_limit": limit},
+            attempts=1,
+        )
+        return Round(
+            settled=frozenset(UUID(i) for i in answer["settled"]),
+            claims=tuple(claim_from(row) for row in answer["claims"]),
+            next_due=answer["next_due"],
+        )
+
+    async def return_unknown(self, in_hand: Iterable[UUID]) -> int:
+        """See Outbox."""
+        arguments = {"p_run": self._run, "p_in_hand": [str(i) for i in in_hand]}
+        return int(await self._rpc.call("whatsapp_claims_return", arguments))
+
+    async def extend(self, message_ids: Sequence[UUID]) -> frozenset[UUID]:
+        """See Outbox."""
+        arguments = {"p_run": self._run, "p_messages": [str(i) for i in message_ids]}
+        return frozenset(UUID(i) for i in await self._rpc.call("whatsapp_claims_extend", arguments))
+
+    async def adopt(self, held: Held) -> list[Claim]:
+        """See Outbox. A repeat after a lost answer finds nothing: the reaper settles those as in doubt."""
+        arguments = {"p_run": self._run, "p_session": str(held.session_id), "p_epoch": held.epoch}
+        return [claim_from(row) for row in await self._rpc.call("whatsapp_claims_adopt", arguments, attempts=1)]
+
+    async def receipts(self, receipts: Sequence[Receipt]) -> None:
+        """See Outbox."""
+        rows = [
+            {
+                "session_id": str(r.session_id),
+                "wa_message_id": wa_id,
+                "recipient": r.participant or r.chat,
+                "kind": r.type,
+                "at": r.at.isoformat(),
+            }
+            for r in receipts
+            for wa_id in r.wa_message_ids
+        ]
+        await self._rpc.call("whatsapp_receipts", {"p_run": self._run, "p_receipts": rows})
+
+    async def reap(self) -> tuple[int, int]:
+        """See Outbox."""
+        answer = await self._rpc.call("whatsapp_reap", {})
+        return answer["expired"], answer["in_doubt"]

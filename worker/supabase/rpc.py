@@ -1,0 +1,91 @@
+"""One way to call a database function: bounded in time, repeated while Supabase is away, errors told apart.
+
+Every function that is called through here is idempotent, or its lost answer is repaired by the caller
+(``whatsapp_claims_return``): supabase-py itself never repeats a POST.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from postgrest.exceptions import APIError
+from supabase import AsyncClient, AsyncClientOptions, acreate_client
+
+from worker.backoff import delay
+from worker.errors import CredentialsError, HeraldError, LostLease, SettingsError, StoreError
+
+#: Seconds for one attempt; PostgREST answers a claim of 50 within 10 ms on a healthy project.
+ATTEMPT_SECONDS = 10.0
+
+_NOT_MIGRATED = {"PGRST202", "42883", "PGRST106"}
+
+#: Connection lost, serialization, resources, operator intervention, an HTTP 5xx, PostgREST without its database.
+_PASSING = ("08", "40001", "40P01", "5", "PGRST000", "PGRST001", "PGRST002", "PGRST003")
+
+
+def error_from(error: APIError, function: str) -> HeraldError:
+    """Turn PostgREST's answer into who can mend it."""
+    match error.code:
+        case "HR001":
+            return LostLease("another worker has started with this WORKER_ID; give each worker its own")
+        case "HR002":
+            return LostLease("the session is held by another worker now")
+        case "HR003":
+            return CredentialsError("the stored session state has changed since it was read")
+        case code if code in _NOT_MIGRATED:
+            return SettingsError(
+                f"SUPABASE_URL: the database is not migrated ({function} is missing); run `supabase db push`"
+            )
+        case "42501":
+            return SettingsError("SUPABASE_SERVICE_KEY: not a secret key; use the sb_secret_… or service_role key")
+        case "PGRST301" | "PGRST302" | "PGRST303" | "401" | 401:
+            return SettingsError("SUPABASE_SERVICE_KEY: refused by Supabase; copy the secret key of this project")
+        case code:
+            return StoreError(f"{function} failed with {code}")
+
+
+class Rpc:
+    """Calls database functions over PostgREST as service_role."""
+
+    def __init__(self, client: AsyncClient, http: httpx.AsyncClient, rng: random.Random | None = None) -> None:
+        self._client = client
+        self._http = http
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+
+    @classmethod
+    async def connect(cls, url: str, key: str) -> "Rpc":
+        """Make a client of its own: supabase-py's default waits 120 s over HTTP/2."""
+        http = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=16))
+        try:
+            client = await acreate_client(url, key, AsyncClientOptions(httpx_client=http))
+        except Exception as error:
+            await http.aclose()
+            raise SettingsError("SUPABASE_SERVICE_KEY: not a key that the Supabase client takes") from error
+        return cls(client, http)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def call(self, function: str, arguments: Mapping[str, Any], *, attempts: int = 3) -> Any:
+        """Call a function; repeat while Supabase is unreachable or answers 5xx.
+
+        Raises StoreError after the last attempt, else what error_from says.
+        """
+        for attempt in range(attempts):
+            try:
+                return (await self._client.rpc(function, dict(arguments)).execute()).data
+            except APIError as error:
+                code = str(error.code or "")
+                passing = code.startswith(
+                    ("08", "53", "57P", "40", "PGRST000", "PGRST001", "PGRST002", "PGRST003", "5")
+                )
+                if not passing or attempt == attempts - 1:
+                    raise error_from(error, function) from None
+            except httpx.HTTPError as error:
+                if attempt == attempts - 1:
+                    raise StoreError(f"Supabase does not answer ({type(error).__name__})") from None
+            await asyncio.sleep(delay(attempt + 1, self._rng, base=0.2, cap=2.0))
+        raise AssertionError("unreachable")

@@ -1,0 +1,227 @@
+"""Holds the leases of this worker's sessions and runs each of them; the heartbeat says what is wanted.
+
+A session that the heartbeat no longer lists is not ours any more: its sockets are closed at once and nothing is
+written about it. The engine closes them by itself should this process hang (``extend_lease``).
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from worker.errors import HeraldError, LostLease, StoreError
+from worker.keyring import Keyring
+from worker.live_session import LiveSession
+from worker.live_store import LiveStore
+from worker.outbox import Outbox
+from worker.registry import Registry
+from worker.session import DesiredState, Held
+from worker.settler import Settler
+from worker.transport import Connected, Ended, QrShown, Transport
+
+log = structlog.get_logger()
+
+#: Of a lease's seconds, what the engine's own deadline leaves for clocks and a slow answer.
+LEASE_MARGIN = 2.0
+
+
+class Supervisor:
+    """Starts and stops LiveSessions so that they match the leases that this worker holds."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        outbox: Outbox,
+        transport: Transport,
+        settler: Settler,
+        keyring: Keyring,
+        state_dir: Path,
+        capacity: int,
+        qr_window: float,
+        wake: Callable[[], None],
+    ) -> None:
+        self._registry = registry
+        self._outbox = outbox
+        self._transport = transport
+        self._settler = settler
+        self._keyring = keyring
+        self._state_dir = state_dir
+        self._capacity = capacity
+        self._qr_window = qr_window
+        self._wake = wake
+        self._rng = random.Random()  # noqa: S311 - jitter, not a secret
+        self._sessions: dict[UUID, LiveSession] = {}
+        self._runs: dict[UUID, asyncio.Task[None]] = {}
+        self._beating = asyncio.Lock()
+        self._stopping = False
+
+    def session(self, session_id: UUID) -> LiveSession | None:
+        """Find a session that this worker serves."""
+        return self._sessions.get(session_id)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many sessions are held, and how many of them can send."""
+        sessions = self._sessions.values()
+        return {"held": len(sessions), "connected": sum(session.ready for session in sessions)}
+
+    def hear(self, event: QrShown | Connected | Ended) -> None:
+        """Hand an event to its session."""
+        if session := self._sessions.get(event.session_id):
+            session.hear(event)
+
+    async def heartbeat(self) -> None:
+        """Renew leases and match what runs to what is held. Raises LostLease when this process was replaced."""
+        if self._stopping:
+            return
+        async with self._beating:
+            asked = asyncio.get_running_loop().time()
+            held = await self._registry.heartbeat(self._capacity)
+            took = asyncio.get_running_loop().time() - asked
+            by_id = {h.session_id: h for h in held}
+            for session_id in self._sessions.keys() - by_id.keys():
+                await self._abandon(session_id)
+            await self._extend(held, took)
+            for h in held:
+                await self._match(h)
+
+    async def _extend(self, held: Iterable[Held], took: float) -> None:
+        seconds = min((h.lease_seconds for h in held), default=0.0) - took - LEASE_MARGIN
+        if ours := [h.session_id for h in held if h.session_id in self._sessions]:
+            await self._transport.extend_lease(ours, max(seconds, 0.0))
+
+    async def _match(self, held: Held) -> None:
+        running = self._sessions.get(held.session_id)
+        if running and running.held.epoch != held.epoch:
+            # The lease lapsed and came back to us: what was claimed before is to be looked up, not trusted.
+            await self._abandon(held.session_id)
+            running = None
+        if held.desired_state is DesiredState.CONNECTED:
+            if running is None:
+                self._start(held)
+            return
+        session = running or self._make(held)
+        await self._halt(held.session_id)
+        with self._told(held):
+            if held.desired_state is DesiredState.LOGGED_OUT:
+                await session.logout()
+            else:
+                await session.close()
+                await self._registry.report(held, status="disconnected")
+            await self._registry.release(held)
+
+    def _make(self, held: Held) -> LiveSession:
+        store = LiveStore(
+            held, self._state_dir / str(held.session_id), self._registry, self._transport, self._keyring
+        )
+        return LiveSession(
+            held,
+            store=store,
+            registry=self._registry,
+            outbox=self._outbox,
+            transport=self._transport,
+            settler=self._settler,
+            wake=self._wake,
+            qr_window=self._qr_window,
+            rng=self._rng,
+        )
+
+    def _start(self, held: Held) -> None:
+        session = self._make(held)
+        self._sessions[held.session_id] = session
+        task = asyncio.create_task(self._run(session), name=f"session {held.session_id}")
+        self._runs[held.session_id] = task
+
+    async def _run(self, session: LiveSession) -> None:
+        held = session.held
+        while True:
+            try:
+                await session.run()
+            except LostLease:
+                await session.abandon()
+            except HeraldError as error:
+                # Supabase or the engine is away: close, wait for a heartbeat's time, begin again from the store.
+                log.warning("session_restarts", session_id=str(held.session_id), reason=str(error))
+                with suppress(HeraldError):
+                    await session.abandon()
+                await asyncio.sleep(2.0)
+                session = self._make(held)
+                self._sessions[held.session_id] = session
+                continue
+            except Exception:
+                log.exception("session_broke", session_id=str(held.session_id))
+                with suppress(HeraldError):
+                    await session.abandon()
+            break
+        # Ended by itself: a person is needed, so nobody should hold it.
+        if self._sessions.get(held.session_id) is session:
+            del self._sessions[held.session_id]
+            self._runs.pop(held.session_id, None)
+            with self._told(held):
+                await self._registry.release(held)
+
+    async def _halt(self, session_id: UUID) -> None:
+        self._sessions.pop(session_id, None)
+        if task := self._runs.pop(session_id, None):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _abandon(self, session_id: UUID) -> None:
+        session = self._sessions.get(session_id)
+        await self._halt(session_id)
+        if session:
+            log.warning("lease_lost", session_id=str(session_id), epoch=session.held.epoch)
+            with suppress(HeraldError):
+                await session.abandon()
+
+    async def snapshot_all(self) -> None:
+        """Seal every store that has changed."""
+        for session in list(self._sessions.values()):
+            with self._told(session.held):
+                await session.snapshot()
+
+    async def sync_all_groups(self) -> None:
+        """Read every connected account's groups again."""
+        for session in list(self._sessions.values()):
+            if session.ready:
+                with self._told(session.held):
+                    await session.sync_groups()
+
+    async def stop(self) -> None:
+        """Close every session in order, save its state with the clean flag, and give its lease back."""
+        async with self._beating:
+            self._stopping = True
+            sessions = list(self._sessions.values())
+            for session in sessions:
+                await self._halt(session.held.session_id)
+            await asyncio.gather(*(self._hand_over(session) for session in sessions))
+
+    async def _hand_over(self, session: LiveSession) -> None:
+        with self._told(session.held):
+            await session.close()
+            await self._registry.release(session.held)
+
+    def _told(self, held: Held) -> "_Told":
+        return _Told(held)
+
+
+class _Told:
+    """Logs what Supabase or the engine refused and goes on: the next heartbeat sets it right."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if isinstance(error, StoreError | HeraldError):
+            log.warning("session_step_failed", session_id=str(self._held.session_id), reason=str(error))
+            return True
+        return False
