@@ -140,6 +140,9 @@ class Transport(Protocol):
     async def snapshot(self, session_id: UUID) -> bytes:
         """Copy the live store consistently, as bytes of a SQLite database."""
 
+    async def forget_ratchets(self, session_id: UUID) -> None:
+        """Make an older copy of a closed store safe to open; needed unless nothing was sent since it was taken."""
+
     async def extend_lease(self, session_ids: list[UUID], seconds: float) -> None:
         """Move the deadline at which the engine closes these sessions by itself."""
 
