@@ -1,9 +1,8 @@
 """The server side of WhatsApp on loopback.
 
-    python -m simulator run --dir DIR
-
-When it is ready it writes DIR/simulator.json, which tells clients and tests where it is; SIGTERM or SIGINT stops it.
-Accounts, groups and queues live in memory, the ledger of what recipients received stays in DIR.
+`python -m simulator run --dir DIR` writes DIR/simulator.json when it is ready, which tells clients and tests where
+it is; SIGTERM or SIGINT stops it. Accounts, groups and queues live in memory, the ledger of what recipients
+received stays in DIR.
 """
 
 from __future__ import annotations
@@ -26,9 +25,7 @@ from simulator.tls import ConnectProxy, server_context
 
 async def run(directory: Path, control_port: int, on_ready: Callable[[], None]) -> None:
     """Serve until a signal comes."""
-    directory.mkdir(parents=True, exist_ok=True)
-    found_by = directory / "simulator.json"
-    found_by.unlink(missing_ok=True)
+    found_by = _prepare(directory)
     server, recipients = ChatServer(), Recipients(directory)
     control = Control(server, recipients)
     ledger = directory / "ledger.jsonl"
@@ -52,10 +49,18 @@ async def run(directory: Path, control_port: int, on_ready: Callable[[], None]) 
             _write_atomically(found_by, json.dumps(endpoint, indent=1))
             on_ready()
             await lifetime.until_signalled()
-            found_by.unlink(missing_ok=True)
             await recipients.stop()
     finally:
         await keeper.stop()
+        await asyncio.to_thread(found_by.unlink, missing_ok=True)
+
+
+def _prepare(directory: Path) -> Path:
+    """Make the directory, without an earlier run's simulator.json; give where that will be."""
+    directory.mkdir(parents=True, exist_ok=True)
+    found_by = directory / "simulator.json"
+    found_by.unlink(missing_ok=True)
+    return found_by
 
 
 def _write_atomically(path: Path, text: str) -> None:

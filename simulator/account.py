@@ -1,8 +1,8 @@
 """Who there is: accounts with their devices, and groups.
 
-Everything lives in memory: a restart of the simulator forgets accounts, devices, groups, prekeys and queues, as if
-every phone had been reset. What outlives a client's process is its device here: the queue of a device that is
-away waits for its next login.
+Everything lives in memory: a restart of the simulator forgets accounts, devices, groups, prekeys and queues,
+as if every phone had been reset. What outlives a client's process is its device here: the queue of a device
+that is away waits for its next login.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The simulator from a test's or a script's side: start it, act as the owners of phones, see what arrived.
 
+For example:
+
     simulator = await Simulator.start(directory)
     await simulator.scan("491511111111", qr_text)
     group = await simulator.create_group("Pottery", admin="491511111111", members=["491522222222"])
@@ -11,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import sys
 from dataclasses import dataclass
@@ -22,12 +25,18 @@ import httpx
 
 from simulator.faults import FaultKind
 from simulator.ledger import Ledger, Received
+from simulator.process import REPOSITORY
 from simulator.redirect import Endpoint
 
 _READY = 20.0
 _STOP = 10.0
 #: A recipient's start may have to start the recipients' process and pair.
 _REQUEST = 90.0
+
+
+def _make(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory.resolve()
 
 
 class Refused(Exception):  # noqa: N818 - the simulator's answer, told as it is
@@ -48,10 +57,15 @@ class Recipient:
     def times_received(self, text: str) -> int:
         return self.simulator.ledger.times_received(self.phone, text)
 
-    async def send(self, chat: str, text: str) -> str:
-        """Write to a group JID or a phone number; gives the message ID."""
-        sent = await self.simulator.request("POST", f"/phones/{self.phone}/send", {"chat": chat, "text": text})
-        return str(sent["message_id"])
+    async def send(self, chat: str, text: str, *, image: bytes | None = None) -> str:
+        """Write to a group JID or a phone number, with an image if given; gives the message ID."""
+        asked = {"chat": chat, "text": text, "image": base64.b64encode(image).decode() if image else None}
+        return str((await self.simulator.request("POST", f"/phones/{self.phone}/send", asked))["message_id"])
+
+    async def expects_receipt(self, message_id: str, kind: str, timeout: float = 10) -> dict[str, Any]:
+        """Wait until its client is told of a receipt: delivered, inactive (delivered too), read, sender."""
+        query = f"message_id={message_id}&kind={kind}&timeout={timeout}"
+        return await self.simulator.request("GET", f"/phones/{self.phone}/receipts?{query}")
 
     async def read(self, *message_ids: str) -> list[str]:
         """Mark messages as read, by default all; gives their IDs."""
@@ -74,18 +88,19 @@ class Simulator:
     @classmethod
     async def start(cls, directory: Path) -> Simulator:
         """Start one that ends with this process, and wait until it is ready."""
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = await asyncio.to_thread(_make, directory)
         with (directory / "simulator.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "simulator", "run", "--dir", str(directory)),
                 *("--die-with-parent", "--say-ready"),
+                cwd=REPOSITORY,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
         assert process.stdout is not None
         with contextlib.suppress(TimeoutError):
             if await asyncio.wait_for(process.stdout.readline(), _READY):
-                return cls(directory.resolve(), process)
+                return cls(directory, process)
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         raise RuntimeError(f"the simulator did not get ready: see {directory / 'simulator.log'}")
@@ -113,9 +128,9 @@ class Simulator:
         """An account with a phone and no linked client; made on first mention."""
         return await self.request("POST", "/accounts", {"phone": phone, "name": name})
 
-    async def recipient(self, phone: str, name: str | None = None) -> Recipient:
-        """A real recipient, connected."""
-        await self.request("POST", "/phones", {"phone": phone, "name": name})
+    async def recipient(self, phone: str, name: str | None = None, *, by_code: bool = False) -> Recipient:
+        """A real recipient, connected; paired by QR code, or by the eight characters."""
+        await self.request("POST", "/phones", {"phone": phone, "name": name, "by_code": by_code})
         return Recipient(phone, self)
 
     async def scan(self, phone: str, qr_text: str) -> str:
@@ -170,7 +185,9 @@ class Simulator:
         """Wait until exactly so many clients of an account are connected."""
         answer = await self.request("GET", f"/accounts/{phone}/wait?connected={clients}&timeout={timeout}")
         if not answer["in_time"]:
-            raise TimeoutError(f"{phone} has not {clients} clients connected within {timeout} s: {answer['devices']}")
+            raise TimeoutError(
+                f"{phone} has not {clients} clients connected within {timeout} s: {answer['devices']}"
+            )
 
     async def show(self, phone: str) -> dict[str, Any]:
         """An account's devices, their queues, its phone."""

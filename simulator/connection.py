@@ -1,4 +1,6 @@
-"""One client's socket after the handshake: stanzas out in order, delayed by the round trip that was asked for."""
+"""One client's socket after the handshake: stanzas out in order, delayed by the round trip that was asked
+for.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ class Connection:
         return node
 
     def send(self, node: Node) -> None:
-        """Queue a stanza; never blocks, and is lost if the socket is (see `Outgoing` for those that mustn't be)."""
+        """Queue a stanza; never blocks. Lost if the socket is: see `Outgoing` for those that mustn't be."""
         log.debug("→ %s %s", self, node)
         self._put(binary_xml.encode(node))
 

@@ -1,20 +1,25 @@
-"""The control API: what a person does with phones, what an operator sees, what goes wrong on demand. JSON over HTTP.
+"""The control API, JSON over HTTP: what owners do with their phones, what is there, what goes wrong on demand.
 
-POST   /accounts {phone, name}                     an account whose phone nobody has linked a client to
-GET    /accounts/{phone}                           its devices, queues, phone
-GET    /accounts/{phone}/wait?connected=N&timeout=  until so many clients are connected
-POST   /phones {phone, name}                       a real recipient, linked and connected when this returns
-POST   /phones/{phone}/scan {qr}                   the owner scans a QR code, given as its text
-POST   /phones/{phone}/code {code}                 … types a pairing code
-POST   /phones/{phone}/unlink {device?}            … removes a linked client (all without `device`)
-POST   /phones/{phone}/offline | online            … switches the phone off and on
-POST   /phones/{phone}/read {message_ids?}         … reads messages (a real recipient does it in its client)
-POST   /phones/{phone}/confirm-sends {on}          whether the phone confirms what its own account sends
-POST   /phones/{phone}/send {chat, text}           a real recipient writes
-POST   /groups {subject, admin, members, announce?}
-POST   /faults {kind, phone?, count?, code?, seconds?}   DELETE /faults?kind=&phone=   GET /faults
-GET    /state                                      counts
-GET    /messages                                   every message processed, and how many times
+What can be asked:
+
+    POST   /accounts {phone, name}                      an account whose phone nobody has linked a client to
+    GET    /accounts/{phone}                            its devices, queues, phone
+    GET    /accounts/{phone}/wait?connected=N&timeout=  until exactly so many clients are connected
+    POST   /phones {phone, name, by_code?}              a real recipient, linked and connected when this returns
+    POST   /phones/{phone}/scan {qr}                    the owner scans a QR code, given as its text
+    POST   /phones/{phone}/code {code}                  … types a pairing code
+    POST   /phones/{phone}/unlink {device?}             … removes a linked client (all without `device`)
+    POST   /phones/{phone}/offline | online             … switches the phone off and on
+    POST   /phones/{phone}/read {message_ids?}          … reads messages (a real recipient does it in its client)
+    POST   /phones/{phone}/confirm-sends {on}           whether the phone confirms what its own account sends
+    POST   /phones/{phone}/send {chat, text, image?}    a real recipient writes; image in base64
+    GET    /phones/{phone}/receipts?message_id=&kind=&timeout=   … is told of a receipt
+    POST   /groups {subject, admin, members, announce?}
+    GET    /faults
+    POST   /faults {kind, phone?, count?, code?, seconds?}
+    DELETE /faults?kind=&phone=
+    GET    /state                                       counts
+    GET    /messages                                    every message processed, and how many times
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from aiohttp import web
 from simulator.account import Device, User
 from simulator.faults import Fault, FaultKind
 from simulator.pairing import NotWaiting
-from simulator.recipients import Recipients
+from simulator.recipients import RecipientFailed, Recipients
 from simulator.server import ChatServer
 from simulator.wire.stanza import JID
 
@@ -44,6 +49,8 @@ async def _tell_errors(
         return await handler(request)
     except NotWaiting as wrong:
         return web.json_response({"error": str(wrong)}, status=409)
+    except RecipientFailed as failed:
+        return web.json_response({"error": str(failed)}, status=502)
     except (ValueError, KeyError) as wrong:
         return web.json_response({"error": f"{type(wrong).__name__}: {wrong}"}, status=400)
 
@@ -70,6 +77,7 @@ class Control:
                 web.post("/phones/{phone}/read", self._read),
                 web.post("/phones/{phone}/confirm-sends", self._confirm_sends),
                 web.post("/phones/{phone}/send", self._send),
+                web.get("/phones/{phone}/receipts", self._receipts),
                 web.post("/groups", self._create_group),
                 web.get("/faults", self._show_faults),
                 web.post("/faults", self._add_fault),
@@ -143,12 +151,16 @@ class Control:
     async def _start_recipient(self, request: web.Request) -> web.Response:
         asked = await request.json()
         user = self._server.world.account(asked["phone"], asked.get("name"))
-        await self._recipients.start(user.phone)
+        await self._recipients.start(user.phone, by_code=bool(asked.get("by_code")))
         return web.json_response(_describe(user))
 
     async def _send(self, request: web.Request) -> web.Response:
         asked = {**await request.json(), "phone": request.match_info["phone"]}
         return web.json_response(await self._recipients.ask("send", asked))
+
+    async def _receipts(self, request: web.Request) -> web.Response:
+        query = {**request.query, "phone": request.match_info["phone"]}
+        return web.json_response(await self._recipients.receipt(query))
 
     # groups, faults, state
 
@@ -166,7 +178,7 @@ class Control:
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         asked: _Json = await request.json()
-        await self._server.strike(Fault(**{**asked, "kind": FaultKind(asked["kind"])}))
+        self._server.strike(Fault(**{**asked, "kind": FaultKind(asked["kind"])}))
         return web.json_response({})
 
     async def _clear_faults(self, request: web.Request) -> web.Response:

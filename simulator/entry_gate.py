@@ -1,8 +1,9 @@
 """Keep a client library's start and stop apart from its other calls.
 
-neonize keeps its clients in a Go map without a lock: a call that enters while a client is started or stopped can abort
-the whole process. The map is read at the entry of a call only, so it is enough to let none enter meanwhile; calls
-already inside go on. Measured: 620 restarts beside 120,000 calls survived; without the gate seconds.
+neonize keeps its clients in a Go map without a lock: a call that enters while a client is started or stopped
+can abort the whole process. The map is read at the entry of a call only, so it is enough to let none enter
+meanwhile; calls already inside go on. Measured: 620 restarts beside 120,000 calls survived; without the gate
+seconds.
 """
 
 from __future__ import annotations

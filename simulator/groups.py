@@ -1,4 +1,4 @@
-"""Groups (`xmlns=w:g2`): list, create, change members and settings, invite links; members are told of each change."""
+"""Groups (`xmlns=w:g2`): list, create, members, settings, invite links; members are told of each change."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Run a Python module whose WhatsApp library talks to the simulator: Herald's ENGINE_COMMAND in development.
 
-    python -m simulator.launch_engine --simulator DIR/simulator.json -- PYTHON_MODULE [ARGUMENT…]
+The module runs as `__main__`, with standard input and output untouched, for an engine speaks its protocol there:
 
-The module runs as `__main__`, with standard input and output untouched: an engine speaks its protocol there.
+    python -m simulator.launch_engine --simulator DIR/simulator.json -- PYTHON_MODULE [ARGUMENT…]
 """
 
 from __future__ import annotations

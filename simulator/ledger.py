@@ -1,7 +1,7 @@
 """What recipients received: one JSON line each in an append-only file, kept by a process of its own.
 
-The process outlives the recipients, so a count of arrivals stays true when they are killed. Lines are flushed to the
-kernel, not forced to the disk. Recipients post to it; tests read the file or wait for an arrival.
+The process outlives the recipients, so a count of arrivals stays true when they are killed. Lines are flushed to
+the kernel, not forced to the disk. Recipients post to it; tests read the file or wait for an arrival:
 
     POST /received {phone, chat, sender, message_id, text, kind, …}   → {order}
     GET  /wait?phone=&text=&times=&timeout=                           → {received: […], in_time}

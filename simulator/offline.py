@@ -1,8 +1,8 @@
 """What was sent to a device and not yet acknowledged.
 
-A client acknowledges each message, receipt and notification with `<ack class=TAG id=… to=FROM>`. Until it has, the
-stanza stays here; at the device's next login everything still here is sent again, in order, marked `offline`. So a
-client that was killed loses nothing that it hadn't acknowledged, and may see a stanza twice.
+A client acknowledges each message, receipt and notification with `<ack class=TAG id=… to=FROM>`. Until it
+has, the stanza stays here; at the device's next login everything still here is sent again, in order, marked
+`offline`. So a client that was killed loses nothing that it hadn't acknowledged, and may see a stanza twice.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The phone in its owner's hand: device 0 of an account.
 
-It can't decrypt (its secrets don't exist), but it behaves as a phone does towards the server: it confirms what
-carries ciphertext for it. A message that one of its own account's clients sent is confirmed with a `sender`
-receipt; a message from somebody else with a delivery receipt, provided that the account has no linked client: those
-confirm for themselves, and only once they have really decrypted. While it is offline, messages wait for it.
+It can't decrypt (its secrets don't exist), but it behaves as a phone does towards the server: it confirms
+what carries ciphertext for it. A message that one of its own account's clients sent is confirmed with a
+`sender` receipt; a message from somebody else with a delivery receipt, provided that the account has no
+linked client: those confirm for themselves, and only once they have really decrypted. While it is offline,
+messages wait for it.
 """
 
 from __future__ import annotations

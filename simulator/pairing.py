@@ -1,11 +1,13 @@
 """Linking a new client to an account: by QR code, or by the eight characters typed on the phone.
 
-The QR text is `ref,noise key,identity key,adv secret`: the ref names the waiting socket, the rest is the client's and never
-passes through the server. The phone signs the client's identity key with its own (the "ADV" device identity)
-and proves to the client, by an HMAC under the adv secret, that it has seen the QR code.
+The QR text is `ref,noise key,identity key,adv secret`: the ref names the waiting socket, the rest is the
+client's and never passes through the server. The phone signs the client's identity key with its own (the
+"ADV" device identity) and proves to the client, by an HMAC under the adv secret, that it has seen the QR
+code.
 
-With a code, client and phone agree on that secret instead: each sends an ephemeral key encrypted under the code
-(PBKDF2-SHA256, 2^17 rounds, AES-CTR), and the client then sends its keys in a bundle under the shared secret.
+With a code, client and phone agree on that secret instead: each sends an ephemeral key encrypted under the
+code (PBKDF2-SHA256, 2^17 rounds, AES-CTR), and the client then sends its keys in a bundle under the shared
+secret.
 """
 
 from __future__ import annotations

@@ -1,20 +1,25 @@
 """Real recipients: several client-library instances in one process, each linked to a simulated account.
 
-    python -m simulator.phones --dir DIR [PHONE…]
+They pair through the simulator's control API, decrypt what they are sent and post it to the ledger.
+`python -m simulator.phones --dir DIR [PHONE…]` prints, when all are connected, one line: the URL of its own
+control port, which takes
 
-They scan their own QR codes through the simulator's control API, decrypt what they are sent and post it to the ledger.
-The first line on standard output is the URL of the process's own control port, printed when all are connected:
-
-    POST /start {phone}   POST /stop {phone}   POST /send {phone, chat, text}   POST /read {phone, message_ids?}
+    POST /start {phone, by_code?}                      link and connect; by QR unless told to use a code
+    POST /stop  {phone}
+    POST /send  {phone, chat, text?, image?}           image: base64, with the text as its caption
+    POST /read  {phone, message_ids?}
+    GET  /receipts?phone=&message_id=&kind=&timeout=   the first such receipt that its client is told of
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import dataclasses
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,16 +28,33 @@ from aiohttp import web
 
 from simulator import lifetime
 from simulator.entry_gate import EntryGate
+from simulator.events import Changes
 from simulator.ledger import Received
 from simulator.process import die_with_parent, say_ready
 from simulator.redirect import Endpoint, import_trusting, restart_with
 
 if TYPE_CHECKING:
-    from simulator.recipient import Recipient
+    from simulator.recipient import Heard, Recipient
+
+log = logging.getLogger(__name__)
+
+
+@web.middleware
+async def _tell_failures(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer with what the client library said."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception as failed:
+        log.warning("%s failed", request.path, exc_info=True)
+        return web.Response(status=502, text=f"{type(failed).__name__}: {failed}")
 
 
 class Phones:
-    """The recipients of this process."""
+    """The recipients of this process; each is the owner of its own phone."""
 
     def __init__(self, directory: Path, endpoint: Endpoint) -> None:
         self._stores = directory / "phones"
@@ -40,13 +62,16 @@ class Phones:
         self._endpoint, self._gate = endpoint, EntryGate()
         self._http = httpx.Client(trust_env=False, timeout=30)
         self._recipients: dict[str, Recipient] = {}
+        self._receipts: list[Heard] = []
+        self._changes, self._loop = Changes(), asyncio.get_running_loop()
 
-    def start(self, phone: str) -> None:
+    def start(self, phone: str, *, by_code: bool = False) -> None:
         """Connect a recipient; nothing happens if it is running."""
-        from simulator.recipient import Recipient
+        from simulator.recipient import Recipient  # imports neonize, which must be redirected first
 
         if phone not in self._recipients:
-            recipient = Recipient(phone, self._stores / f"{phone}.db", self._gate, self._scan, self._record)
+            store = self._stores / f"{phone}.db"
+            recipient = Recipient(phone, store, self._gate, self, self._record, self._heard, by_code=by_code)
             recipient.start()
             self._recipients[phone] = recipient
 
@@ -58,20 +83,31 @@ class Phones:
         for phone in list(self._recipients):
             self.stop(phone)
 
+    def scan(self, phone: str, qr_text: str) -> None:
+        """Have the account's phone scan a QR code."""
+        self._post(f"{self._endpoint.control_url}/phones/{phone}/scan", {"qr": qr_text})
+
+    def enter_code(self, phone: str, code: str) -> None:
+        """Have the account's phone told a pairing code."""
+        self._post(f"{self._endpoint.control_url}/phones/{phone}/code", {"code": code})
+
     def application(self) -> web.Application:
-        application = web.Application()
+        """The process's own control port."""
+        application = web.Application(middlewares=[_tell_failures], client_max_size=1 << 26)
         application.add_routes(
             [
                 web.post("/start", self._start),
                 web.post("/stop", self._stop),
                 web.post("/send", self._send),
                 web.post("/read", self._read),
+                web.get("/receipts", self._wait_receipt),
             ]
         )
         return application
 
     async def _start(self, request: web.Request) -> web.Response:
-        await asyncio.to_thread(self.start, (await request.json())["phone"])
+        asked = await request.json()
+        await asyncio.to_thread(self.start, asked["phone"], by_code=bool(asked.get("by_code")))
         return web.json_response({})
 
     async def _stop(self, request: web.Request) -> web.Response:
@@ -80,10 +116,10 @@ class Phones:
 
     async def _send(self, request: web.Request) -> web.Response:
         asked = await request.json()
-        recipient = self._recipient(asked["phone"])
-        return web.json_response(
-            {"message_id": await asyncio.to_thread(recipient.send, asked["chat"], asked["text"])}
-        )
+        image = base64.b64decode(asked["image"]) if asked.get("image") else None
+        send = self._recipient(asked["phone"]).send
+        message_id = await asyncio.to_thread(send, asked["chat"], asked.get("text", ""), image)
+        return web.json_response({"message_id": message_id})
 
     async def _read(self, request: web.Request) -> web.Response:
         asked = await request.json()
@@ -91,19 +127,36 @@ class Phones:
         read = await asyncio.to_thread(recipient.mark_read, asked.get("message_ids"))
         return web.json_response({"message_ids": read})
 
+    async def _wait_receipt(self, request: web.Request) -> web.Response:
+        query = request.query
+        wanted = query["phone"], query["message_id"], query["kind"]
+
+        def of_message() -> dict[str, Heard]:
+            heard = (each for each in self._receipts if (each.phone, each.message_id) == wanted[:2])
+            return {each.kind: each for each in heard}
+
+        await self._changes.until(lambda: wanted[2] in of_message(), float(query.get("timeout", "10")))
+        if receipt := of_message().get(wanted[2]):
+            return web.json_response(dataclasses.asdict(receipt))
+        raise web.HTTPNotFound(text=f"no {wanted[2]} receipt of {wanted[1]} in time; heard {list(of_message())}")
+
     def _recipient(self, phone: str) -> Recipient:
         try:
             return self._recipients[phone]
         except KeyError:
             raise web.HTTPNotFound(text=f"{phone} is no recipient of this process") from None
 
-    def _scan(self, phone: str, qr_text: str) -> None:
-        url = f"{self._endpoint.control_url}/phones/{phone}/scan"
-        self._http.post(url, json={"qr": qr_text}).raise_for_status()
-
     def _record(self, received: Received) -> None:
-        url = f"{self._endpoint.ledger_url}/received"
-        self._http.post(url, json=dataclasses.asdict(received)).raise_for_status()
+        self._post(f"{self._endpoint.ledger_url}/received", dataclasses.asdict(received))
+
+    def _heard(self, receipt: Heard) -> None:
+        self._receipts.append(receipt)
+        self._loop.call_soon_threadsafe(self._changes.notify)
+
+    def _post(self, url: str, content: dict[str, object]) -> None:
+        answer = self._http.post(url, json=content)
+        if answer.is_error:
+            log.error("%s: %d %s", url, answer.status_code, answer.text)
 
 
 async def _run(directory: Path, endpoint: Endpoint, numbers: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The key server (`xmlns=encrypt`): clients upload one-time prekeys and fetch one for each device they write to."""
+"""The key server (`xmlns=encrypt`): clients upload one-time prekeys, and fetch one for each device to write to."""
 
 from __future__ import annotations
 

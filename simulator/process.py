@@ -10,6 +10,9 @@ import signal
 import sys
 from pathlib import Path
 
+#: Where `python -m simulator…` finds the package.
+REPOSITORY = Path(__file__).resolve().parents[1]
+
 _PR_SET_PDEATHSIG = 1
 _STOP_TIMEOUT = 5.0
 
@@ -45,6 +48,7 @@ class Child:
                 "-m",
                 module,
                 *arguments,
+                cwd=REPOSITORY,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,

@@ -10,11 +10,12 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from neonize.client import NewClient
-from neonize.events import ConnectedEv, LoggedOutEv, MessageEv
+from neonize.events import ConnectedEv, LoggedOutEv, MessageEv, ReceiptEv
 from neonize.utils.enum import ReceiptType
 from neonize.utils.jid import Jid2String, build_jid
 
@@ -30,10 +31,30 @@ _NO_CONTENT = {"senderKeyDistributionMessage", "messageContextInfo", "protocolMe
 _MEDIA = {"imageMessage", "videoMessage", "audioMessage", "documentMessage", "stickerMessage"}
 
 
+class Owner(Protocol):
+    """What the owner of an account does with the phone in hand."""
+
+    def scan(self, phone: str, qr_text: str) -> None: ...
+
+    def enter_code(self, phone: str, code: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A receipt as the client reports it. kind: delivered, inactive, read, sender, …  by, chat: JIDs."""
+
+    phone: str
+    message_id: str
+    kind: str
+    by: str
+    chat: str
+
+
 class Recipient:
     """One linked client.
 
-    scan: has the account's phone scan a QR text.  record: is told of each message, before the next is handled.
+    owner: acts on the account's phone.  record: is told of each message, before the next is handled.
+    heard: is told of each receipt.
     """
 
     def __init__(
@@ -41,20 +62,25 @@ class Recipient:
         phone: str,
         store: Path,
         gate: EntryGate,
-        scan: Callable[[str, str], None],
+        owner: Owner,
         record: Callable[[Received], None],
+        heard: Callable[[Heard], None],
+        *,
+        by_code: bool = False,
     ) -> None:
         self.phone = phone
-        self._gate, self._record = gate, record
+        self._gate, self._owner, self._record, self._heard = gate, owner, record, heard
         self._connected = threading.Event()
         self._unread: list[Any] = []
+        self._asked_for_code = False
         # A collected client stops a successor of the same id: an id of its own, and no finalizer.
         self._client = NewClient(str(store), uuid=f"{phone}-{uuid.uuid4().hex}")
         self._client._stop_finalizer.detach()
-        self._client.event.qr(lambda _client, text: scan(phone, text.decode()))
+        self._client.event.qr(self._pair_by_code if by_code else self._pair_by_qr)
         self._client.event(ConnectedEv)(lambda _client, _event: self._connected.set())
         self._client.event(LoggedOutEv)(lambda _client, _event: self._connected.clear())
         self._client.event(MessageEv)(lambda _client, event: self._received(event))
+        self._client.event(ReceiptEv)(lambda _client, event: self._told(event))
         self._thread = threading.Thread(target=self._client.connect, name=phone, daemon=True)
 
     def start(self) -> None:
@@ -69,12 +95,15 @@ class Recipient:
             self._client.stop()
             self._thread.join(_STOP_TIMEOUT)
 
-    def send(self, chat: str, text: str) -> str:
-        """Send a text to a group JID or a phone number; return its message ID."""
+    def send(self, chat: str, text: str, image: bytes | None = None) -> str:
+        """Send a text, or an image with a caption, to a group JID or a phone number; return the message ID."""
         user, _, server = chat.partition("@")
+        message = text
+        if image is not None:
+            self._gate.enter()
+            message = self._client.build_image_message(image, caption=text)
         self._gate.enter()
-        sent = self._client.send_message(build_jid(user, server or "s.whatsapp.net"), text)
-        return str(sent.ID)
+        return str(self._client.send_message(build_jid(user, server or "s.whatsapp.net"), message).ID)
 
     def mark_read(self, message_ids: list[str] | None) -> list[str]:
         """Mark messages as read, by default all that arrived; return the IDs."""
@@ -85,6 +114,26 @@ class Recipient:
             self._gate.enter()
             self._client.mark_read(info.ID, chat=source.Chat, sender=source.Sender, receipt=ReceiptType.READ)
         return [info.ID for info in chosen]
+
+    def _pair_by_qr(self, _client: Any, text: bytes) -> None:
+        self._owner.scan(self.phone, text.decode())
+
+    def _pair_by_code(self, client: Any, _text: bytes) -> None:
+        """The first QR code only tells that the client may now ask for a code; it must not be asked from here."""
+
+        def pair() -> None:
+            self._owner.enter_code(self.phone, client.PairPhone(self.phone, True))
+
+        if not self._asked_for_code:
+            self._asked_for_code = True
+            threading.Thread(target=pair, daemon=True).start()
+
+    def _told(self, event: Any) -> None:
+        source = event.MessageSource
+        by, chat = Jid2String(source.Sender), Jid2String(source.Chat)
+        kind = event.ReceiptType.Name(event.Type).lower()
+        for message_id in event.MessageIDs:
+            self._heard(Heard(phone=self.phone, message_id=message_id, kind=kind, by=by, chat=chat))
 
     def _received(self, event: Any) -> None:
         parts = {field.name for field, _ in event.Message.ListFields()} - _NO_CONTENT

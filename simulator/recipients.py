@@ -1,4 +1,4 @@
-"""The process of real recipients, kept alive: started on first need, started again with the same phones if it dies."""
+"""The process of real recipients, kept alive: started on first need, and again with the same phones if it dies."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import httpx
 from simulator.process import Child
 
 log = logging.getLogger(__name__)
+
+
+class RecipientFailed(Exception):  # noqa: N818 - reads as the sentence it is
+    """What the recipient's client library answered."""
 
 
 class Recipients:
@@ -35,19 +39,24 @@ class Recipients:
     def numbers(self) -> list[str]:
         return list(self._numbers)
 
-    async def start(self, phone: str) -> None:
+    async def start(self, phone: str, *, by_code: bool = False) -> None:
         """Link and connect a recipient; returns when it is."""
         async with self._changing:
             if self._child is None:
                 await self._spawn()
-            await self._post("start", {"phone": phone})
+            await self._post("start", {"phone": phone, "by_code": by_code})
             self._numbers[phone] = None
 
     async def ask(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
         """Have a recipient do something."""
-        if not self.has(asked["phone"]):
-            raise ValueError(f"{asked['phone']} is no real recipient: start it with POST /phones")
+        self._require(asked["phone"])
         return await self._post(what, asked)
+
+    async def receipt(self, query: dict[str, str]) -> dict[str, Any]:
+        """Wait for a receipt that a recipient's client is told of."""
+        self._require(query["phone"])
+        assert self._child is not None
+        return _content(await self._http.get(f"{self._child.said}/receipts", params=query))
 
     async def stop(self) -> None:
         if self._watcher:
@@ -76,7 +85,15 @@ class Recipients:
 
     async def _post(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
         assert self._child is not None
-        answer = await self._http.post(f"{self._child.said}/{what}", json=asked)
-        answer.raise_for_status()
-        posted: dict[str, Any] = answer.json()
-        return posted
+        return _content(await self._http.post(f"{self._child.said}/{what}", json=asked))
+
+    def _require(self, phone: str) -> None:
+        if not self.has(phone):
+            raise ValueError(f"{phone} is no real recipient: start it with POST /phones")
+
+
+def _content(answer: httpx.Response) -> dict[str, Any]:
+    if answer.is_error:
+        raise RecipientFailed(answer.text)
+    content: dict[str, Any] = answer.json()
+    return content

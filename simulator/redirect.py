@@ -1,8 +1,9 @@
-"""Point the unmodified neonize library at the simulator. For development and tests; product code has no such hook.
+"""Point the unmodified neonize library at the simulator; for development and tests, never in the product.
 
-Two things make a client end up here. Its environment: the Go runtime inside the library reads the environment that the
-process was *started* with, not `os.environ`, so a process that lacks the variables starts itself again with them. And
-the root key that it trusts: 32 bytes that occur exactly once in the library's writable mapping, overwritten in memory.
+Two things make a client end up here. Its environment: the Go runtime inside the library reads the environment that
+the process was *started* with, not `os.environ`, so a process that lacks the variables starts itself again with
+them. And the root key that it trusts: 32 bytes that occur exactly once in the library's writable mapping,
+overwritten in memory.
 """
 
 from __future__ import annotations

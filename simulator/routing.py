@@ -1,7 +1,8 @@
 """Messages and receipts on their way between devices. The server sees ciphertext only.
 
-A message names, for each device it is for, an `<enc>` of its own; a group message carries one more `<enc>` (the sender
-key's) for everybody. A linked client gets the parts that are for it, the phone itself takes note (see `own_phone`).
+A message names, for each device it is for, an `<enc>` of its own; a group message carries one more `<enc>`
+(the sender key's) for everybody. A linked client gets the parts that are for it, the phone itself takes note
+(see `own_phone`).
 """
 
 from __future__ import annotations

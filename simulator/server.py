@@ -14,7 +14,7 @@ from simulator import prekeys, usync
 from simulator.account import Device, World, now
 from simulator.connection import Connection
 from simulator.events import Changes
-from simulator.faults import Fault, FaultKind, Faults
+from simulator.faults import AT_ONCE, Fault, FaultKind, Faults
 from simulator.groups import Groups
 from simulator.iq import ITEM_NOT_FOUND, Iq, IqRefused
 from simulator.media import MediaStore, media_connection
@@ -72,12 +72,12 @@ class ChatServer:
         """The devices that are logged in."""
         return [connection.device for connection in self._sockets if connection.device]
 
-    async def strike(self, fault: Fault) -> None:
+    def strike(self, fault: Fault) -> None:
         """Bring a fault into force."""
         for device in self.connected():
             if fault.concerns(device.user.phone):
                 self._strike_connected(fault, device)
-        if fault.kind not in (FaultKind.DROP, FaultKind.LOG_OUT, FaultKind.REPLACED):
+        if fault.kind not in AT_ONCE:
             self.faults.add(fault)
 
     def unlink(self, device: Device) -> None:
@@ -208,7 +208,7 @@ class ChatServer:
     def _answer(self, iq: Iq) -> Node:
         attrs: Attributes = {"from": iq.node.attrs.get("to") or SERVER, "id": iq.node.attrs.get("id"), "t": now()}
         try:
-            answer = self._iq_answers.get(iq.namespace, lambda _iq: [])(iq)
+            answer = self._iq_answers.get(iq.namespace, _nothing)(iq)
         except (IqRefused, ValueError) as refused:
             code, text = (refused.code, refused.text) if isinstance(refused, IqRefused) else (400, "bad-request")
             log.info("refused %s: %s", iq.node, refused)
@@ -230,6 +230,11 @@ def _replace(connection: Connection) -> None:
     conflict = Node("conflict", {"type": "replaced"})
     connection.send(Node("stream:error", {"code": "409"}, [conflict]))
     connection.close()
+
+
+def _nothing(_iq: Iq) -> list[Node]:
+    """Requests that change nothing here, and pings, get an empty result."""
+    return []
 
 
 def _app_state(iq: Iq) -> list[Node]:

@@ -1,7 +1,8 @@
 """A certificate authority of our own, and the proxy that brings every host to the simulator.
 
-An unmodified client is pointed here by its environment alone: HTTPS_PROXY names the proxy, which answers CONNECT for
-any host with a pipe to the simulator's TLS port; SSL_CERT_FILE names the authority that signed that port's certificate.
+An unmodified client is pointed here by its environment alone: HTTPS_PROXY names the proxy, which answers
+CONNECT for any host with a pipe to the simulator's TLS port; SSL_CERT_FILE names the authority that signed
+that port's certificate.
 """
 
 from __future__ import annotations

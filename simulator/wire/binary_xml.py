@@ -1,8 +1,9 @@
 """WhatsApp's binary XML (dictionary version 3): a stanza is a tag, attributes and children or bytes.
 
-The first byte of a frame is flags (bit 1: the rest is zlib-deflated). Strings that occur often are one byte (the
-single dictionary) or two (one of four double dictionaries); JIDs, digits and hex have packed forms of their own.
-The token tables in tokens.json are a fact of the wire format, taken from npm @whiskeysockets/baileys 7.0.0-rc14 (MIT).
+The first byte of a frame is flags (bit 1: the rest is zlib-deflated). Strings that occur often are one byte
+(the single dictionary) or two (one of four double dictionaries); JIDs, digits and hex have packed forms of
+their own. The token tables in tokens.json are a fact of the wire format, taken from npm
+@whiskeysockets/baileys 7.0.0-rc14 (MIT).
 """
 
 from __future__ import annotations

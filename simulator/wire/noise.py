@@ -1,10 +1,10 @@
 """The responder's side of the Noise handshake, and the sealed frames after it.
 
-A new client speaks Noise XX: it learns the server's static key from the certificate chain in the second message.
-A client that kept that key may speak IK instead, whose first message already carries the login payload.
-Both are Noise_*_25519_AESGCM_SHA256 with the connection header ("WA", 6, dictionary version) as prologue. Handshake
-messages are protobuf: 2 ClientHello {1 ephemeral, 2 static, 3 payload}, 3 ServerHello {same}, 4 ClientFinish {1 static,
-2 payload}.
+A new client speaks Noise XX: it learns the server's static key from the certificate chain in the second
+message. A client that kept that key may speak IK instead, whose first message already carries the login
+payload. Both are Noise_*_25519_AESGCM_SHA256 with the connection header ("WA", 6, dictionary version) as
+prologue. Handshake messages are protobuf: 2 ClientHello {1 ephemeral, 2 static, 3 payload}, 3 ServerHello
+{same}, 4 ClientFinish {1 static, 2 payload}.
 """
 
 from __future__ import annotations

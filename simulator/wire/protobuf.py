@@ -1,7 +1,7 @@
 """A protobuf codec for the handful of small messages that the server side reads and writes.
 
-Only what they need: varints, length-delimited fields, fixed-width fields on reading, and the first value where
-a field repeats. No schema: a message is a mapping from field number to value.
+Only what they need: varints, length-delimited fields, fixed-width fields on reading, and the first value
+where a field repeats. No schema: a message is a mapping from field number to value.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Curve25519 keys that sign the way WhatsApp's clients verify (XEdDSA), from a plain Ed25519 key.
 
-An XEdDSA verifier turns the signer's Montgomery public key into an Edwards one and takes its sign from bit 7 of
-the signature's last byte. So an ordinary Ed25519 signature is a valid XEdDSA one when that bit carries the sign
-of the public key, and the same secret scalar serves for X25519.
+An XEdDSA verifier turns the signer's Montgomery public key into an Edwards one and takes its sign from bit 7
+of the signature's last byte. So an ordinary Ed25519 signature is a valid XEdDSA one when that bit carries the
+sign of the public key, and the same secret scalar serves for X25519.
 """
 
 from __future__ import annotations
