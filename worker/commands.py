@@ -29,7 +29,7 @@ class Commands:
         try:
             result = await self._carry_out(command)
         except HeraldError as error:
-            log.warning("command_failed", session_id=str(command.session_id), kind=command.kind, reason=str(error))
+            log.warning("command_failed", session_id=str(command.session_id), kind=command.kind, error=error)
             await self._registry.finish_command(command, error=str(error))
         else:
             await self._registry.finish_command(command, result=result)

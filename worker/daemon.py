@@ -155,7 +155,7 @@ class Daemon:
                 await work()
                 self._last_answer = asyncio.get_running_loop().time()
             except StoreError as error:
-                log.warning("supabase_unreachable", kind=name, reason=str(error))
+                log.warning("supabase_unreachable", kind=name, error=error)
 
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         """A part that ends is the end of the worker: it stops and says why, and its manager starts it again."""
@@ -191,10 +191,12 @@ class Daemon:
         try:
             expired, in_doubt = await self._outbox.reap()
         except (StoreError, LostLease) as error:
-            log.warning("reap_failed", reason=str(error))
+            log.warning("reap_failed", error=error)
             return
-        if expired or in_doubt:
-            log.info("reaped", expired=expired, in_doubt=in_doubt)
+        if expired:
+            log.warning("messages_expired", count=expired)
+        if in_doubt:
+            log.warning("messages_in_doubt", count=in_doubt)
 
     async def _fetch_media(self, url: str) -> Media:
         storage = urlsplit(self._settings.supabase_url)
@@ -240,14 +242,10 @@ def lock_state(settings: Settings) -> IO[str]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (folder / "worker.lock").open("w")
     except OSError as error:
-        raise SettingsError(
-            f"STATE_DIR: can't be used ({error.strerror}); name a folder that you may write"
-        ) from None
+        raise SettingsError(f"STATE_DIR: can't be used ({error.strerror}); name a writable folder") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise SettingsError(
-            "STATE_DIR: another worker is running on it; stop it, or name another folder"
-        ) from None
+        raise SettingsError("STATE_DIR: another worker runs on it; stop it, or name another folder") from None
     return lock

@@ -53,7 +53,7 @@ class Dispatcher:
             try:
                 await self.exchange()
             except StoreError as error:
-                log.warning("queue_unreachable", reason=str(error))
+                log.warning("queue_unreachable", error=error)
                 self._repair = True
                 self._look_again_in(1.0)
 

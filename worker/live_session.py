@@ -93,7 +93,7 @@ class LiveSession:
             try:
                 await self._transport.logout(self.held.session_id)
             except ProviderError as error:
-                log.warning("logout_unconfirmed", session_id=str(self.held.session_id), reason=str(error))
+                log.warning("logout_unconfirmed", session_id=str(self.held.session_id), error=error)
         self._opened = False
         await self._store.forget()
         await self._report(SessionStatus.LOGGED_OUT, desired_state="disconnected", last_error=None)
@@ -118,7 +118,7 @@ class LiveSession:
             try:
                 await self._transport.open(self.held.session_id, str(self._store.path))
             except EngineError as error:
-                log.warning("open_failed", session_id=str(self.held.session_id), reason=str(error))
+                log.warning("open_failed", session_id=str(self.held.session_id), error=error)
                 await self._back_off()
             else:
                 self._opened = True
@@ -183,7 +183,7 @@ class LiveSession:
         try:
             await self.sync_groups()
         except (ProviderError, EngineError) as error:
-            log.warning("groups_not_synced", session_id=str(self.held.session_id), reason=str(error))
+            log.warning("groups_not_synced", session_id=str(self.held.session_id), error=error)
         return True
 
     async def _refuse_number(self) -> bool:
@@ -221,7 +221,7 @@ class LiveSession:
         return await self._registry.report(self.held, status=status.value, **facts)
 
     async def _adopt(self) -> None:
-        """Settle what an earlier holder left claimed: by the journal, else by what the store knows of the secret."""
+        """Settle what an earlier holder left claimed: by the journal, else by the store's trace of the secret."""
         if self._adopted:
             return
         self._adopted = True

@@ -1,7 +1,7 @@
 """The live store of a session: plaintext on tmpfs only, sealed snapshots in the database.
 
-An incarnation is one life of a live store, a uuid in the file ``incarnation`` beside it. Snapshots name the one that
-they were taken from, so that a later holder knows whether the files that it finds are the newest there are.
+An incarnation is one life of a live store, a uuid in the file ``incarnation`` beside it. Snapshots name the one
+that they were taken from, so that a later holder knows whether the files that it finds are the newest there are.
 """
 
 import hashlib

@@ -89,7 +89,7 @@ class Settler:
                 del self._claims[settlement.message_id]
 
     async def write_receipts(self) -> None:
-        """Write the receipts noted so far, then acknowledge the journal. Raises StoreError; nothing is lost then."""
+        """Write the receipts noted so far, then acknowledge the journal. If it raises, nothing is lost."""
         journalled = dict(self._journalled)
         while self._receipts:
             batch = self._receipts[:RECEIPTS_PER_CALL]

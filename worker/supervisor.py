@@ -146,7 +146,7 @@ class Supervisor:
                 await session.abandon()
             except HeraldError as error:
                 # Supabase or the engine is away: close, wait for a heartbeat's time, begin again from the store.
-                log.warning("session_restarts", session_id=str(held.session_id), reason=str(error))
+                log.warning("session_restarts", session_id=str(held.session_id), error=error)
                 with suppress(HeraldError):
                     await session.abandon()
                 await asyncio.sleep(2.0)
@@ -222,6 +222,6 @@ class _Told:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         if isinstance(error, StoreError | HeraldError):
-            log.warning("session_step_failed", session_id=str(self._held.session_id), reason=str(error))
+            log.warning("session_step_failed", session_id=str(self._held.session_id), error=error)
             return True
         return False

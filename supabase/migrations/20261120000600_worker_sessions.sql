@@ -243,24 +243,25 @@ $$;
 create function public.whatsapp_commands_take(p_run uuid) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  answer jsonb;
 begin
   update public.whatsapp_commands as c
   set state = 'failed', error_message = 'No worker served this in time. Check that the account is connected and try again.'
   where c.state in ('pending', 'running') and c.expires_at <= herald.clock();
-  return coalesce((
-    with taken as (
-      update public.whatsapp_commands as c set state = 'running'
-      where c.id in (
-        select p.id from public.whatsapp_commands as p
-        join herald.session_leases as l on l.session_id = p.session_id
-        where p.state = 'pending' and l.run_id = p_run and l.expires_at > herald.clock()
-        order by p.created_at limit 50
-        for update of p skip locked
-      )
-      returning c.id, c.session_id, c.kind, c.arguments
+  with taken as (
+    update public.whatsapp_commands as c set state = 'running'
+    where c.id in (
+      select p.id from public.whatsapp_commands as p
+      join herald.session_leases as l on l.session_id = p.session_id
+      where p.state = 'pending' and l.run_id = p_run and l.expires_at > herald.clock()
+      order by p.created_at limit 50
+      for update of p skip locked
     )
-    select jsonb_agg(to_jsonb(taken)) from taken
-  ), '[]'::jsonb);
+    returning c.id, c.session_id, c.kind, c.arguments
+  )
+  select jsonb_agg(to_jsonb(taken)) into answer from taken;
+  return coalesce(answer, '[]'::jsonb);
 end
 $$;
 

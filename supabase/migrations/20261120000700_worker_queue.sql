@@ -265,25 +265,26 @@ $$;
 create function public.whatsapp_claims_adopt(p_run uuid, p_session uuid, p_epoch bigint) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
+declare
+  answer jsonb;
 begin
   perform herald.require_lease(p_run, p_session, p_epoch);
-  return coalesce((
-    with former as materialized (
-      select c.message_id, c.token from herald.message_claims as c
-      where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch)
-      for update
-    ), adopted as (
-      update herald.message_claims as c
-      set token = gen_random_uuid(), run_id = p_run, epoch = p_epoch,
-        claimed_until = herald.clock() + interval '150 seconds'
-      from former as f where c.message_id = f.message_id
-      returning c.*
-    )
-    select jsonb_agg(herald.claim_json(m, a, f.token))
-    from adopted as a
-    join former as f on f.message_id = a.message_id
-    join public.scheduled_whatsapp_messages as m on m.id = a.message_id
-  ), '[]'::jsonb);
+  with former as materialized (
+    select c.message_id, c.token from herald.message_claims as c
+    where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch)
+    for update
+  ), adopted as (
+    update herald.message_claims as c
+    set token = gen_random_uuid(), run_id = p_run, epoch = p_epoch,
+      claimed_until = herald.clock() + interval '150 seconds'
+    from former as f where c.message_id = f.message_id
+    returning c.*
+  )
+  select jsonb_agg(herald.claim_json(m, a, f.token)) into answer
+  from adopted as a
+  join former as f on f.message_id = a.message_id
+  join public.scheduled_whatsapp_messages as m on m.id = a.message_id;
+  return coalesce(answer, '[]'::jsonb);
 end
 $$;
 

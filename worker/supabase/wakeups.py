@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+from realtime.types import RealtimePostgresChangesListenEvent
 from supabase import AsyncClient, acreate_client
 
 from worker.backoff import delay
@@ -62,8 +63,8 @@ class Wakeups:
             channel = client.channel("herald-worker")
             for (table, event, row_filter), name in BINDINGS.items():
                 channel.on_postgres_changes(
-                    event,  # type: ignore[arg-type]
-                    callback=lambda _payload, name=name: self._hint(name),
+                    RealtimePostgresChangesListenEvent(event),
+                    callback=self._teller(name),
                     schema="public",
                     table=table,
                     filter=row_filter,
@@ -85,6 +86,9 @@ class Wakeups:
         finally:
             with suppress(Exception):
                 await asyncio.wait_for(client.realtime.close(), 2.0)
+
+    def _teller(self, name: str) -> Callable[[Any], None]:
+        return lambda _payload: self._hint(name)
 
     async def _until_dead(self, client: AsyncClient, dead: asyncio.Event) -> None:
         realtime = client.realtime
