@@ -161,6 +161,8 @@ class Supervisor:
 
     def _look_after(self, child: Child) -> None:
         if child.died():
+            if child.name == "postgres" and "postgrest" in self._children:
+                self._children["postgrest"].is_ready = False  # it reconnects by itself, and says when
             self._publish()
         if not child.pid and time.monotonic() >= child.due:
             child.start()

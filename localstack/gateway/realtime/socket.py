@@ -9,7 +9,7 @@ import jwt
 from aiohttp import WSMsgType, web
 
 from localstack.gateway.access import Access
-from localstack.gateway.realtime.bindings import FilterError, Binding
+from localstack.gateway.realtime.bindings import Binding, FilterError
 from localstack.gateway.realtime.feed import Feed
 from localstack.gateway.realtime.hub import Channel, Hub
 from localstack.gateway.realtime.visibility import Claims
