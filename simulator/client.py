@@ -57,15 +57,34 @@ class Recipient:
     def times_received(self, text: str) -> int:
         return self.simulator.ledger.times_received(self.phone, text)
 
-    async def send(self, chat: str, text: str, *, image: bytes | None = None) -> str:
-        """Write to a group JID or a phone number, with an image if given; gives the message ID."""
-        asked = {"chat": chat, "text": text, "image": base64.b64encode(image).decode() if image else None}
-        return str((await self.simulator.request("POST", f"/phones/{self.phone}/send", asked))["message_id"])
+    async def send(self, chat: str, text: str, *, image: bytes | None = None, reply_to: str | None = None) -> str:
+        """Write to a group JID or a phone number; gives the message ID.
+
+        image: makes the text its caption.  reply_to: the ID of a message that it received, to be quoted.
+        """
+        asked = {"chat": chat, "text": text, "reply_to": reply_to}
+        asked["image"] = base64.b64encode(image).decode() if image else None
+        return str((await self._ask("send", asked))["message_id"])
+
+    async def react(self, message_id: str, emoji: str) -> str:
+        """React to a message that it received; gives the ID of the reaction."""
+        return str((await self._ask("react", {"message_id": message_id, "emoji": emoji}))["message_id"])
+
+    async def restart(self) -> None:
+        """Stop its client and connect it again, from the same store."""
+        await self._ask("restart", {})
 
     async def expects_receipt(self, message_id: str, kind: str, timeout: float = 10) -> dict[str, Any]:
         """Wait until its client is told of a receipt: delivered, inactive (delivered too), read, sender."""
+        return await self.expects_event(kind, message_id, timeout)
+
+    async def expects_event(self, kind: str, message_id: str = "", timeout: float = 10) -> dict[str, Any]:
+        """Wait until its client is told of something: logged_out, replaced, banned, outdated, undecryptable, …"""
         query = f"message_id={message_id}&kind={kind}&timeout={timeout}"
-        return await self.simulator.request("GET", f"/phones/{self.phone}/receipts?{query}")
+        return await self.simulator.request("GET", f"/phones/{self.phone}/told?{query}")
+
+    async def _ask(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
+        return await self.simulator.request("POST", f"/phones/{self.phone}/{what}", asked)
 
     async def read(self, *message_ids: str) -> list[str]:
         """Mark messages as read, by default all; gives their IDs."""
@@ -180,6 +199,12 @@ class Simulator:
 
     async def clear_faults(self) -> None:
         await self.request("DELETE", "/faults")
+
+    async def until_used_up(self, kind: FaultKind, timeout: float = 10) -> None:
+        """Wait until the faults of a kind that were given a count have all happened."""
+        answer = await self.request("GET", f"/faults/wait?kind={kind}&timeout={timeout}")
+        if not answer["in_time"]:
+            raise TimeoutError(f"{kind} did not happen as often as asked within {timeout} s")
 
     async def until_connected(self, phone: str, clients: int = 1, timeout: float = 10) -> None:
         """Wait until exactly so many clients of an account are connected."""

@@ -12,12 +12,15 @@ What can be asked:
     POST   /phones/{phone}/offline | online             … switches the phone off and on
     POST   /phones/{phone}/read {message_ids?}          … reads messages (a real recipient does it in its client)
     POST   /phones/{phone}/confirm-sends {on}           whether the phone confirms what its own account sends
-    POST   /phones/{phone}/send {chat, text, image?}    a real recipient writes; image in base64
-    GET    /phones/{phone}/receipts?message_id=&kind=&timeout=   … is told of a receipt
+    POST   /phones/{phone}/send {chat, text, image?, reply_to?}   a real recipient writes; image in base64
+    POST   /phones/{phone}/react {message_id, emoji}    … reacts to a message that it received
+    POST   /phones/{phone}/restart                      … stops its client and connects it again
+    GET    /phones/{phone}/told?kind=&message_id=&timeout=        … is told of a receipt, a ban, a log-out, …
     POST   /groups {subject, admin, members, announce?}
     GET    /faults
     POST   /faults {kind, phone?, count?, code?, seconds?}
     DELETE /faults?kind=&phone=
+    GET    /faults/wait?kind=&timeout=                  until faults of that kind are used up or cleared
     GET    /state                                       counts
     GET    /messages                                    every message processed, and how many times
 """
@@ -77,11 +80,14 @@ class Control:
                 web.post("/phones/{phone}/read", self._read),
                 web.post("/phones/{phone}/confirm-sends", self._confirm_sends),
                 web.post("/phones/{phone}/send", self._send),
-                web.get("/phones/{phone}/receipts", self._receipts),
+                web.post("/phones/{phone}/react", self._react),
+                web.post("/phones/{phone}/restart", self._restart),
+                web.get("/phones/{phone}/told", self._told),
                 web.post("/groups", self._create_group),
                 web.get("/faults", self._show_faults),
                 web.post("/faults", self._add_fault),
                 web.delete("/faults", self._clear_faults),
+                web.get("/faults/wait", self._wait_used_up),
                 web.get("/state", self._state),
                 web.get("/messages", self._messages),
             ]
@@ -158,9 +164,17 @@ class Control:
         asked = {**await request.json(), "phone": request.match_info["phone"]}
         return web.json_response(await self._recipients.ask("send", asked))
 
-    async def _receipts(self, request: web.Request) -> web.Response:
+    async def _react(self, request: web.Request) -> web.Response:
+        asked = {**await request.json(), "phone": request.match_info["phone"]}
+        return web.json_response(await self._recipients.ask("react", asked))
+
+    async def _restart(self, request: web.Request) -> web.Response:
+        asked = {"phone": request.match_info["phone"]}
+        return web.json_response(await self._recipients.ask("restart", asked))
+
+    async def _told(self, request: web.Request) -> web.Response:
         query = {**request.query, "phone": request.match_info["phone"]}
-        return web.json_response(await self._recipients.receipt(query))
+        return web.json_response(await self._recipients.told(query))
 
     # groups, faults, state
 
@@ -185,6 +199,12 @@ class Control:
         kind = request.query.get("kind")
         self._server.faults.clear(FaultKind(kind) if kind else None, request.query.get("phone"))
         return web.json_response({})
+
+    async def _wait_used_up(self, request: web.Request) -> web.Response:
+        faults, kind = self._server.faults, FaultKind(request.query["kind"])
+        timeout = float(request.query.get("timeout", "10"))
+        in_time = await self._server.changes.until(lambda: not faults.in_force(kind), timeout)
+        return web.json_response({"in_time": in_time})
 
     async def _state(self, _request: web.Request) -> web.Response:
         server = self._server

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from simulator.events import Changes
+
 
 class FaultKind(StrEnum):
     """What goes wrong. The first three happen at once to whoever is connected and leave nothing behind."""
@@ -25,6 +27,8 @@ class FaultKind(StrEnum):
     STALL_PROCESSED = "stall_processed"  #: a message is delivered, its acknowledgement withheld
     DROP_UNPROCESSED = "drop_unprocessed"  #: the connection is cut instead of taking a message
     DROP_PROCESSED = "drop_processed"  #: a message is delivered and the connection cut before the acknowledgement
+
+    GARBLE = "garble"  #: a message arrives damaged at this phone's clients, which then ask for it again
 
     DELAY = "delay"  #: every stanza to the client is held back by `seconds`: a slow round trip
 
@@ -51,10 +55,11 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, oldest first."""
+    """The faults in force, oldest first. changes: told when one is used up or cleared."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes) -> None:
         self.active: list[Fault] = []
+        self._changes = changes
 
     def add(self, fault: Fault) -> None:
         self.active.append(fault)
@@ -66,6 +71,10 @@ class Faults:
             for fault in self.active
             if (kind is not None and fault.kind is not kind) or (phone is not None and fault.phone != phone)
         ]
+        self._changes.notify()
+
+    def in_force(self, kind: FaultKind) -> bool:
+        return any(fault.kind is kind for fault in self.active)
 
     def take(self, kind: FaultKind, phone: str | None) -> Fault | None:
         """The fault of that kind that strikes this phone now; uses up one occurrence."""
@@ -75,6 +84,7 @@ class Faults:
                     fault.count -= 1
                     if fault.count <= 0:
                         self.active.remove(fault)
+                        self._changes.notify()
                 return fault
         return None
 

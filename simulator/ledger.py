@@ -93,9 +93,9 @@ def _matches(entry: Received, phone: str | None, text: str | None) -> bool:
 class _Intake:
     """Writes what recipients post and wakes those who wait."""
 
-    def __init__(self, file: TextIOWrapper) -> None:
+    def __init__(self, file: TextIOWrapper, earlier: list[Received]) -> None:
         self._file, self._changes = file, Changes()
-        self._entries: list[Received] = []
+        self._entries = earlier
 
     async def receive(self, request: web.Request) -> web.Response:
         posted = Received.parse(await request.json())
@@ -122,7 +122,7 @@ class _Intake:
 
 async def _run(path: Path) -> None:
     with path.open("a") as file:
-        intake = _Intake(file)
+        intake = _Intake(file, Ledger(path).received())
         application = web.Application()
         application.add_routes([web.post("/received", intake.receive), web.get("/wait", intake.wait)])
         async with lifetime.listening(application) as port:

@@ -4,11 +4,13 @@ They pair through the simulator's control API, decrypt what they are sent and po
 `python -m simulator.phones --dir DIR [PHONE…]` prints, when all are connected, one line: the URL of its own
 control port, which takes
 
-    POST /start {phone, by_code?}                      link and connect; by QR unless told to use a code
+    POST /start {phone, by_code?}                        link and connect; by QR unless told to use a code
     POST /stop  {phone}
-    POST /send  {phone, chat, text?, image?}           image: base64, with the text as its caption
+    POST /restart {phone}                                stop it and connect it again
+    POST /send  {phone, chat, text?, image?, reply_to?}  image: base64, with the text as its caption
     POST /read  {phone, message_ids?}
-    GET  /receipts?phone=&message_id=&kind=&timeout=   the first such receipt that its client is told of
+    POST /react {phone, message_id, emoji}
+    GET  /told?phone=&message_id=&kind=&timeout=         the first such receipt or event that its client reports
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from simulator.process import die_with_parent, say_ready
 from simulator.redirect import Endpoint, import_trusting, restart_with
 
 if TYPE_CHECKING:
-    from simulator.recipient import Heard, Recipient
+    from simulator.recipient import Recipient, Told
 
 log = logging.getLogger(__name__)
 
@@ -56,13 +58,13 @@ async def _tell_failures(
 class Phones:
     """The recipients of this process; each is the owner of its own phone."""
 
-    def __init__(self, directory: Path, endpoint: Endpoint) -> None:
-        self._stores = directory / "phones"
+    def __init__(self, stores: Path, endpoint: Endpoint) -> None:
+        self._stores = stores
         self._stores.mkdir(exist_ok=True)
         self._endpoint, self._gate = endpoint, EntryGate()
         self._http = httpx.Client(trust_env=False, timeout=30)
         self._recipients: dict[str, Recipient] = {}
-        self._receipts: list[Heard] = []
+        self._told: list[Told] = []
         self._changes, self._loop = Changes(), asyncio.get_running_loop()
 
     def start(self, phone: str, *, by_code: bool = False) -> None:
@@ -71,7 +73,7 @@ class Phones:
 
         if phone not in self._recipients:
             store = self._stores / f"{phone}.db"
-            recipient = Recipient(phone, store, self._gate, self, self._record, self._heard, by_code=by_code)
+            recipient = Recipient(phone, store, self._gate, self, self._record, self._tell, by_code=by_code)
             recipient.start()
             self._recipients[phone] = recipient
 
@@ -100,7 +102,9 @@ class Phones:
                 web.post("/stop", self._stop),
                 web.post("/send", self._send),
                 web.post("/read", self._read),
-                web.get("/receipts", self._wait_receipt),
+                web.post("/react", self._react),
+                web.post("/restart", self._restart),
+                web.get("/told", self._wait_told),
             ]
         )
         return application
@@ -118,7 +122,9 @@ class Phones:
         asked = await request.json()
         image = base64.b64decode(asked["image"]) if asked.get("image") else None
         send = self._recipient(asked["phone"]).send
-        message_id = await asyncio.to_thread(send, asked["chat"], asked.get("text", ""), image)
+        message_id = await asyncio.to_thread(
+            send, asked["chat"], asked.get("text", ""), image, asked.get("reply_to")
+        )
         return web.json_response({"message_id": message_id})
 
     async def _read(self, request: web.Request) -> web.Response:
@@ -127,18 +133,33 @@ class Phones:
         read = await asyncio.to_thread(recipient.mark_read, asked.get("message_ids"))
         return web.json_response({"message_ids": read})
 
-    async def _wait_receipt(self, request: web.Request) -> web.Response:
+    async def _react(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        react = self._recipient(asked["phone"]).react
+        return web.json_response(
+            {"message_id": await asyncio.to_thread(react, asked["message_id"], asked["emoji"])}
+        )
+
+    async def _restart(self, request: web.Request) -> web.Response:
+        phone = (await request.json())["phone"]
+        await asyncio.to_thread(self.stop, phone)
+        await asyncio.to_thread(self.start, phone)
+        return web.json_response({})
+
+    async def _wait_told(self, request: web.Request) -> web.Response:
         query = request.query
-        wanted = query["phone"], query["message_id"], query["kind"]
+        phone, message_id, kind = query["phone"], query.get("message_id", ""), query["kind"]
 
-        def of_message() -> dict[str, Heard]:
-            heard = (each for each in self._receipts if (each.phone, each.message_id) == wanted[:2])
-            return {each.kind: each for each in heard}
+        def by_kind() -> dict[str, Told]:
+            about = (each for each in self._told if each.phone == phone and message_id in ("", each.message_id))
+            return {each.kind: each for each in about}
 
-        await self._changes.until(lambda: wanted[2] in of_message(), float(query.get("timeout", "10")))
-        if receipt := of_message().get(wanted[2]):
-            return web.json_response(dataclasses.asdict(receipt))
-        raise web.HTTPNotFound(text=f"no {wanted[2]} receipt of {wanted[1]} in time; heard {list(of_message())}")
+        await self._changes.until(lambda: kind in by_kind(), float(query.get("timeout", "10")))
+        if told := by_kind().get(kind):
+            return web.json_response(dataclasses.asdict(told))
+        raise web.HTTPNotFound(
+            text=f"{phone} was not told of {kind} {message_id} in time, only of {list(by_kind())}"
+        )
 
     def _recipient(self, phone: str) -> Recipient:
         try:
@@ -149,8 +170,8 @@ class Phones:
     def _record(self, received: Received) -> None:
         self._post(f"{self._endpoint.ledger_url}/received", dataclasses.asdict(received))
 
-    def _heard(self, receipt: Heard) -> None:
-        self._receipts.append(receipt)
+    def _tell(self, told: Told) -> None:
+        self._told.append(told)
         self._loop.call_soon_threadsafe(self._changes.notify)
 
     def _post(self, url: str, content: dict[str, object]) -> None:
@@ -159,10 +180,13 @@ class Phones:
             log.error("%s: %d %s", url, answer.status_code, answer.text)
 
 
-async def _run(directory: Path, endpoint: Endpoint, numbers: list[str]) -> None:
-    phones = Phones(directory, endpoint)
+async def _run(stores: Path, endpoint: Endpoint, numbers: list[str]) -> None:
+    phones = Phones(stores, endpoint)
     for number in numbers:
-        await asyncio.to_thread(phones.start, number)
+        try:
+            await asyncio.to_thread(phones.start, number)
+        except TimeoutError:
+            log.exception("goes on without %s", number)
     async with lifetime.listening(phones.application()) as port:
         say_ready(f"http://127.0.0.1:{port}")
         await lifetime.until_signalled()
@@ -172,6 +196,7 @@ async def _run(directory: Path, endpoint: Endpoint, numbers: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m simulator.phones", description=__doc__.splitlines()[0])
     parser.add_argument("--dir", type=Path, required=True, help="the simulator's directory, with simulator.json")
+    parser.add_argument("--stores", type=Path, help="where the clients keep their keys (default: DIR/phones)")
     parser.add_argument("phones", nargs="*", metavar="PHONE", help="numbers to link, digits only")
     options = parser.parse_args()
     endpoint = Endpoint.read(options.dir / "simulator.json")
@@ -179,7 +204,7 @@ def main() -> None:
     die_with_parent()
     import_trusting(endpoint.root_public_key)
     logging.getLogger().setLevel(os.environ.get("SIMULATOR_LOG", "WARNING"))
-    asyncio.run(_run(options.dir, endpoint, options.phones))
+    asyncio.run(_run(options.stores or options.dir / "phones", endpoint, options.phones))
     os._exit(0)  # a normal exit waits for the library's threads, some of which never end
 
 

@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from neonize.client import NewClient
-from neonize.events import ConnectedEv, LoggedOutEv, MessageEv, ReceiptEv
+from neonize.events import (
+    ClientOutdatedEv,
+    ConnectedEv,
+    DisconnectedEv,
+    LoggedOutEv,
+    MessageEv,
+    ReceiptEv,
+    StreamReplacedEv,
+    TemporaryBanEv,
+    UndecryptableMessageEv,
+)
 from neonize.utils.enum import ReceiptType
 from neonize.utils.jid import Jid2String, build_jid
 
@@ -29,6 +39,14 @@ _STOP_TIMEOUT = 5.0
 #: Parts of a message that accompany content or manage keys; alone they are nothing to receive.
 _NO_CONTENT = {"senderKeyDistributionMessage", "messageContextInfo", "protocolMessage"}
 _MEDIA = {"imageMessage", "videoMessage", "audioMessage", "documentMessage", "stickerMessage"}
+_STATES = {
+    LoggedOutEv: "logged_out",
+    StreamReplacedEv: "replaced",
+    TemporaryBanEv: "banned",
+    ClientOutdatedEv: "outdated",
+    DisconnectedEv: "disconnected",
+    UndecryptableMessageEv: "undecryptable",
+}
 
 
 class Owner(Protocol):
@@ -40,21 +58,24 @@ class Owner(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """A receipt as the client reports it. kind: delivered, inactive, read, sender, …  by, chat: JIDs."""
+class Told:
+    """Something other than a message that the client reports.
+
+    kind: of a receipt (delivered, inactive, read, sender, …) or one of `_STATES`.  by, chat: JIDs of a receipt.
+    """
 
     phone: str
-    message_id: str
     kind: str
-    by: str
-    chat: str
+    message_id: str = ""
+    by: str = ""
+    chat: str = ""
 
 
 class Recipient:
     """One linked client.
 
     owner: acts on the account's phone.  record: is told of each message, before the next is handled.
-    heard: is told of each receipt.
+    tell: is told of each receipt, and of what becomes of the connection.
     """
 
     def __init__(
@@ -64,23 +85,25 @@ class Recipient:
         gate: EntryGate,
         owner: Owner,
         record: Callable[[Received], None],
-        heard: Callable[[Heard], None],
+        tell: Callable[[Told], None],
         *,
         by_code: bool = False,
     ) -> None:
         self.phone = phone
-        self._gate, self._owner, self._record, self._heard = gate, owner, record, heard
+        self._gate, self._owner, self._record, self._tell = gate, owner, record, tell
         self._connected = threading.Event()
         self._unread: list[Any] = []
+        self._events: dict[str, Any] = {}
         self._asked_for_code = False
         # A collected client stops a successor of the same id: an id of its own, and no finalizer.
         self._client = NewClient(str(store), uuid=f"{phone}-{uuid.uuid4().hex}")
         self._client._stop_finalizer.detach()
         self._client.event.qr(self._pair_by_code if by_code else self._pair_by_qr)
         self._client.event(ConnectedEv)(lambda _client, _event: self._connected.set())
-        self._client.event(LoggedOutEv)(lambda _client, _event: self._connected.clear())
+        for event_type, kind in _STATES.items():
+            self._client.event(event_type)(self._state_handler(kind))
         self._client.event(MessageEv)(lambda _client, event: self._received(event))
-        self._client.event(ReceiptEv)(lambda _client, event: self._told(event))
+        self._client.event(ReceiptEv)(lambda _client, event: self._receipt(event))
         self._thread = threading.Thread(target=self._client.connect, name=phone, daemon=True)
 
     def start(self) -> None:
@@ -88,6 +111,7 @@ class Recipient:
         with self._gate.exclusive():
             self._thread.start()
             if not self._connected.wait(_CONNECT_TIMEOUT):
+                self._client.stop()
                 raise TimeoutError(f"{self.phone} is not connected after {_CONNECT_TIMEOUT:.0f} s")
 
     def stop(self) -> None:
@@ -95,15 +119,25 @@ class Recipient:
             self._client.stop()
             self._thread.join(_STOP_TIMEOUT)
 
-    def send(self, chat: str, text: str, image: bytes | None = None) -> str:
+    def send(self, chat: str, text: str, image: bytes | None = None, reply_to: str | None = None) -> str:
         """Send a text, or an image with a caption, to a group JID or a phone number; return the message ID."""
         user, _, server = chat.partition("@")
-        message = text
+        message: Any = text
+        self._gate.enter()
         if image is not None:
-            self._gate.enter()
             message = self._client.build_image_message(image, caption=text)
+        elif reply_to is not None:
+            message = self._client.build_reply_message(text, self._events[reply_to])
         self._gate.enter()
         return str(self._client.send_message(build_jid(user, server or "s.whatsapp.net"), message).ID)
+
+    def react(self, message_id: str, emoji: str) -> str:
+        """React to a received message; return the ID of the reaction."""
+        source = self._events[message_id].Info.MessageSource
+        self._gate.enter()
+        reaction = self._client.build_reaction(source.Chat, source.Sender, message_id, emoji)
+        self._gate.enter()
+        return str(self._client.send_message(source.Chat, reaction).ID)
 
     def mark_read(self, message_ids: list[str] | None) -> list[str]:
         """Mark messages as read, by default all that arrived; return the IDs."""
@@ -128,12 +162,15 @@ class Recipient:
             self._asked_for_code = True
             threading.Thread(target=pair, daemon=True).start()
 
-    def _told(self, event: Any) -> None:
+    def _state_handler(self, kind: str) -> Callable[[Any, Any], None]:
+        return lambda _client, _event: self._tell(Told(phone=self.phone, kind=kind))
+
+    def _receipt(self, event: Any) -> None:
         source = event.MessageSource
         by, chat = Jid2String(source.Sender), Jid2String(source.Chat)
         kind = event.ReceiptType.Name(event.Type).lower()
         for message_id in event.MessageIDs:
-            self._heard(Heard(phone=self.phone, message_id=message_id, kind=kind, by=by, chat=chat))
+            self._tell(Told(phone=self.phone, message_id=message_id, kind=kind, by=by, chat=chat))
 
     def _received(self, event: Any) -> None:
         parts = {field.name for field, _ in event.Message.ListFields()} - _NO_CONTENT
@@ -141,6 +178,7 @@ class Recipient:
             return  # a group's first message comes as two events, of which one only carries the sender's key
         part = next(iter(parts & _MEDIA), next(iter(parts)))
         self._unread.append(event.Info)
+        self._events[event.Info.ID] = event
         source = event.Info.MessageSource
         addresses = (source.Sender, source.SenderAlt)
         media = self._download(event.Message) if part in _MEDIA else None

@@ -41,22 +41,18 @@ class Recipients:
 
     async def start(self, phone: str, *, by_code: bool = False) -> None:
         """Link and connect a recipient; returns when it is."""
-        async with self._changing:
-            if self._child is None:
-                await self._spawn()
-            await self._post("start", {"phone": phone, "by_code": by_code})
-            self._numbers[phone] = None
+        await self._post("start", {"phone": phone, "by_code": by_code})
+        self._numbers[phone] = None
 
     async def ask(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
         """Have a recipient do something."""
         self._require(asked["phone"])
         return await self._post(what, asked)
 
-    async def receipt(self, query: dict[str, str]) -> dict[str, Any]:
-        """Wait for a receipt that a recipient's client is told of."""
+    async def told(self, query: dict[str, str]) -> dict[str, Any]:
+        """Wait for something that a recipient's client is told of."""
         self._require(query["phone"])
-        assert self._child is not None
-        return _content(await self._http.get(f"{self._child.said}/receipts", params=query))
+        return _content(await self._http.get(f"{await self._url()}/told", params=query))
 
     async def stop(self) -> None:
         if self._watcher:
@@ -81,11 +77,21 @@ class Recipients:
         log.warning("the recipients' process ended with status %d; starting it again", status)
         async with self._changing:
             self._child = None
-            await self._spawn()
+            try:
+                await self._spawn()
+            except RuntimeError:
+                log.exception("the recipients' process can't be started again")
+
+    async def _url(self) -> str:
+        """Where the process listens; waits if it is being started again."""
+        async with self._changing:
+            if self._child is None:
+                await self._spawn()
+            assert self._child is not None
+            return self._child.said
 
     async def _post(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
-        assert self._child is not None
-        return _content(await self._http.post(f"{self._child.said}/{what}", json=asked))
+        return _content(await self._http.post(f"{await self._url()}/{what}", json=asked))
 
     def _require(self, phone: str) -> None:
         if not self.has(phone):

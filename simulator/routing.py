@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.account import GROUP_SERVER, Device, User, World, now
 from simulator.connection import Connection
@@ -112,6 +112,8 @@ class Router:
                 continue
             if any(part.attrs.get("type") == "pkmsg" for part in parts):  # the sender's proof that it is linked
                 parts += node.children("device-identity")
+            if self._faults.take(FaultKind.GARBLE, device.user.phone):
+                parts = [_damaged(part) for part in parts]
             device.send(Node("message", _addressing(sender, device, chat, node), list(parts)))
 
     def _recipients(self, sender: Device, chat: JID, node: Node) -> Iterable[Device]:
@@ -127,6 +129,13 @@ class Router:
             found = self._world.find(chat)
             users = dict.fromkeys(user for user in (found, sender.user) if user)
         return [device for user in users for device in user.devices.values() if device is not sender]
+
+
+def _damaged(part: Node) -> Node:
+    """The same part with its last byte, of the authentication code, changed."""
+    if not isinstance(part.content, bytes) or not part.content:
+        return part
+    return replace(part, content=part.content[:-1] + bytes([part.content[-1] ^ 0xFF]))
 
 
 def _parts_by_device(node: Node) -> dict[JID, Node]:
