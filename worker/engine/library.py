@@ -61,6 +61,7 @@ __all__ = [
     "Receipt",
     "TemporaryBan",
     "events",
+    "shared_object",
 ]
 
 logging.getLogger().setLevel(logging.CRITICAL)  # its log lines hold numbers and JIDs
@@ -70,6 +71,11 @@ ffmpeg._ffmpeg_checked = True  # no warning about media tools that we don't use
 ENGINE = f"neonize {neonize.__version__}"
 
 LibraryError = NeonizeError
+
+
+def shared_object() -> Any:
+    """Load the library's shared object under a handle of its own, whose functions keep their own types."""
+    return ctypes.CDLL(gocode._name)
 
 
 class Gone(Exception):  # noqa: N818 - it reads as the sentence that it is

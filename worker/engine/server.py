@@ -15,6 +15,7 @@ from worker.engine.calls import CALLS, Call
 from worker.engine.framing import Frame
 from worker.engine.gate import EntryGate
 from worker.engine.session import RECONNECT_GRACE, Session, State
+from worker.engine.sqlite import SqliteError
 
 #: How long the clients may take to stop when the daemon is gone, seconds; then the process ends all the same.
 EXIT_WAIT = 2.0
@@ -75,6 +76,8 @@ class Engine:
             answer.refuse(refusal)
         except (KeyError, TypeError, ValueError) as error:
             answer.refuse(Refusal("invalid", type(error).__name__))
+        except SqliteError as error:
+            answer.refuse(Refusal("store", str(error)))
         except Exception as error:
             answer.refuse(Refusal("internal", type(error).__name__))
         else:

@@ -16,6 +16,7 @@ from worker.engine.handlers import subscribe
 from worker.engine.journal import Journal
 from worker.engine.library import Client, LibraryError
 from worker.engine.sender import Sender
+from worker.engine.sqlite import SqliteError
 from worker.engine.store import SessionFolder
 
 #: How long the library may try to reconnect by itself before the daemon is told, seconds. A frame that was cut off
@@ -137,7 +138,11 @@ class Session:
             self.state = State.CONNECTED
         if before is State.LOST:
             return
-        account = self.folder.account()
+        try:
+            account = self.folder.account()
+        except SqliteError as error:
+            self.end("wa-connection-lost", f"store {error}")
+            return
         if account is None:
             self.end("wa-connect-refused", "logged in without an account")
             return

@@ -1,4 +1,4 @@
-"""A session's folder and the SQLite store in it, read beside the library through connections of our own.
+"""A session's folder and the SQLite store in it, read beside the library through the same SQLite.
 
 whatsmeow's tables are its own business; the four that we read are named here and nowhere else.
 """
@@ -6,20 +6,17 @@ whatsmeow's tables are its own business; the four that we read are named here an
 import fcntl
 import os
 import re
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from worker.engine import sqlite
+from worker.engine.sqlite import Row, SqliteError
+
 #: How long an opening session waits for a dying predecessor's lock, seconds.
 LOCK_WAIT = 15.0
-
-#: How long a query waits for the library's own transaction, seconds.
-BUSY_WAIT = 5.0
 
 _JID = re.compile(r"(?P<user>[^.:@]+)(?:\.\d+)?(?::\d+)?@(?P<server>.+)")
 
@@ -88,26 +85,16 @@ class SessionFolder:
             fresh.replace(file)
         return file.read_text().strip()
 
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection | None]:
+    def _one(self, query: str, *values: str | bytes) -> Row | None:
         if not self.store.exists():
-            yield None
-            return
-        uri = f"{self.store.as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_WAIT)) as connection:
-            yield connection
-
-    def _one(self, query: str, *values: object) -> tuple[str | None, ...] | None:
-        with self._read() as connection:
-            if connection is None:
+            return None
+        try:
+            with sqlite.opened(self.store) as database:
+                return next(iter(database.run(query, *values)), None)
+        except SqliteError as error:
+            if "no such table" in str(error):  # a store that no client has opened yet
                 return None
-            try:
-                row: tuple[str | None, ...] | None = connection.execute(query, values).fetchone()
-            except sqlite3.OperationalError as error:
-                if "no such table" in str(error):
-                    return None
-                raise
-            return row
+            raise
 
     def account(self) -> Account | None:
         """Return who is linked, None before the first link."""
@@ -130,13 +117,11 @@ class SessionFolder:
         return row[0] if row else None
 
     def snapshot(self) -> bytes:
-        """Copy the store consistently, while the library may write to it."""
-        with self._read() as live:
-            if live is None:
-                return b""
-            with closing(sqlite3.connect(":memory:")) as copy:
-                live.backup(copy)
-                return copy.serialize()
+        """Copy the store consistently, while the library may write to it; no bytes if there is none."""
+        if not self.store.exists():
+            return b""
+        with sqlite.opened(self.store) as database:
+            return database.copy()
 
     def forget_ratchets(self) -> None:
         """Delete the ratchets of an older copy, but neither identity nor pre-keys; new ones are negotiated.
@@ -147,10 +132,10 @@ class SessionFolder:
         if account is None:
             return
         own = [jid.partition("@")[0] for jid in (account.jid, account.lid) if jid]
-        with closing(sqlite3.connect(self.store, timeout=BUSY_WAIT)) as connection, connection:
-            connection.execute("delete from whatsmeow_sessions")
+        with sqlite.opened(self.store) as database:
+            database.run("begin immediate")
+            database.run("delete from whatsmeow_sessions")
             for user in own:
-                connection.execute(
-                    "delete from whatsmeow_sender_keys where sender_id glob ? or sender_id glob ?",
-                    (f"{user}[:._]*", user),
-                )
+                own_rows = "delete from whatsmeow_sender_keys where sender_id glob ? or sender_id = ?"
+                database.run(own_rows, f"{user}[:._]*", user)
+            database.run("commit")

@@ -1,0 +1,316 @@
+"""What a transport promises, spoken to a real server by a real library; another one joins by another `world`."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from simulator.client import Recipient, Simulator
+from simulator.faults import FaultKind
+from tests.contract.transport_world import PATIENCE, World
+from worker.errors import ProviderError
+from worker.message import MessageKind
+from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
+from worker.session import Ending
+from worker.transport import Connected, Ended, Inbound, QrShown, SentFact, Unsent, Written
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
+_numbers = itertools.count(491700000001)
+
+
+def new_number() -> str:
+    return str(next(_numbers))
+
+
+@pytest_asyncio.fixture(scope="module")
+async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
+    async with await Simulator.start(tmp_path_factory.mktemp("simulator")) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="module")
+async def asha(simulator: Simulator) -> Recipient:
+    """A person with a real client."""
+    return await simulator.recipient("491522222222", "Asha")
+
+
+@pytest_asyncio.fixture
+async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
+    made = World(simulator, tmp_path / "state")
+    await made.transport.start()
+    yield made
+    await simulator.clear_faults()
+    await made.transport.aclose()
+
+
+async def test_a_scanned_session_reopens_without_a_qr(world: World) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.transport.close(session)
+    again = await world.open(session)
+    assert (again.phone, again.newly_paired) == (f"+{phone}", False)
+    assert len(world.events.all(QrShown)) == 1
+
+
+async def test_a_session_is_linked_by_pairing_code(world: World) -> None:
+    phone, session = new_number(), uuid4()
+    await world.simulator.account(phone)
+    await world.transport.open(session, str(world.transport.store_path(session)))
+    await world.events.expects(QrShown)
+    await world.simulator.enter_code(phone, await world.transport.pairing_code(session, f"+{phone}"))
+    assert (await world.events.expects(Connected)).phone == f"+{phone}"
+
+
+async def test_a_text_reaches_a_person_once_and_its_receipts_come_back(world: World, asha: Recipient) -> None:
+    session = await world.link(new_number())
+    claim = world.claim(session, f"+{asha.phone}", "good morning")
+    outcome = await world.transport.send(claim)
+    assert isinstance(outcome, Accepted)
+    await asha.expects("good morning")
+    await asha.read(outcome.wa_message_id)
+    await asyncio.gather(*(world.receipt(outcome.wa_message_id, kind) for kind in ("delivered", "read", "sender")))
+    sent = await world.events.expects(SentFact)
+    assert (sent.token, sent.wa_message_id) == (claim.token, outcome.wa_message_id)
+    assert asha.times_received("good morning") == 1
+
+
+async def test_a_group_gets_texts_and_images(world: World, asha: Recipient) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    group = await world.simulator.create_group("Pottery", phone, [phone, asha.phone])
+    assert isinstance(await world.transport.send(world.claim(session, group, "we are live")), Accepted)
+    picture = world.claim(session, group, "the first bowl", MessageKind.IMAGE)
+    assert isinstance(await world.transport.send(picture, PNG), Accepted)
+    await asha.expects("we are live")
+    await asha.expects("the first bowl")
+
+
+async def test_groups_and_invite_links_are_listed(world: World, asha: Recipient) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    group = await world.simulator.create_group("Kiln", phone, [phone, asha.phone])
+    theirs = await world.simulator.create_group("Theirs", asha.phone, [phone, asha.phone], announce=True)
+    found = {one.jid: one for one in await world.transport.groups(session)}
+    assert (found[group].name, found[group].participants, found[group].is_admin) == ("Kiln", 2, True)
+    assert (found[theirs].is_admin, found[theirs].announce_only) == (False, True)
+    assert (await world.transport.invite_link(session, group)).startswith("https://chat.whatsapp.com/")
+    with pytest.raises(ProviderError):
+        await world.transport.invite_link(session, theirs)
+
+
+async def test_what_others_write_is_told(world: World, asha: Recipient) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await asha.send(phone, "STOP")
+    inbound = await world.events.expects(Inbound)
+    assert (inbound.session_id, inbound.text, inbound.kind, inbound.from_me) == (session, "STOP", "text", False)
+    assert inbound.sender == f"{asha.phone}@s.whatsapp.net"
+
+
+@pytest.mark.parametrize(
+    ("nack", "code", "retry"),
+    [(400, "wa-bad-request", False), (463, "wa-cold-contact", False), (479, "wa-stale-devices", True)],
+)
+async def test_a_refusal_says_why(world: World, asha: Recipient, nack: int, code: str, *, retry: bool) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.NACK, phone, count=1, code=nack)
+    outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", f"refused {nack}"))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.retry) == (code, retry)
+
+
+async def test_too_fast_costs_the_message_nothing(world: World, asha: Recipient) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.NACK, phone, count=1, code=429)
+    outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "too fast"))
+    assert outcome == Unavailable(reason="wa-rate-limited", retry_after=60.0)
+
+
+async def test_what_can_never_be_sent_is_rejected_at_once(world: World, asha: Recipient) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.simulator.account(asha.phone)
+    closed = await world.simulator.create_group("Closed", asha.phone, [asha.phone, phone], announce=True)
+    foreign = await world.simulator.create_group("Foreign", asha.phone, [asha.phone])
+    expected = {
+        closed: "wa-announce-only",
+        foreign: "wa-not-a-member",
+        "+490000001": "wa-not-on-whatsapp",
+        "not an address": "wa-invalid-message",
+    }
+    for to, code in expected.items():
+        outcome = await world.transport.send(world.claim(session, to, "never"))
+        assert isinstance(outcome, Rejected), (to, outcome)
+        assert outcome.code == code
+    no_image = world.claim(session, f"+{asha.phone}", "", MessageKind.IMAGE)
+    assert isinstance(await world.transport.send(no_image, b"<html>"), Rejected)
+
+
+async def test_a_closed_session_is_unavailable(world: World) -> None:
+    assert isinstance(await world.transport.send(world.claim(uuid4(), "+491522222222", "later")), Unavailable)
+
+
+async def test_a_send_cut_before_its_acknowledgement_is_settled_without_a_second_copy(
+    world: World, asha: Recipient
+) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.DROP_PROCESSED, phone, count=1)
+    outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "cut"))
+    assert isinstance(outcome, Accepted)
+    await asha.expects("cut")
+    assert asha.times_received("cut") == 1
+    assert not world.events.all(Ended)
+
+
+@pytest.mark.parametrize("fault", [FaultKind.STALL_PROCESSED, FaultKind.STALL_UNPROCESSED])
+async def test_a_send_without_acknowledgement_is_in_doubt_under_its_id(
+    world: World, asha: Recipient, fault: FaultKind
+) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "before")), Accepted)
+    await world.simulator.fault(fault, phone, count=1)
+    claim = world.claim(session, f"+{asha.phone}", f"stalled {fault}")
+    sending = asyncio.create_task(world.transport.send(claim))
+    written = await world.until_written(claim)
+    await world.transport.close(session)
+    outcome = await asyncio.wait_for(sending, PATIENCE)
+    assert outcome == Indeterminate(reason="closed", wa_message_id=written.wa_message_id)
+    assert await world.transport.lookup(session, claim.secret) == written
+
+
+async def test_the_store_tells_what_was_sent_and_what_was_not(world: World, asha: Recipient) -> None:
+    session = await world.link(new_number())
+    claim = world.claim(session, f"+{asha.phone}", "looked up")
+    outcome = await world.transport.send(claim)
+    assert isinstance(outcome, Accepted)
+    for _ in ("open", "closed"):
+        assert await world.transport.lookup(session, claim.secret) == Written(outcome.wa_message_id)
+        assert isinstance(await world.transport.lookup(session, b"?" * 32), Unsent)
+        await world.transport.close(session)
+
+
+async def test_a_stalled_session_holds_up_no_other(world: World, asha: Recipient) -> None:
+    slow, quick = new_number(), new_number()
+    stalled, free = await world.link(slow), await world.link(quick)
+    await world.simulator.fault(FaultKind.STALL_UNPROCESSED, slow)
+    waiting = asyncio.create_task(world.transport.send(world.claim(stalled, f"+{asha.phone}", "waiting")))
+    assert isinstance(await world.transport.send(world.claim(free, f"+{asha.phone}", "passing by")), Accepted)
+    assert not waiting.done()
+    await world.transport.close(stalled)
+    assert isinstance(await waiting, Indeterminate | Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("fault", "ending"),
+    [(FaultKind.LOG_OUT, Ending.LOGGED_OUT), (FaultKind.REPLACED, Ending.REPLACED)],
+)
+async def test_an_end_that_needs_a_person_is_told_once(world: World, fault: FaultKind, ending: Ending) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.simulator.fault(fault, phone)
+    ended = await world.events.expects(Ended)
+    assert (ended.session_id, ended.ending, ended.retry) == (session, ending, False)
+    assert isinstance(await world.transport.send(world.claim(session, "+491522222222", "late")), Unavailable)
+
+
+async def test_a_ban_is_told_with_its_end(world: World) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.transport.close(session)
+    await world.simulator.fault(FaultKind.BAN, phone, seconds=7200)
+    await world.transport.open(session, str(world.transport.store_path(session)))
+    ended = await world.events.expects(Ended)
+    assert (ended.ending, ended.retry) == (Ending.BANNED, False)
+    assert ended.until is not None
+    assert 7100 < (ended.until - datetime.now(UTC)).total_seconds() < 7300
+
+
+async def test_an_outdated_client_is_told(world: World) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.transport.close(session)
+    await world.simulator.fault(FaultKind.OUTDATED, phone)
+    await world.transport.open(session, str(world.transport.store_path(session)))
+    ended = await world.events.expects(Ended)
+    assert (ended.ending, ended.retry) == (Ending.OUTDATED, False)
+
+
+async def test_a_lost_connection_comes_back_by_itself(world: World, asha: Recipient) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.DROP, phone)
+    await world.simulator.until_connected(phone)
+    outcome = await world.send_when_available(world.claim(session, f"+{asha.phone}", "back again"))
+    assert isinstance(outcome, Accepted)
+    assert not world.events.all(Ended)
+
+
+async def test_a_logout_unlinks_the_device(world: World) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.transport.logout(session)
+    assert not (await world.simulator.show(phone))["devices"]
+    await world.transport.open(session, str(world.transport.store_path(session)))
+    await world.events.expects(QrShown, times=2)
+
+
+async def test_a_session_closes_when_its_lease_ends(world: World) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.transport.extend_lease([session], 0.2)
+    ended = await world.events.expects(Ended)
+    assert (ended.ending, ended.detail, ended.retry) == (Ending.LOST, "lease ended", True)
+    await world.simulator.until_connected(phone, 0)
+
+
+async def test_what_was_not_acknowledged_is_told_again(world: World, asha: Recipient) -> None:
+    session = await world.link(new_number())
+    first, second = (world.claim(session, f"+{asha.phone}", text) for text in ("first", "second"))
+    await world.transport.send(first)
+    await world.events.expects(SentFact, lambda event: event.token == first.token)
+    await world.transport.acknowledge(session, world.events.last_sequence(session))
+    await world.transport.send(second)
+    number = world.events.last_sequence(session)
+    await world.restart()
+    await world.open(session)
+    again = await world.events.expects(SentFact, lambda event: event.token == second.token)
+    assert again.session_id == session
+    assert not world.events.all(SentFact, lambda event: event.token == first.token)
+    assert world.events.last_sequence(session) >= number
+
+
+async def test_a_restored_older_store_loses_no_message(
+    world: World, simulator: Simulator, asha: Recipient, tmp_path: Path
+) -> None:
+    """Without forget_ratchets the first direct message is lost although its delivery receipt arrives."""
+    phone = new_number()
+    session = await world.link(phone)
+    await world.transport.send(world.claim(session, f"+{asha.phone}", "old one"))
+    older = await world.transport.snapshot(session)
+    for text in ("later one", "later two", "later three"):
+        await world.transport.send(world.claim(session, f"+{asha.phone}", text))
+        await asha.send(phone, f"answer to {text}")
+        await world.inbound(f"answer to {text}")
+    await world.transport.close(session)
+    elsewhere = World(simulator, tmp_path / "elsewhere")
+    store = elsewhere.transport.store_path(session)
+    store.parent.mkdir(parents=True)
+    store.write_bytes(older)
+    await elsewhere.transport.start()
+    await elsewhere.transport.forget_ratchets(session)
+    await elsewhere.open(session)
+    outcome = await elsewhere.transport.send(elsewhere.claim(session, f"+{asha.phone}", "after the restore"))
+    assert isinstance(outcome, Accepted)
+    await asha.expects("after the restore")
+    await asha.send(phone, "welcome back")
+    await elsewhere.inbound("welcome back")
+    await elsewhere.transport.aclose()

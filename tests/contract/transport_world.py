@@ -1,0 +1,125 @@
+"""A transport, the server that it speaks to, and people with phones."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from simulator.client import Simulator
+from worker.message import Claim, MessageKind
+from worker.outcome import Outcome, Unavailable
+from worker.transport import Connected, Event, Inbound, QrShown, Receipt, Written
+from worker.transport.whatsapp_web import WhatsAppWeb
+
+E = TypeVar("E", bound=Event)
+
+#: Longer than anything here takes, seconds; a library's reconnection waits up to 2.
+PATIENCE = 20.0
+
+
+class Events:
+    """A sink that remembers what it was told; a wait is for an event, with a deadline."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Event, int]] = []
+        self._news = asyncio.Condition()
+
+    async def __call__(self, event: Event, sequence: int) -> None:
+        async with self._news:
+            self.seen.append((event, sequence))
+            self._news.notify_all()
+
+    def all(self, kind: type[E], wanted: Callable[[E], bool] = lambda _: True) -> list[E]:
+        """What was told so far."""
+        return [event for event, _ in self.seen if isinstance(event, kind) and wanted(event)]
+
+    async def expects(self, kind: type[E], wanted: Callable[[E], bool] = lambda _: True, *, times: int = 1) -> E:
+        """Wait until it was told so many times; the last of them."""
+        try:
+            async with asyncio.timeout(PATIENCE), self._news:
+                await self._news.wait_for(lambda: len(self.all(kind, wanted)) >= times)
+        except TimeoutError:
+            raise AssertionError(f"no {kind.__name__}; told: {[event for event, _ in self.seen]}") from None
+        return self.all(kind, wanted)[times - 1]
+
+    def last_sequence(self, session_id: UUID) -> int:
+        return max((number for event, number in self.seen if event.session_id == session_id), default=0)
+
+
+class World:
+    """What a contract test may touch. For another transport: another class with these names."""
+
+    def __init__(self, simulator: Simulator, state_dir: Path, shard_size: int = 25) -> None:
+        self.simulator = simulator
+        self.state_dir = state_dir
+        self.shard_size = shard_size
+        self.events = Events()
+        self.transport = self._transport()
+
+    def _transport(self) -> WhatsAppWeb:
+        launcher = [sys.executable, "-m", "simulator.launch_engine", "--simulator", str(self.simulator.file)]
+        return WhatsAppWeb([*launcher, "--", "worker.engine"], self.state_dir, self.events, self.shard_size)
+
+    async def restart(self) -> None:
+        """Stop the transport and start another on the same state, as a new daemon would; its events are fresh."""
+        await self.transport.aclose()
+        self.events = Events()
+        self.transport = self._transport()
+        await self.transport.start()
+
+    async def open(self, session_id: UUID) -> Connected:
+        """Open a session that is linked, and wait until it is connected."""
+        before = len(self.events.all(Connected, lambda event: event.session_id == session_id))
+        await self.transport.open(session_id, str(self.transport.store_path(session_id)))
+        return await self.events.expects(Connected, lambda e: e.session_id == session_id, times=before + 1)
+
+    async def link(self, phone: str) -> UUID:
+        """Open a new session, have the phone scan its QR, and wait until it is connected."""
+        session_id = uuid4()
+        await self.transport.open(session_id, str(self.transport.store_path(session_id)))
+        qr = await self.events.expects(QrShown, lambda event: event.session_id == session_id)
+        await self.simulator.scan(phone, qr.text)
+        await self.events.expects(Connected, lambda event: event.session_id == session_id)
+        return session_id
+
+    async def receipt(self, wa_message_id: str, kind: str) -> Receipt:
+        """Wait for such a receipt."""
+        return await self.events.expects(Receipt, lambda e: e.type == kind and wa_message_id in e.wa_message_ids)
+
+    async def inbound(self, text: str) -> Inbound:
+        """Wait until a message with this text is told."""
+        return await self.events.expects(Inbound, lambda event: event.text == text)
+
+    async def until_written(self, claim: Claim) -> Written:
+        """Wait until the message is in its store, from where it leaves."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                match await self.transport.lookup(claim.session_id, claim.secret):
+                    case Written() as written:
+                        return written
+
+    async def send_when_available(self, claim: Claim) -> Outcome:
+        """Send as the queue would: again while the answer is that the session is not there."""
+        async with asyncio.timeout(PATIENCE):
+            while isinstance(outcome := await self.transport.send(claim), Unavailable):
+                pass
+        return outcome
+
+    def claim(self, session_id: UUID, to: str, text: str, kind: MessageKind = MessageKind.TEXT) -> Claim:
+        """A message that is ready to go."""
+        return Claim(
+            message_id=uuid4(),
+            token=uuid4(),
+            organization_id=uuid4(),
+            session_id=session_id,
+            until=datetime.now(UTC) + timedelta(minutes=2),
+            secret=os.urandom(32),
+            incarnation=uuid4(),
+            to=to,
+            kind=kind,
+            text=text,
+        )
