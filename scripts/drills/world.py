@@ -1,7 +1,7 @@
 """A small world of real parts: local Supabase, simulated WhatsApp, workers, and an organisation with its admin.
 
-Everything is started on loopback and ends with the program that made it. The CRM's part is played with the official
-client and the admin's own token, so that row level security and grants hold here as they do for the CRM.
+Everything is started on loopback and ends with the program that made it. The CRM's part is played with the
+official client and the admin's own token, so that row level security and grants hold here as for the CRM.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -17,14 +18,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import httpx
 import psycopg
 import zxingcpp
 from PIL import Image
+from postgrest import APIResponse
 from psycopg.rows import dict_row
-from supabase import AsyncClient, acreate_client
+from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from localstack.client import LocalStack, Stack
 from localstack.layout import REPOSITORY
@@ -52,6 +54,11 @@ async def until(look: Callable[[], Awaitable[T | None]], seconds: float, what: s
         if asyncio.get_running_loop().time() > deadline:
             raise TimeoutError(f"{what}: not within {seconds:g} s")
         await asyncio.sleep(0.03)
+
+
+def rows_of(answer: APIResponse) -> list[Row]:
+    """The rows of a table's answer; the client types them as any JSON."""
+    return cast("list[Row]", answer.data)
 
 
 def free_port() -> int:
@@ -155,7 +162,7 @@ class World:
                 self.stack.database_url, autocommit=True, row_factory=dict_row
             )
             self._exits.push_async_callback(self.database.close)
-            self.service = await acreate_client(self.stack.url, self.stack.secret_key)
+            self.service = await self._client(self.stack.secret_key)
             self.organization, self.admin = await self.found_organization("Clay & Co.", "admin@clay.example")
             self._exits.push_async_callback(self._stop_workers)
         except BaseException:
@@ -167,12 +174,17 @@ class World:
         await self._exits.aclose()
 
     def _remove_state(self) -> None:
-        import shutil
-
         shutil.rmtree(self.state_dir, ignore_errors=True)
 
     async def _stop_workers(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self.workers))
+
+    async def _client(self, key: str) -> AsyncClient:
+        """An official client that is closed with the world."""
+        http = await self._exits.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
+        client = await acreate_client(self.stack.url, key, AsyncClientOptions(httpx_client=http))
+        self._exits.push_async_callback(client.realtime.close)
+        return client
 
     async def rows(self, sql: str, *arguments: object) -> list[Row]:
         """Look into the database as its owner."""
@@ -189,10 +201,10 @@ class World:
         user = await self.service.auth.admin.create_user(
             {"email": email, "password": password, "email_confirm": True}
         )
-        organization = (await self.service.table("organizations").insert({"name": name}).execute()).data[0]["id"]
+        organization = rows_of(await self.service.table("organizations").insert({"name": name}).execute())[0]["id"]
         profile = {"id": user.user.id, "organization_id": organization, "role": "admin"}
         await self.service.table("profiles").insert(profile).execute()
-        client = await acreate_client(self.stack.url, self.stack.publishable_key)
+        client = await self._client(self.stack.publishable_key)
         await client.auth.sign_in_with_password({"email": email, "password": password})
         return organization, client
 
@@ -223,14 +235,14 @@ class World:
             "desired_state": "connected",
             "min_gap_ms": min_gap_ms,
         }
-        return str((await self.admin.table("whatsapp_sessions").insert(row).execute()).data[0]["id"])
+        return str(rows_of(await self.admin.table("whatsapp_sessions").insert(row).execute())[0]["id"])
 
     async def shown_qr(self, session: str, seconds: float = 30) -> str:
         """Wait until the session's row shows a QR; the picture's data URI, as the admin's browser gets it."""
 
         async def look() -> str | None:
             query = self.admin.table("whatsapp_sessions").select("qr_code, status, last_error").eq("id", session)
-            return (await query.execute()).data[0]["qr_code"]
+            return cast("str | None", rows_of(await query.execute())[0]["qr_code"])
 
         return await until(look, seconds, "a QR code in the session's row")
 
@@ -260,7 +272,7 @@ class World:
             "kind": kind,
             "arguments": arguments,
         }
-        made = (await self.admin.table("whatsapp_commands").insert(asked).execute()).data[0]["id"]
+        made = rows_of(await self.admin.table("whatsapp_commands").insert(asked).execute())[0]["id"]
         sql = "select * from public.whatsapp_commands where id = %s and state in ('done', 'failed')"
         return await until(lambda: self.row(sql, made), seconds, f"the end of the command {kind}")
 
@@ -268,7 +280,7 @@ class World:
         """Insert messages as the CRM does; their ids."""
         full = [{"organization_id": self.organization, **message} for message in messages]
         made = await self.admin.table("scheduled_whatsapp_messages").insert(full).execute()
-        return [str(row["id"]) for row in made.data]
+        return [str(row["id"]) for row in rows_of(made)]
 
     async def until_settled(self, ids: list[str], statuses: tuple[str, ...], seconds: float) -> list[Row]:
         """Wait until every message has one of the statuses; their rows. Says what it saw if not."""
