@@ -20,8 +20,8 @@ ACCOUNT, RECIPIENT = "491511111101", "491522222201"
 async def measure(world: World, template: Row, count: int, prefix: str, pause: float) -> list[float]:
     """Milliseconds from just before each insert until the recipient's client had decrypted it, one at a time.
 
-    The arrival is a little later than the bytes on the wire, so the figure errs on the strict side. pause: up to so
-    many seconds between two, at random, so that inserts don't ride on the receipts of the message before.
+    The arrival is a little later than the bytes on the wire, so the figure errs on the strict side. pause: up to
+    so many seconds between two, at random, so that inserts don't ride on the receipts of the message before.
     """
     waits: list[float] = []
     for number in range(count):
