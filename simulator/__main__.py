@@ -13,11 +13,12 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from simulator import lifetime
 from simulator.control import Control
-from simulator.process import Child, die_with_parent, say_ready
+from simulator.process import Child, claim_stdout, die_with_parent
 from simulator.recipients import Recipients
 from simulator.server import ChatServer
 from simulator.tls import ConnectProxy, server_context
@@ -86,7 +87,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if options.verbose:
         logging.getLogger("simulator").setLevel(logging.DEBUG)
-    on_ready = (lambda: say_ready("ready")) if options.say_ready else lambda: None
+    on_ready = partial(claim_stdout(), "ready") if options.say_ready else lambda: None
     asyncio.run(run(options.dir.resolve(), options.state_port, on_ready))
 
 

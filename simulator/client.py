@@ -214,6 +214,12 @@ class Simulator:
                 f"{phone} has not {clients} clients connected within {timeout} s: {answer['devices']}"
             )
 
+    async def until_delivered(self, phone: str, timeout: float = 10) -> None:
+        """Wait until an account's clients have acknowledged everything that was sent to them."""
+        answer = await self.request("GET", f"/accounts/{phone}/wait?unacknowledged=0&timeout={timeout}")
+        if not answer["in_time"]:
+            raise TimeoutError(f"{phone} has not acknowledged everything within {timeout} s: {answer['devices']}")
+
     async def show(self, phone: str) -> dict[str, Any]:
         """An account's devices, their queues, its phone."""
         return await self.request("GET", f"/accounts/{phone}")

@@ -4,7 +4,8 @@ What can be asked:
 
     POST   /accounts {phone, name}                      an account whose phone nobody has linked a client to
     GET    /accounts/{phone}                            its devices, queues, phone
-    GET    /accounts/{phone}/wait?connected=N&timeout=  until exactly so many clients are connected
+    GET    /accounts/{phone}/wait?connected=N&unacknowledged=N&timeout=   until exactly so many clients are
+                                                        connected, stanzas unacknowledged
     POST   /phones {phone, name, by_code?}              a real recipient, linked and connected when this returns
     POST   /phones/{phone}/scan {qr}                    the owner scans a QR code, given as its text
     POST   /phones/{phone}/code {code}                  … types a pairing code
@@ -70,7 +71,7 @@ class Control:
             [
                 web.post("/accounts", self._create_account),
                 web.get("/accounts/{phone}", self._show_account),
-                web.get("/accounts/{phone}/wait", self._wait_connected),
+                web.get("/accounts/{phone}/wait", self._wait_account),
                 web.post("/phones", self._start_recipient),
                 web.post("/phones/{phone}/scan", self._scan),
                 web.post("/phones/{phone}/code", self._enter_code),
@@ -103,13 +104,20 @@ class Control:
     async def _show_account(self, request: web.Request) -> web.Response:
         return web.json_response(_describe(self._user(request)))
 
-    async def _wait_connected(self, request: web.Request) -> web.Response:
+    async def _wait_account(self, request: web.Request) -> web.Response:
         user = self._server.world.account(request.match_info["phone"])
-        wanted = int(request.query.get("connected", "1"))
-        in_time = await self._server.changes.until(
-            lambda: sum(device.connection is not None for device in user.linked) == wanted,
-            float(request.query.get("timeout", "10")),
-        )
+        wanted = {
+            name: int(request.query[name]) for name in ("connected", "unacknowledged") if name in request.query
+        }
+
+        def as_wanted() -> bool:
+            found = {
+                "connected": sum(device.connection is not None for device in user.linked),
+                "unacknowledged": sum(len(device.outgoing) for device in user.linked),
+            }
+            return all(found[name] == count for name, count in wanted.items())
+
+        in_time = await self._server.changes.until(as_wanted, float(request.query.get("timeout", "10")))
         return web.json_response({**_describe(user), "in_time": in_time})
 
     # what the owner of a phone does

@@ -14,7 +14,7 @@ import asyncio
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,7 +25,7 @@ from aiohttp import web
 
 from simulator import lifetime
 from simulator.events import Changes
-from simulator.process import die_with_parent, say_ready
+from simulator.process import claim_stdout, die_with_parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class _Intake:
         )
 
 
-async def _run(path: Path) -> None:
+async def _run(path: Path, say_ready: Callable[[str], None]) -> None:
     with path.open("a") as file:
         intake = _Intake(file, Ledger(path).received())
         application = web.Application()
@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, required=True, help="the JSON lines file, appended to")
     options = parser.parse_args()
     die_with_parent()
-    asyncio.run(_run(options.file))
+    asyncio.run(_run(options.file, claim_stdout()))
 
 
 if __name__ == "__main__":

@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from simulator.wire.stanza import SERVER, Attribute, Node
-
-_Key = tuple[str, Attribute, str, str]
+from simulator.wire.stanza import SERVER, Node
 
 
-def _bare(value: Attribute) -> str:
-    return str(value or "")
-
-
-def _key_of(node: Node) -> _Key:
-    return node.tag, node.attrs.get("id"), _bare(node.attrs.get("from")), _bare(node.attrs.get("participant"))
+def _same(node: Node, tag: str, answer: Node) -> int:
+    """How well an answer names this stanza: 0 not at all, more with its sender, more with the participant."""
+    if (node.tag, node.attrs.get("id")) != (tag, answer.attrs.get("id")):
+        return 0
+    by_sender = node.attrs.get("from") == answer.attrs.get("to")
+    return 1 + by_sender + (node.attrs.get("participant") == answer.attrs.get("participant"))
 
 
 class Outgoing:
@@ -35,22 +33,12 @@ class Outgoing:
     def keep(self, node: Node) -> None:
         self._waiting.append(node)
 
-    def acknowledged(self, ack: Node) -> None:
-        """Forget the oldest stanza that this ack answers."""
-        key: _Key = (
-            ack.text("class", ""),
-            ack.attrs.get("id"),
-            _bare(ack.attrs.get("to")),
-            _bare(ack.attrs.get("participant")),
-        )
-        exact = (index for index, node in enumerate(self._waiting) if _key_of(node) == key)
-        # Baileys leaves the participant out of some acks: the same kind, id and sender is then enough.
-        loose = (index for index, node in enumerate(self._waiting) if _key_of(node)[:3] == key[:3])
-        index = next(exact, None)
-        if index is None:
-            index = next(loose, None)
-        if index is not None:
-            del self._waiting[index]
+    def answered(self, answer: Node) -> None:
+        """Forget the oldest stanza of those that an ack, or a message's receipt, names best."""
+        tag = answer.text("class", "") if answer.tag == "ack" else "message"
+        ranks = [_same(node, tag, answer) for node in self._waiting]
+        if best := max(ranks, default=0):
+            del self._waiting[ranks.index(best)]
 
     def at_login(self) -> list[Node]:
         """What a device is sent when it logs in: a count, what waited for it, and the end mark."""

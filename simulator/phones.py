@@ -32,7 +32,7 @@ from simulator import lifetime
 from simulator.entry_gate import EntryGate
 from simulator.events import Changes
 from simulator.ledger import Received
-from simulator.process import die_with_parent, say_ready
+from simulator.process import claim_stdout, die_with_parent
 from simulator.redirect import Endpoint, import_trusting, restart_with
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Phones:
             log.error("%s: %d %s", url, answer.status_code, answer.text)
 
 
-async def _run(stores: Path, endpoint: Endpoint, numbers: list[str]) -> None:
+async def _run(stores: Path, endpoint: Endpoint, numbers: list[str], say_ready: Callable[[str], None]) -> None:
     phones = Phones(stores, endpoint)
     for number in numbers:
         try:
@@ -202,9 +202,10 @@ def main() -> None:
     endpoint = Endpoint.read(options.dir / "simulator.json")
     restart_with(endpoint.environment())
     die_with_parent()
+    say_ready = claim_stdout()
     import_trusting(endpoint.root_public_key)
     logging.getLogger().setLevel(os.environ.get("SIMULATOR_LOG", "WARNING"))
-    asyncio.run(_run(options.stores or options.dir / "phones", endpoint, options.phones))
+    asyncio.run(_run(options.stores or options.dir / "phones", endpoint, options.phones, say_ready))
     os._exit(0)  # a normal exit waits for the library's threads, some of which never end
 
 

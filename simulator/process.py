@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 #: Where `python -m simulator…` finds the package.
@@ -26,10 +27,19 @@ def die_with_parent() -> None:
         sys.exit("the parent process is gone")
 
 
-def say_ready(line: str) -> None:
-    """Tell the parent; whatever is printed later goes to the log on standard error."""
-    print(line, flush=True)
+def claim_stdout() -> Callable[[str], None]:
+    """Keep standard output for the one line that tells the parent we are ready; prints go to standard error.
+
+    neonize prints "Press Ctrl+C to exit" when a client connects.
+    """
+    ours = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def say_ready(line: str) -> None:
+        os.write(ours, line.encode() + b"\n")
+        os.close(ours)
+
+    return say_ready
 
 
 class Child:

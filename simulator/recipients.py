@@ -75,7 +75,13 @@ class Recipients:
     async def _watch(self, child: Child) -> None:
         status = await child.ended()
         log.warning("the recipients' process ended with status %d; starting it again", status)
+        await self._succeed(child)
+
+    async def _succeed(self, dead: Child) -> None:
+        """Start a successor of a process that has ended, unless there is one."""
         async with self._changing:
+            if self._child is not dead:
+                return
             self._child = None
             try:
                 await self._spawn()
@@ -91,7 +97,14 @@ class Recipients:
             return self._child.said
 
     async def _post(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
-        return _content(await self._http.post(f"{await self._url()}/{what}", json=asked))
+        child = self._child
+        try:
+            return _content(await self._http.post(f"{await self._url()}/{what}", json=asked))
+        except httpx.ConnectError:  # it has just died: nothing was asked yet, so ask its successor
+            if child:
+                await child.ended()
+                await self._succeed(child)
+            return _content(await self._http.post(f"{await self._url()}/{what}", json=asked))
 
     def _require(self, phone: str) -> None:
         if not self.has(phone):

@@ -202,9 +202,15 @@ class ChatServer:
             case "message" if device:
                 self.router.message(connection, device, node)
             case "receipt" if device:
+                self._answered(device, node)
                 self.router.receipt(connection, device, node)
             case "ack" if device:
-                device.outgoing.acknowledged(node)
+                self._answered(device, node)
+
+    def _answered(self, device: Device, node: Node) -> None:
+        device.outgoing.answered(node)
+        if not device.outgoing:
+            self.changes.notify()
 
     def _answer(self, iq: Iq) -> Node:
         attrs: Attributes = {"from": iq.node.attrs.get("to") or SERVER, "id": iq.node.attrs.get("id"), "t": now()}

@@ -95,6 +95,6 @@ def test_a_stanza_waits_until_it_is_acknowledged() -> None:
     outgoing, sender = Outgoing(), JID("9111", "lid", 1)
     for id_ in ("A", "B"):
         outgoing.keep(Node("message", {"id": id_, "from": sender}))
-    outgoing.acknowledged(Node("ack", {"class": "message", "id": "A", "to": sender}))
+    outgoing.answered(Node("ack", {"class": "message", "id": "A", "to": sender}))
     waiting = [node for node in outgoing.at_login() if node.tag == "message"]
     assert [(node.attrs["id"], node.attrs["offline"]) for node in waiting] == [("B", "0")]
