@@ -28,8 +28,9 @@ from postgrest import APIResponse
 from psycopg.rows import dict_row
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
-from localstack.client import LocalStack, Stack
+from localstack.client import Stack
 from localstack.layout import REPOSITORY
+from scripts.drills.project import project
 from simulator.client import Simulator
 
 Row = dict[str, Any]
@@ -153,8 +154,7 @@ class World:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._exits.callback(self._remove_state)
         try:
-            stack = LocalStack.start(self.directory / "stack")
-            self.stack = await self._exits.enter_async_context(stack)
+            self.stack = await self._exits.enter_async_context(project(self.directory / "stack"))
             self.simulator = await self._exits.enter_async_context(
                 await Simulator.start(self.directory / "whatsapp")
             )
@@ -163,7 +163,7 @@ class World:
             )
             self._exits.push_async_callback(self.database.close)
             self.service = await self._client(self.stack.secret_key)
-            self.organization, self.admin = await self.found_organization("Clay & Co.", "admin@clay.example")
+            self.organization, self.admin = await self.found_organization("Clay & Co.")
             self._exits.push_async_callback(self._stop_workers)
         except BaseException:
             await self._exits.aclose()
@@ -195,18 +195,24 @@ class World:
         found = await self.rows(sql, *arguments)
         return found[0] if found else None
 
-    async def found_organization(self, name: str, email: str) -> tuple[str, AsyncClient]:
-        """Make an organisation with one admin; its id and the admin's signed-in client."""
+    async def found_organization(self, name: str, email: str | None = None) -> tuple[str, AsyncClient]:
+        """Make an organisation with one admin; its id and the admin's signed-in client. Both go with the world."""
         password = secrets.token_urlsafe(12)
+        email = email or f"admin-{secrets.token_hex(4)}@clay.example"
         user = await self.service.auth.admin.create_user(
             {"email": email, "password": password, "email_confirm": True}
         )
         organization = rows_of(await self.service.table("organizations").insert({"name": name}).execute())[0]["id"]
+        self._exits.push_async_callback(self._dissolve, organization, user.user.id)
         profile = {"id": user.user.id, "organization_id": organization, "role": "admin"}
         await self.service.table("profiles").insert(profile).execute()
         client = await self._client(self.stack.publishable_key)
         await client.auth.sign_in_with_password({"email": email, "password": password})
         return organization, client
+
+    async def _dissolve(self, organization: str, user: str) -> None:
+        await self.rows("delete from public.organizations where id = %s returning id", organization)
+        await self.service.auth.admin.delete_user(user)
 
     def make_worker(self, worker_id: str = "worker-1", **settings: str) -> Worker:
         """A worker of this world, not started yet; settings override its environment."""
