@@ -7,6 +7,7 @@ Empty stand-ins take their place: 61.9 MiB resident become 46, and no system lib
 import ctypes
 import logging
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -34,7 +35,9 @@ for _name in ("magic", "linkpreview", "PIL", "segno", "phonenumbers", "requests"
     sys.modules.setdefault(_name, _Absent(_name))
 
 # ruff: noqa: E402 - after their stand-ins
-import neonize
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ResourceWarning)  # it asks `uname` and leaves the pipe open
+    import neonize
 from neonize import events
 from neonize._binder import gocode
 from neonize.client import NewClient

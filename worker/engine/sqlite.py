@@ -1,7 +1,7 @@
 """The SQLite inside the library's shared object, for our own reads of a store that it has open.
 
 Python's sqlite3 is another copy of SQLite, and two copies in one process do not see each other's locks (POSIX
-locks belong to the process, and closing a file drops them all: sqlite.org/howtocorrupt.html, 2.2.1). With it a read
+locks belong to the process, and closing a file drops them all: sqlite.org/howtocorrupt.html, 2.2.1). Such a read
 took a running transaction's journal for one left by a crash and rolled it back. The same copy minds its own locks.
 """
 
