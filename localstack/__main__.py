@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
         help="a directory of .sql files (default: supabase/migrations)",
     )
     up.add_argument("--with-parent", action="store_true", help="stop when the calling process is gone")
+    # For whoever starts a stack through a pipe and waits for its end: let go of the output when ready.
+    up.add_argument("--hand-over", action="store_true", help=argparse.SUPPRESS)
     status = command("status", "show what runs")
     status.add_argument("--json", action="store_true", help="print state.json")
     command("reset", "make the database anew; data is lost, keys and ports stay")
@@ -77,8 +79,7 @@ def up(options: argparse.Namespace) -> None:
 
     def on_ready(state: State) -> None:
         progress(f"Ready: {state.url}   environment: {layout.env}")
-        if not sys.stdout.isatty():
-            # Whoever waits at the other end of a pipe waits for its end.
+        if options.hand_over:
             os.dup2(os.open(layout.logs / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 1)
             os.dup2(1, 2)
 
@@ -93,7 +94,7 @@ def up(options: argparse.Namespace) -> None:
 
 def _detach(layout: Layout, options: argparse.Namespace) -> None:
     """Run `up` in a session of its own and show its progress until it lets go of the pipe."""
-    argv = [sys.executable, "-m", "localstack", "up", "--dir", str(layout.directory)]
+    argv = [sys.executable, "-m", "localstack", "up", "--hand-over", "--dir", str(layout.directory)]
     argv += ["--no-migrate"] if options.no_migrate else ["--migrations", str(options.migrations)]
     process = subprocess.Popen(
         argv,

@@ -62,7 +62,10 @@ def gateway_child(layout: Layout, state: State) -> Child:
             *("--port", str(ports["gateway"])),
             *("--postgres", str(ports["postgres"]), "--postgrest", str(ports["postgrest"])),
         ],
-        env={"PYTHONPATH": str(REPOSITORY), "PATH": os.environ.get("PATH", "")},
+        env={
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
+            "PATH": os.environ.get("PATH", ""),
+        },
         log=layout.logs / "gateway.log",
         ready=lambda: _answers(ports["gateway"], "/localstack/health"),
         stop_signal=signal.SIGTERM,

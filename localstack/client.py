@@ -10,6 +10,7 @@ A stack that a program starts this way stops with the program, however the progr
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,7 +130,7 @@ class LocalStack:
         """Raises LocalStackError with what the stack said, if it can't start."""
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "localstack", "up", "--with-parent"),
+                *(sys.executable, "-m", "localstack", "up", "--with-parent", "--hand-over"),
                 *("--dir", str(self._directory), *self._options),
             ],
             cwd=REPOSITORY,
@@ -144,6 +145,7 @@ class LocalStack:
         state = Layout(self._directory).read_state()
         if state.supervisor != process.pid or state.phase in (Phase.FAILED, Phase.STOPPED):
             process.wait(15)
+            shutil.rmtree(Layout(self._directory).database, ignore_errors=True)  # the logs stay
             raise LocalStackError(words.strip())
         attached = Stack.attach(self._directory)
         self._stack = Stack(

@@ -7,7 +7,7 @@ create role anon nologin noinherit;
 create role authenticated nologin noinherit;
 create role service_role nologin noinherit bypassrls;
 create role authenticator login noinherit;
-create role supabase_auth_admin nologin noinherit createrole;
+create role supabase_auth_admin nologin noinherit;
 grant anon, authenticated, service_role to authenticator;
 grant anon, authenticated, service_role to postgres with admin option;
 alter role anon set statement_timeout = '3s';

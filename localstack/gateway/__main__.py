@@ -1,6 +1,8 @@
 """`python -m localstack.gateway DIR --port … --postgres … --postgrest …`, started by the supervisor."""
 
 import argparse
+import asyncio
+import contextlib
 import logging
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from aiohttp import web
 
 from localstack.credentials import Credentials
 from localstack.gateway.app import Upstreams, build
+from localstack.gateway.rest import LONGEST_LINE
 from localstack.layout import Layout
 
 
@@ -25,15 +28,27 @@ def main() -> None:
         admin_dsn=credentials.dsn("supabase_admin", options.postgres),
         authenticator_dsn=credentials.dsn("authenticator", options.postgres),
     )
-    web.run_app(
-        build(credentials, upstreams),
-        host="127.0.0.1",
-        port=options.port,
+    with contextlib.suppress(web.GracefulExit):
+        asyncio.run(serve(build(credentials, upstreams), options.port))
+
+
+async def serve(app: web.Application, port: int) -> None:
+    """Until SIGTERM."""
+    runner = web.AppRunner(
+        app,
+        handle_signals=True,
         access_log=None,  # it would hold API keys from WebSocket URLs
-        print=None,
         shutdown_timeout=1,
         handler_cancellation=True,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
     )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        return self.key_role == "service_role"
+        """The secret key alone; with a user's token it is the user who calls."""
+        return self.key_role == "service_role" and self.token is None
 
 
 class Access:
@@ -60,7 +61,11 @@ class Access:
 
     def key_of(self, caller: Caller) -> str:
         """The API key that the caller came with."""
-        return self._credentials.secret_key if caller.is_admin else self._credentials.publishable_key
+        return (
+            self._credentials.secret_key
+            if caller.key_role == "service_role"
+            else self._credentials.publishable_key
+        )
 
     def claims(self, token: str) -> dict[str, Any]:
         """The claims of a user's JWT. Raises jwt.InvalidTokenError."""

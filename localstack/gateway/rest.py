@@ -9,6 +9,7 @@ from localstack.gateway.access import Access
 from localstack.gateway.errors import api_error
 
 PREFIX = "/rest/v1"
+LONGEST_LINE = 64 * 1024  #: bytes; PostgREST takes long `in.(…)` lists in its URLs
 _HOP_BY_HOP = {
     "connection",
     "keep-alive",
@@ -35,6 +36,8 @@ class Rest:
             connector=TCPConnector(limit=0),
             timeout=ClientTimeout(total=None, connect=5),
             auto_decompress=False,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,  # Content-Location repeats the URL
             cookie_jar=DummyCookieJar(),
         ) as self._session:
             yield

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from postgrest import CountMethod
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from localstack.client import LocalStack, Stack
@@ -147,6 +148,13 @@ async def test_a_user_reads_and_writes_own_rows_only(asha: AsyncClient, binh: As
     await binh.table("notes").insert({"body": "of binh"}).execute()
     seen = await asha.table("notes").select("body").execute()
     assert seen.data == [{"body": "of asha"}]
+
+
+async def test_counts_and_long_filters_pass_the_gateway(asha: AsyncClient) -> None:
+    await asha.table("notes").insert([{"body": "one"}, {"body": "two"}]).execute()
+    wanted = [f"{number:036}" for number in range(400)] + ["two"]
+    query = asha.table("notes").select("*", count=CountMethod.exact, head=True).in_("body", wanted)
+    assert (await query.execute()).count == 1
 
 
 async def test_a_session_is_refreshed_once_per_token(asha: AsyncClient) -> None:

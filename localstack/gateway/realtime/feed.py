@@ -73,11 +73,13 @@ class Feed:
                     self._dsn, autocommit=True, options=_SESSION
                 ) as connection:
                     await self._follow(connection, again=started_before)
-            except psycopg.Error as error:
-                started_before = started_before or self._live.is_set()
-                self._live.clear()
+            except psycopg.OperationalError as error:
                 log.warning("replication: %s", type(error).__name__)
-                await asyncio.sleep(BACKOFF)
+            except Exception:  # a mistake of ours must not end Realtime for good
+                log.exception("replication")
+            started_before = started_before or self._live.is_set()
+            self._live.clear()
+            await asyncio.sleep(BACKOFF)
 
     async def _follow(self, connection: psycopg.AsyncConnection, *, again: bool) -> None:
         slot = f"localstack_realtime_{secrets.token_hex(4)}"

@@ -43,7 +43,7 @@ class Socket:
                 if message.type is WSMsgType.TEXT:
                     try:
                         self._receive(decode(message.data, self._version))
-                    except (ValueError, KeyError, TypeError):
+                    except (ValueError, KeyError, TypeError, AttributeError):
                         await websocket.close(code=1003, message=b"not a Phoenix frame")
         finally:
             for topic in list(self._channels):
