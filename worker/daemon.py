@@ -38,6 +38,9 @@ VERSION = "0.1.0"
 LEASE_SECONDS, HEARTBEAT_SECONDS = 20.0, 5.0
 REAP_SECONDS, SNAPSHOT_SECONDS, GROUP_SYNC_SECONDS = 15.0, 60.0, 900.0
 
+#: Seconds that Supabase may take to answer at the start; then the operator is told.
+START_SECONDS = 8.0
+
 #: Seconds that sends in flight get at a graceful stop; then they stay claimed and are looked up at the next start.
 DRAIN_SECONDS = 10.0
 
@@ -73,10 +76,6 @@ class Daemon:
         key = settings.supabase_service_key.get_secret_value()
         self._registry = SupabaseRegistry(rpc, self._run_id, LEASE_SECONDS)
         outbox = SupabaseOutbox(rpc, self._run_id)
-        try:
-            await self._registry.start(settings.worker_id, VERSION)
-        except StoreError as error:
-            raise SettingsError(f"SUPABASE_URL: {error}; check the URL and that the project is running") from None
         self._transport = WhatsAppWeb(
             list(settings.engine_command), settings.state_dir, self._hear, settings.engine_shard_size
         )
@@ -96,8 +95,33 @@ class Daemon:
         self._commands = Commands(self._registry, self._supervisor, self._transport)
         self._wakeups = Wakeups(settings.supabase_url, key, self._hint)
         self._outbox = outbox
-        await self._transport.start()
-        web_runner = await self._start_web()
+        web_runner = await self._start_web()  # first: a port in use must not fence off the worker that uses it
+        try:
+            await self._announce()
+            await self._transport.start()
+            await self._work_until_stopped()
+        finally:
+            await self._transport.aclose()
+            await web_runner.cleanup()
+        log.info("worker_stopped")
+        if self._broken:
+            raise self._broken
+
+    async def _announce(self) -> None:
+        """Become the worker of this name. Raises SettingsError if Supabase is away or refuses."""
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._registry.start(self._settings.worker_id, VERSION)
+        except StoreError as error:
+            reason = str(error)
+        except TimeoutError:
+            reason = f"Supabase does not answer within {START_SECONDS:g} s"
+        else:
+            return
+        raise SettingsError(f"SUPABASE_URL: {reason}; check the URL and that the project is running")
+
+    async def _work_until_stopped(self) -> None:
+        settings = self._settings
         scheduler = self._schedule()
         tasks = [
             asyncio.create_task(self._guard(work), name=name)
@@ -124,11 +148,6 @@ class Daemon:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._transport.aclose()
-            await web_runner.cleanup()
-        log.info("worker_stopped")
-        if self._broken:
-            raise self._broken
 
     async def _hear(self, event: Event, sequence: int) -> None:
         match event:
@@ -210,10 +229,10 @@ class Daemon:
         try:
             await web.TCPSite(runner, self._settings.host, self._settings.port).start()
         except OSError as error:
-            await self._transport.aclose()
             await runner.cleanup()
+            why = os.strerror(error.errno) if error.errno else "no such address"
             raise SettingsError(
-                f"PORT: {self._settings.port} can't be listened on ({error.strerror}); choose a free one"
+                f"PORT: {self._settings.port} can't be listened on ({why}); choose a free one"
             ) from None
         return runner
 

@@ -21,8 +21,12 @@ ATTEMPT_SECONDS = 10.0
 
 _NOT_MIGRATED = {"PGRST202", "42883", "PGRST106"}
 
-#: Connection lost, serialization, resources, operator intervention, an HTTP 5xx, PostgREST without its database.
-_PASSING = ("08", "40001", "40P01", "5", "PGRST000", "PGRST001", "PGRST002", "PGRST003")
+#: A token that PostgREST does not take, and how Supabase's gateway, which sends no code, refuses a key.
+_REFUSED_KEY = {"PGRST301", "PGRST302", "PGRST303", "401", 401}
+_NO_SUCH_KEY = ("Invalid API key", "No API key", "Unregistered API key")
+
+#: Connection lost, resources, operator intervention, serialization, PostgREST without its database, an HTTP 5xx.
+_PASSING = ("08", "53", "57P", "40", "PGRST000", "PGRST001", "PGRST002", "PGRST003", "5")
 
 
 def error_from(error: APIError, function: str) -> HeraldError:
@@ -40,7 +44,7 @@ def error_from(error: APIError, function: str) -> HeraldError:
             )
         case "42501":
             return SettingsError("SUPABASE_SERVICE_KEY: not a secret key; use the sb_secret_… or service_role key")
-        case "PGRST301" | "PGRST302" | "PGRST303" | "401" | 401:
+        case code if code in _REFUSED_KEY or (error.message or "").startswith(_NO_SUCH_KEY):
             return SettingsError("SUPABASE_SERVICE_KEY: refused by Supabase; copy the secret key of this project")
         case code:
             return StoreError(f"{function} failed with {code}")
@@ -78,11 +82,7 @@ class Rpc:
             try:
                 return (await self._client.rpc(function, dict(arguments)).execute()).data
             except APIError as error:
-                code = str(error.code or "")
-                passing = code.startswith(
-                    ("08", "53", "57P", "40", "PGRST000", "PGRST001", "PGRST002", "PGRST003", "5")
-                )
-                if not passing or attempt == attempts - 1:
+                if not str(error.code or "").startswith(_PASSING) or attempt == attempts - 1:
                     raise error_from(error, function) from None
             except httpx.HTTPError as error:
                 if attempt == attempts - 1:

@@ -1,0 +1,89 @@
+"""What integration and crash tests share: one world of real parts, and workers that serve in it."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from scripts.drills.world import Row, Worker, World, until
+
+_digits = itertools.count(1)
+_worker_names = itertools.count(1)
+
+MakeWorker = Callable[..., Worker]
+
+
+@pytest.fixture(scope="session")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One stack, one simulated WhatsApp, one organisation for all tests: each makes its own rows and phones."""
+    async with World(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest.fixture
+def new_phone() -> Callable[[], str]:
+    """Gives a phone number (digits only) that no other test has."""
+    return lambda: f"49160{next(_digits):07d}"
+
+
+@asynccontextmanager
+async def workers(world: World) -> AsyncIterator[MakeWorker]:
+    """Makes workers under names of their own; when they end, no session is left that another would take up."""
+    made: list[Worker] = []
+
+    def make(**settings: str) -> Worker:
+        name = settings.pop("WORKER_ID", f"test-{next(_worker_names)}")
+        made.append(world.make_worker(name, **settings))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        await world.rows(
+            "update public.whatsapp_sessions set desired_state = 'disconnected' where desired_state <> 'disconnected'"
+            " returning id"
+        )
+        for worker in made:
+            await worker.stop()
+
+
+@pytest.fixture(scope="module")
+async def worker(world: World) -> AsyncIterator[Worker]:
+    """A worker that serves throughout a module."""
+    async with workers(world) as make:
+        started = make()
+        await started.start()
+        yield started
+
+
+@pytest.fixture
+async def make_worker(world: World) -> AsyncIterator[MakeWorker]:
+    """Makes workers of the test's own; not to be mixed with `worker`, which would take their sessions."""
+    async with workers(world) as make:
+        yield make
+
+
+async def realtime(world: World, mode: str) -> None:
+    """Switch Realtime: on, cut, refuse."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        headers = {"apikey": world.stack.secret_key}
+        url = f"{world.stack.url}/localstack/realtime"
+        (await http.post(url, json={"mode": mode}, headers=headers)).raise_for_status()
+
+
+async def settled(world: World, message: str, *statuses: str, seconds: float = 30) -> Row:
+    """Wait until a message has one of the statuses; its row."""
+    return (await world.until_settled([message], statuses, seconds))[0]
+
+
+async def counted(world: World, message: str, *, delivered: int, read: int = 0) -> Row:
+    """Wait until a message's row counts so many recipients; the row."""
+    sql = (
+        "select * from public.scheduled_whatsapp_messages where id = %s"
+        " and delivered_count = %s and read_count = %s"
+    )
+    return await until(
+        lambda: world.row(sql, message, delivered, read), 20, f"{delivered} delivered and {read} read"
+    )
