@@ -9,44 +9,61 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import count
 
-from simulator.wire.stanza import SERVER, Node
+from simulator.wire.stanza import SERVER, Attribute, Attributes, Node
+
+_Name = tuple[str, Attribute, Attribute, Attribute]
 
 
-def _same(node: Node, tag: str, answer: Node) -> int:
-    """How well an answer names this stanza: 0 not at all, more with its sender, more with the participant."""
-    if (node.tag, node.attrs.get("id")) != (tag, answer.attrs.get("id")):
-        return 0
-    by_sender = node.attrs.get("from") == answer.attrs.get("to")
-    return 1 + by_sender + (node.attrs.get("participant") == answer.attrs.get("participant"))
+def _name(node: Node) -> _Name:
+    return node.tag, node.attrs.get("id"), node.attrs.get("from"), node.attrs.get("participant")
 
 
 class Outgoing:
     """The stanzas on their way to one device, oldest first."""
 
     def __init__(self) -> None:
-        self._waiting: list[Node] = []
+        self._waiting: dict[int, Node] = {}
+        self._numbers: dict[_Name, list[int]] = {}
+        self._next = count()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def keep(self, node: Node) -> None:
-        self._waiting.append(node)
+        number = next(self._next)
+        self._waiting[number] = node
+        self._numbers.setdefault(_name(node), []).append(number)
 
     def answered(self, answer: Node) -> None:
-        """Forget the oldest stanza of those that an ack, or a message's receipt, names best."""
+        """Forget the oldest stanza that an ack, or a message's receipt, names."""
         tag = answer.text("class", "") if answer.tag == "ack" else "message"
-        ranks = [_same(node, tag, answer) for node in self._waiting]
-        if best := max(ranks, default=0):
-            del self._waiting[ranks.index(best)]
+        id_, sender = answer.attrs.get("id"), answer.attrs.get("to")
+        name: _Name | None = (tag, id_, sender, answer.attrs.get("participant"))
+        if name not in self._numbers:  # an own message is answered to its chat, and acks may lack the participant
+            alike = [each for each in self._numbers if each[:2] == (tag, id_)]
+            name = next((each for each in alike if each[2] == sender), next(iter(alike), None))
+        if name is None:
+            return
+        numbers = self._numbers[name]
+        del self._waiting[numbers.pop(0)]
+        if not numbers:
+            del self._numbers[name]
 
     def at_login(self) -> list[Node]:
         """What a device is sent when it logs in: a count, what waited for it, and the end mark."""
-        kinds = Counter(node.tag for node in self._waiting)
-        preview = {"count": len(self._waiting), "appdata": 0}
-        preview |= {tag: kinds[tag] for tag in ("message", "receipt", "notification")}
+        waiting = list(self._waiting.values())
+        kinds = Counter(node.tag for node in waiting)
+        preview: Attributes = {
+            "count": len(waiting),
+            "message": kinds["message"],
+            "receipt": kinds["receipt"],
+            "notification": kinds["notification"],
+            "appdata": 0,
+        }
         return [
             Node("ib", {"from": SERVER}, [Node("offline_preview", preview)]),
-            *(replace(node, attrs={**node.attrs, "offline": "0"}) for node in self._waiting),
-            Node("ib", {"from": SERVER}, [Node("offline", {"count": len(self._waiting)})]),
+            *(replace(node, attrs={**node.attrs, "offline": "0"}) for node in waiting),
+            Node("ib", {"from": SERVER}, [Node("offline", {"count": len(waiting)})]),
         ]

@@ -91,7 +91,7 @@ class Recipient:
     ) -> None:
         self.phone = phone
         self._gate, self._owner, self._record, self._tell = gate, owner, record, tell
-        self._connected = threading.Event()
+        self._entered, self._connected = threading.Event(), threading.Event()
         self._unread: list[Any] = []
         self._events: dict[str, Any] = {}
         self._asked_for_code = False
@@ -99,7 +99,7 @@ class Recipient:
         self._client = NewClient(str(store), uuid=f"{phone}-{uuid.uuid4().hex}")
         self._client._stop_finalizer.detach()
         self._client.event.qr(self._pair_by_code if by_code else self._pair_by_qr)
-        self._client.event(ConnectedEv)(lambda _client, _event: self._connected.set())
+        self._client.event(ConnectedEv)(lambda _client, _event: self._is_connected())
         for event_type, kind in _STATES.items():
             self._client.event(event_type)(self._state_handler(kind))
         self._client.event(MessageEv)(lambda _client, event: self._received(event))
@@ -110,9 +110,10 @@ class Recipient:
         """Connect, pairing first if the store is new."""
         with self._gate.exclusive():
             self._thread.start()
-            if not self._connected.wait(_CONNECT_TIMEOUT):
-                self._client.stop()
-                raise TimeoutError(f"{self.phone} is not connected after {_CONNECT_TIMEOUT:.0f} s")
+            self._entered.wait(_CONNECT_TIMEOUT)
+        if not self._connected.wait(_CONNECT_TIMEOUT):
+            self.stop()
+            raise TimeoutError(f"{self.phone} is not connected after {_CONNECT_TIMEOUT:.0f} s")
 
     def stop(self) -> None:
         with self._gate.exclusive():
@@ -149,11 +150,17 @@ class Recipient:
             self._client.mark_read(info.ID, chat=source.Chat, sender=source.Sender, receipt=ReceiptType.READ)
         return [info.ID for info in chosen]
 
+    def _is_connected(self) -> None:
+        self._entered.set()
+        self._connected.set()
+
     def _pair_by_qr(self, _client: Any, text: bytes) -> None:
+        self._entered.set()
         self._owner.scan(self.phone, text.decode())
 
     def _pair_by_code(self, client: Any, _text: bytes) -> None:
         """The first QR code only tells that the client may now ask for a code; it must not be asked from here."""
+        self._entered.set()
 
         def pair() -> None:
             self._owner.enter_code(self.phone, client.PairPhone(self.phone, True))
