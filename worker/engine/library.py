@@ -31,8 +31,11 @@ class _Absent(ModuleType):
     __ror__ = __or__
 
 
-for _name in ("magic", "linkpreview", "PIL", "segno", "phonenumbers", "requests", "httpx"):
-    sys.modules.setdefault(_name, _Absent(_name))
+_absent = {
+    name: _Absent(name) for name in ("magic", "linkpreview", "PIL", "segno", "phonenumbers", "requests", "httpx")
+}
+for _name, _module in _absent.items():
+    sys.modules.setdefault(_name, _module)
 
 # ruff: noqa: E402 - after their stand-ins
 with warnings.catch_warnings():
@@ -67,8 +70,13 @@ __all__ = [
     "shared_object",
 ]
 
-logging.getLogger().setLevel(logging.CRITICAL)  # its log lines hold numbers and JIDs
-logging.getLogger("neonize.utils.log").setLevel(logging.ERROR)  # what it passes on to Go
+for _name, _module in _absent.items():
+    if sys.modules[_name] is _module:  # whoever else asks for one gets the real one
+        del sys.modules[_name]
+
+for _name in ("whatsmeow", "Whatsmeow", "neonize"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)  # their lines hold numbers and JIDs
+logging.getLogger("neonize.utils.log").setLevel(logging.ERROR)  # what it tells Go to pass on
 ffmpeg._ffmpeg_checked = True  # no warning about media tools that we don't use
 
 ENGINE = f"neonize {neonize.__version__}"

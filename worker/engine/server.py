@@ -1,5 +1,6 @@
 """The engine's end of the pipe: reads calls, hands each to its session, and watches leases."""
 
+import logging
 import os
 import queue
 import threading
@@ -137,6 +138,7 @@ def serve(state: Path) -> None:
     os.set_inheritable(out.fileno(), False)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)  # the library prints errors with numbers in them
+    logging.disable()  # the library's lines hold numbers and JIDs
     os.umask(0o077)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     code = 1

@@ -169,12 +169,16 @@ class EngineProcess:
         if self._process is not None:
             await self._ended.wait()
 
+    def end_input(self) -> None:
+        """Close its input, so that it stops its clients and ends."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
     async def stop(self) -> None:
-        """Close its input, so that it stops its clients and ends; kill it if it doesn't."""
+        """Have it end; kill it if it doesn't."""
         if self._process is None:
             return
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self.end_input()
         try:
             async with asyncio.timeout(STOP_TIMEOUT):
                 await self._ended.wait()
