@@ -39,6 +39,7 @@ class Dispatcher:
         self._sends: set[asyncio.Task[None]] = set()
         self._claiming = True
         self._repair = False
+        self._exchanging = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
@@ -58,7 +59,11 @@ class Dispatcher:
                 self._look_again_in(1.0)
 
     async def exchange(self) -> None:
-        """One turn: settle, write receipts, claim, start sends."""
+        """One turn: settle, write receipts, claim, start sends. One at a time."""
+        async with self._exchanging:
+            await self._exchange()
+
+    async def _exchange(self) -> None:
         if self._repair:
             returned = await self._outbox.return_unknown(self._settler.in_hand)
             self._repair = False

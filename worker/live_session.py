@@ -8,6 +8,7 @@ opening ──► waiting for a scan ──► connected ──► closed (asked
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -25,6 +26,9 @@ from worker.settler import Settler
 from worker.transport import Connected, Ended, QrShown, Transport, Unsent
 
 log = structlog.get_logger()
+
+#: How long a session that is not open may take to connect for its logout, seconds.
+LOGOUT_SECONDS = 20.0
 
 #: What the row shows when a person is needed; anything else is an error with its remedy.
 _STATUS_OF = {Ending.LOGGED_OUT: SessionStatus.LOGGED_OUT, Ending.BANNED: SessionStatus.BANNED}
@@ -83,20 +87,32 @@ class LiveSession:
             return
         await self._transport.close(self.held.session_id)
         self._opened = False
-        if self._failures == 0 and self._qr_since is None:
+        if self._store.linked:
             await self._store.snapshot(clean=True)
 
     async def logout(self) -> None:
-        """Unlink the device and remove its state; the row says logged_out."""
+        """Unlink the device and remove its state; the row says logged_out. Opens the session for it if need be."""
         self.ready = False
+        if not self._opened:
+            with suppress(CredentialsError, EngineError, TimeoutError):
+                async with asyncio.timeout(LOGOUT_SECONDS):
+                    await self._store.prepare()
+                    if self._store.linked:
+                        await self._open()
+                        await self._events.get()
+        await self._unlink()
+        await self._report(SessionStatus.LOGGED_OUT, desired_state="disconnected", last_error=None)
+
+    async def _unlink(self) -> None:
+        """Unlink at WhatsApp if it can be told, else only here: the phone then still lists the device."""
         if self._opened:
             try:
                 await self._transport.logout(self.held.session_id)
-            except ProviderError as error:
+            except (ProviderError, EngineError) as error:
                 log.warning("logout_unconfirmed", session_id=str(self.held.session_id), error=error)
-        self._opened = False
+                await self._transport.close(self.held.session_id)
+            self._opened = False
         await self._store.forget()
-        await self._report(SessionStatus.LOGGED_OUT, desired_state="disconnected", last_error=None)
 
     async def abandon(self) -> None:
         """The lease is lost: close the sockets and write nothing."""
@@ -187,9 +203,7 @@ class LiveSession:
         return True
 
     async def _refuse_number(self) -> bool:
-        await self._transport.logout(self.held.session_id)
-        self._opened = False
-        await self._store.forget()
+        await self._unlink()
         await self._need_person(Ending.WRONG_NUMBER, "")
         return False
 

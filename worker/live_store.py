@@ -35,6 +35,11 @@ class LiveStore:
         self.incarnation = UUID(int=0)
 
     @property
+    def linked(self) -> bool:
+        """Whether it holds a device that was linked: only then is it worth a snapshot."""
+        return self._generation > 0
+
+    @property
     def path(self) -> Path:
         """The SQLite database that the engine works on."""
         return self.folder / "store.db"

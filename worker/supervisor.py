@@ -6,9 +6,10 @@ written about it. The engine closes them by itself should this process hang (``e
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -57,6 +58,7 @@ class Supervisor:
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._sessions: dict[UUID, LiveSession] = {}
         self._runs: dict[UUID, asyncio.Task[None]] = {}
+        self._endings: dict[UUID, asyncio.Task[None]] = {}
         self._beating = asyncio.Lock()
         self._stopping = False
 
@@ -85,31 +87,49 @@ class Supervisor:
             took = asyncio.get_running_loop().time() - asked
             by_id = {h.session_id: h for h in held}
             for session_id in self._sessions.keys() - by_id.keys():
-                await self._abandon(session_id)
+                self._abandon(session_id)
             await self._extend(held, took)
             for h in held:
-                await self._match(h)
+                self._match(h)
 
     async def _extend(self, held: Iterable[Held], took: float) -> None:
         seconds = min((h.lease_seconds for h in held), default=0.0) - took - LEASE_MARGIN
         if ours := [h.session_id for h in held if h.session_id in self._sessions]:
             await self._transport.extend_lease(ours, max(seconds, 0.0))
 
-    async def _match(self, held: Held) -> None:
+    def _match(self, held: Held) -> None:
+        if held.session_id in self._endings:
+            return
         running = self._sessions.get(held.session_id)
         if running and running.held.epoch != held.epoch:
-            # The lease lapsed and came back to us: what was claimed before is to be looked up, not trusted.
-            await self._abandon(held.session_id)
-            running = None
-        if held.desired_state is DesiredState.CONNECTED:
-            if running is None:
-                self._start(held)
-            return
-        session = running or self._make(held)
+            # The lease lapsed and came back to us: what was claimed before is to be looked up, not trusted. The
+            # next heartbeat begins anew.
+            self._abandon(held.session_id)
+        elif held.desired_state is not DesiredState.CONNECTED:
+            self._end(held.session_id, self._retire(held, running or self._make(held)))
+        elif running is None:
+            self._start(held)
+
+    def _end(self, session_id: UUID, ending: Coroutine[Any, Any, None]) -> None:
+        """Let a session end beside the heartbeat: closing one takes seconds, and the others' leases don't wait."""
+
+        def ended(_: asyncio.Task[None]) -> None:
+            self._endings.pop(session_id, None)
+
+        task = asyncio.create_task(ending, name=f"end of session {session_id}")
+        self._endings[session_id] = task
+        task.add_done_callback(ended)
+
+    async def _retire(self, held: Held, session: LiveSession) -> None:
+        """An admin wants it disconnected or logged out: do so, say so, and give it back."""
         await self._halt(held.session_id)
         with self._told(held):
             if held.desired_state is DesiredState.LOGGED_OUT:
-                await session.logout()
+                self._sessions[held.session_id] = session  # it may have to connect for that, and hear of it
+                try:
+                    await session.logout()
+                finally:
+                    del self._sessions[held.session_id]
             else:
                 await session.close()
                 await self._registry.report(held, status="disconnected")
@@ -172,13 +192,17 @@ class Supervisor:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _abandon(self, session_id: UUID) -> None:
-        session = self._sessions.get(session_id)
-        await self._halt(session_id)
-        if session:
-            log.warning("lease_lost", session_id=str(session_id), epoch=session.held.epoch)
+    def _abandon(self, session_id: UUID) -> None:
+        """The lease is not ours any more: close the sockets, write nothing."""
+
+        async def abandon(session: LiveSession) -> None:
+            await self._halt(session_id)
             with suppress(HeraldError):
                 await session.abandon()
+
+        if session := self._sessions.get(session_id):
+            log.warning("lease_lost", session_id=str(session_id), epoch=session.held.epoch)
+            self._end(session_id, abandon(session))
 
     async def snapshot_all(self) -> None:
         """Seal every store that has changed."""
@@ -200,7 +224,7 @@ class Supervisor:
             sessions = list(self._sessions.values())
             for session in sessions:
                 await self._halt(session.held.session_id)
-            await asyncio.gather(*(self._hand_over(session) for session in sessions))
+            await asyncio.gather(*(self._hand_over(session) for session in sessions), *self._endings.values())
 
     async def _hand_over(self, session: LiveSession) -> None:
         with self._told(session.held):

@@ -1,7 +1,7 @@
 """Realtime as a hint: rows that changed set events, nothing more. What a hint misses, the poll finds.
 
 The client dies quietly in several ways (five failed connects, an expired token, an exception in a callback, a
-half-open socket), so it is watched and made anew with our own backoff, and every new subscription counts as a hint.
+half-open socket), so it is watched and made anew with our own backoff; every new subscription counts as a hint.
 """
 
 import asyncio
