@@ -18,7 +18,7 @@ from localstack.supervisor import Supervisor
 EPILOG = """
 examples:
   python -m localstack up --detach      start and return when everything answers
-  . .localstack/env                     SUPABASE_URL, the keys and DATABASE_URL for a shell
+  set -a; . .localstack/env             SUPABASE_URL, the keys and DATABASE_URL for a shell
   python -m localstack status           what runs, and where
   python -m localstack reset            a new database, same keys and ports
   python -m localstack down             stop and remove everything, data too
