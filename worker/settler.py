@@ -29,6 +29,7 @@ class Settler:
         self._settlements: dict[UUID, Settlement] = {}
         self._receipts: list[Receipt] = []
         self._journalled: dict[UUID, int] = {}
+        self._safe: dict[UUID, int] = {}  #: of it, what the exchange under way carries
         self._claims: dict[UUID, Claim] = {}
         self._facts: dict[UUID, SentFact] = {}
 
@@ -77,7 +78,8 @@ class Settler:
             self._work.set()
 
     def take(self) -> list[Settlement]:
-        """Hand out what is to be settled; it stays noted until ``settled``."""
+        """Hand out what is to be settled; it stays noted until ``settled``. Begins an exchange."""
+        self._safe = dict(self._journalled)
         return list(self._settlements.values())
 
     def settled(self, settlements: list[Settlement]) -> None:
@@ -89,13 +91,15 @@ class Settler:
                 del self._claims[settlement.message_id]
 
     async def write_receipts(self) -> None:
-        """Write the receipts noted so far, then acknowledge the journal. If it raises, nothing is lost."""
-        journalled = dict(self._journalled)
+        """Write the receipts noted so far, then acknowledge what was journalled before ``take``.
+
+        If it raises, nothing is lost.
+        """
         while self._receipts:
             batch = self._receipts[:RECEIPTS_PER_CALL]
             await self._outbox.receipts(batch)
             del self._receipts[: len(batch)]
-        for session_id, sequence in journalled.items():
+        for session_id, sequence in self._safe.items():
             await self._acknowledge(session_id, sequence)
             if self._journalled.get(session_id) == sequence:
                 del self._journalled[session_id]

@@ -1,0 +1,163 @@
+"""The settler: the first word on a claim counts, nothing is forgotten before it is in the database."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from worker.errors import StoreError
+from worker.message import Claim, MessageKind
+from worker.outbox import Outbox
+from worker.outcome import Accepted, Indeterminate, Unavailable
+from worker.settler import RECEIPTS_PER_CALL, Settler
+from worker.transport import Receipt, SentFact
+
+NOW = datetime(2026, 11, 20, 19, 0, tzinfo=UTC)
+SESSION = uuid4()
+
+
+class Written:
+    """What reached the database and the journal; ``away`` makes Supabase refuse."""
+
+    def __init__(self) -> None:
+        self.receipts: list[list[Receipt]] = []
+        self.acknowledged: list[tuple[UUID, int]] = []
+        self.away = False
+
+    async def write(self, receipts: Sequence[Receipt]) -> None:
+        if self.away:
+            raise StoreError("away")
+        self.receipts.append(list(receipts))
+
+    async def acknowledge(self, session_id: UUID, sequence: int) -> None:
+        self.acknowledged.append((session_id, sequence))
+
+
+@pytest.fixture
+def written() -> Written:
+    return Written()
+
+
+@pytest.fixture
+def settler(written: Written) -> Settler:
+    class Receipts(Outbox):  # the settler uses this one call of the outbox
+        async def receipts(self, receipts: Sequence[Receipt]) -> None:
+            await written.write(receipts)
+
+    return Settler(Receipts(), written.acknowledge, asyncio.Event())  # type: ignore[abstract]
+
+
+def claimed(former: UUID | None = None) -> Claim:
+    return Claim(
+        message_id=uuid4(),
+        token=uuid4(),
+        organization_id=uuid4(),
+        session_id=SESSION,
+        until=NOW,
+        secret=bytes(32),
+        incarnation=uuid4(),
+        to="+491511234567",
+        kind=MessageKind.TEXT,
+        text="hello",
+        former_token=former,
+    )
+
+
+def receipt(number: int) -> Receipt:
+    return Receipt(
+        session_id=SESSION,
+        wa_message_ids=(f"ID{number}",),
+        chat="491511234567@s.whatsapp.net",
+        participant=None,
+        type="delivered",
+        at=NOW,
+    )
+
+
+def fact_of(token: UUID) -> SentFact:
+    return SentFact(session_id=SESSION, token=token, wa_message_id="ID", at=NOW)
+
+
+def test_the_first_word_on_a_claim_counts(settler: Settler) -> None:
+    claim = claimed()
+    settler.took(claim)
+    settler.outcome(claim, Accepted(wa_message_id="ID", at=NOW))
+    settler.outcome(claim, Indeterminate(reason="late"))
+    assert [s.outcome for s in settler.take()] == [Accepted(wa_message_id="ID", at=NOW)]
+
+
+def test_a_claim_stays_in_hand_until_the_database_has_answered(settler: Settler) -> None:
+    claim = claimed()
+    settler.took(claim)
+    settler.outcome(claim, Unavailable(reason="not open"))
+    settlements = settler.take()
+    assert settler.in_hand == {claim.message_id}
+    assert settler.take() == settlements, "an exchange that failed is tried again with the same words"
+    settler.settled(settlements)
+    assert (settler.in_hand, settler.take()) == (frozenset(), [])
+
+
+def test_a_claim_that_came_again_is_not_settled_by_the_word_on_its_former_token(settler: Settler) -> None:
+    before, after = claimed(), claimed()
+    after = Claim(**{**{f: getattr(after, f) for f in Claim.__slots__}, "message_id": before.message_id})
+    settler.took(before)
+    settler.took(after)
+    settler.outcome(before, Indeterminate(reason="of the former claim"))
+    assert settler.take() == []
+
+
+def test_the_journal_settles_a_claim_that_is_adopted_later(settler: Settler) -> None:
+    former = uuid4()
+    settler.sent(fact_of(former), sequence=7)
+    claim = claimed(former)
+    settler.took(claim)
+    assert settler.knows_sent(claim)
+    assert [s.outcome for s in settler.take()] == [Accepted(wa_message_id="ID", at=NOW)]
+
+
+def test_an_adopted_claim_that_the_journal_does_not_know_is_left_to_the_store(settler: Settler) -> None:
+    settler.sent(fact_of(uuid4()), sequence=1)
+    claim = claimed(former=uuid4())
+    settler.took(claim)
+    assert not settler.knows_sent(claim)
+
+
+async def test_receipts_go_out_in_bounded_calls_and_then_the_journal_is_acknowledged(
+    settler: Settler, written: Written
+) -> None:
+    for number in range(RECEIPTS_PER_CALL + 1):
+        settler.receipt(receipt(number), sequence=number + 1)
+    settler.take()
+    await settler.write_receipts()
+    assert [len(batch) for batch in written.receipts] == [RECEIPTS_PER_CALL, 1]
+    assert written.acknowledged == [(SESSION, RECEIPTS_PER_CALL + 1)]
+
+
+async def test_receipts_that_could_not_be_written_are_kept_and_not_acknowledged(
+    settler: Settler, written: Written
+) -> None:
+    settler.receipt(receipt(1), sequence=1)
+    settler.take()
+    written.away = True
+    with pytest.raises(StoreError):
+        await settler.write_receipts()
+    assert written.acknowledged == []
+    written.away = False
+    await settler.write_receipts()
+    assert (len(written.receipts), written.acknowledged) == (1, [(SESSION, 1)])
+
+
+async def test_what_the_journal_tells_during_an_exchange_is_acknowledged_by_the_next(
+    settler: Settler, written: Written
+) -> None:
+    claim = claimed()
+    settler.took(claim)
+    settler.take()
+    settler.sent(fact_of(claim.token), sequence=3)  # its settlement is not in the exchange under way
+    await settler.write_receipts()
+    assert written.acknowledged == []
+    settler.take()
+    await settler.write_receipts()
+    assert written.acknowledged == [(SESSION, 3)]
