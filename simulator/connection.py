@@ -18,6 +18,8 @@ from simulator.wire.stanza import Node
 
 log = logging.getLogger(__name__)
 
+_GRACE = 1.0
+
 
 class Connection:
     """A socket.
@@ -53,11 +55,19 @@ class Connection:
     def send(self, node: Node) -> None:
         """Queue a stanza; never blocks. Lost if the socket is: see `Outgoing` for those that mustn't be."""
         log.debug("→ %s %s", self, node)
-        self._put(binary_xml.encode(node))
+        due = asyncio.get_running_loop().time() + self._delay(self.device)
+        self._queue.put_nowait((due, binary_xml.encode(node)))
 
-    def close(self) -> None:
-        """Close after what is queued has gone out."""
-        self._put(None)
+    def dismiss(self, last: Node) -> None:
+        """Send a last stanza that says why, and close if the client doesn't.
+
+        Not at once: when its socket closes, whatsmeow throws away the stanzas that it hasn't handled yet.
+        """
+        self.send(last)
+        if self.device and self.device.connection is self:
+            self.device.connection = None
+        self.device = None
+        self._queue.put_nowait((asyncio.get_running_loop().time() + _GRACE, None))
 
     def abort(self) -> None:
         """Cut the connection now; queued stanzas are not sent."""
@@ -69,10 +79,6 @@ class Connection:
         self._writer.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._writer
-
-    def _put(self, payload: bytes | None) -> None:
-        due = asyncio.get_running_loop().time() + self._delay(self.device)
-        self._queue.put_nowait((due, payload))
 
     async def _write(self) -> None:
         clock = asyncio.get_running_loop().time

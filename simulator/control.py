@@ -32,6 +32,7 @@ import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 from aiohttp import web
 
 from simulator.account import Device, User
@@ -53,8 +54,8 @@ async def _tell_errors(
         return await handler(request)
     except NotWaiting as wrong:
         return web.json_response({"error": str(wrong)}, status=409)
-    except RecipientFailed as failed:
-        return web.json_response({"error": str(failed)}, status=502)
+    except (RecipientFailed, httpx.TransportError) as failed:
+        return web.json_response({"error": str(failed) or type(failed).__name__}, status=502)
     except (ValueError, KeyError) as wrong:
         return web.json_response({"error": f"{type(wrong).__name__}: {wrong}"}, status=400)
 

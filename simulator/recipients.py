@@ -23,7 +23,9 @@ class Recipients:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._http = httpx.AsyncClient(trust_env=False, timeout=90)
+        # no kept connections: one to a process that has died would fail in the middle of a request
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.AsyncClient(trust_env=False, timeout=90, limits=limits)
         self._numbers: dict[str, None] = {}
         self._child: Child | None = None
         self._watcher: asyncio.Task[None] | None = None

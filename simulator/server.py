@@ -87,8 +87,7 @@ class ChatServer:
         usync.announce(device, "remove", self.world)
         if device.connection:
             conflict = Node("conflict", {"type": "device_removed"})
-            device.connection.send(Node("stream:error", {"code": "401"}, [conflict]))
-            device.connection.close()
+            device.connection.dismiss(Node("stream:error", {"code": "401"}, [conflict]))
         self.changes.notify()
 
     def _strike_connected(self, fault: Fault, device: Device) -> None:
@@ -167,8 +166,7 @@ class ChatServer:
         user = self.world.users.get(phone)
         device = user.devices.get(login.integer(18, 0)) if user else None
         if failure := self._login_failure(phone, device):
-            connection.send(failure)
-            connection.close()
+            connection.dismiss(failure)
         elif device is None or self.faults.take(FaultKind.REFUSE, phone):
             connection.abort()
         else:
@@ -235,8 +233,7 @@ class ChatServer:
 
 def _replace(connection: Connection) -> None:
     conflict = Node("conflict", {"type": "replaced"})
-    connection.send(Node("stream:error", {"code": "409"}, [conflict]))
-    connection.close()
+    connection.dismiss(Node("stream:error", {"code": "409"}, [conflict]))
 
 
 def _nothing(_iq: Iq) -> list[Node]:

@@ -95,6 +95,15 @@ async def test_receipts_tell_delivery_and_reading(asha: Recipient, bela: Recipie
     await asha.expects_receipt(message_id, "read")
 
 
+async def test_recipients_reply_and_react(asha: Recipient, bela: Recipient, group: str) -> None:
+    message_id = await asha.send(group, "who is coming?")
+    await bela.expects("who is coming?")
+    await bela.send(group, "I am", reply_to=message_id)
+    assert (await asha.expects("I am")).chat == group
+    await bela.react(message_id, "🎉")
+    assert (await asha.expects("🎉")).kind == "reaction"
+
+
 async def test_a_light_phone_confirms_and_reads(simulator: Simulator, asha: Recipient) -> None:
     await simulator.account(LIGHT)
     message_id = await asha.send(LIGHT, "can you see this?")

@@ -150,6 +150,7 @@ async def test_the_recipients_survive_the_death_of_their_process(
 ) -> None:
     os.kill((await simulator.state())["recipients_pid"], signal.SIGKILL)
     await simulator.until_connected(BELA, 0)
+    await simulator.until_connected(BELA, 1, timeout=30)
     await asha.send(BELA, "after the death")
     await bela.expects("after the death")
 
@@ -160,5 +161,5 @@ async def test_a_large_group_of_light_members_confirms(
     light = [f"4918{number:08d}" for number in range(1022)]
     group = await simulator.create_group("All", ASHA, [BELA, *light], announce=True)
     message_id = await asha.send(group, "good morning, all")
-    await bela.expects("good morning, all")
+    await bela.expects("good morning, all", timeout=30)
     await asha.expects_receipt(message_id, "delivered")

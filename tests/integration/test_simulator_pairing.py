@@ -1,4 +1,4 @@
-"""Pairing and the life of the simulator, from outside: a bare client of the wire protocol, signals, no libmagic."""
+"""Pairing and the simulator's life, from outside: a bare client of the wire protocol, signals, no libmagic."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import httpx
 import pytest
 
 from simulator.client import Refused, Simulator
@@ -115,6 +116,15 @@ async def test_it_stops_on_a_signal_and_takes_its_children_along(tmp_path: Path)
     assert not simulator.file.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(recipients, 0)
+
+
+async def test_its_children_end_with_it_even_if_it_is_killed(tmp_path: Path) -> None:
+    simulator = await Simulator.start(tmp_path)
+    async with httpx.AsyncClient(trust_env=False) as ledger:
+        os.kill(simulator.endpoint.pid, signal.SIGKILL)
+        await simulator.stop()
+        with pytest.raises(httpx.TransportError):  # cut when the ledger's process ends, or refused after it
+            await ledger.get(f"{simulator.endpoint.ledger_url}/wait?phone=491711111111&timeout=20", timeout=10)
 
 
 async def test_the_library_is_imported_on_a_machine_without_libmagic(simulator: Simulator, tmp_path: Path) -> None:
