@@ -1,5 +1,7 @@
 -- The CRM's own tables, for a project that does not have them yet. An existing CRM keeps its own:
--- nothing here alters a table that is already there, except the columns that link a workshop to a group.
+-- nothing here alters a table that is already there, except the columns that link a workshop to a group and the
+-- unique index by which a row of Herald names a workshop of its own organisation only.
+-- An older project grants everything on a new table to the API's roles; so every grant of Herald begins with a revoke.
 
 do $$
 begin
@@ -12,6 +14,7 @@ begin
     );
     comment on table public.organizations is 'A customer of the CRM; every row of Herald belongs to one.';
     alter table public.organizations enable row level security;
+    revoke all on public.organizations from anon, authenticated;
     grant select on public.organizations to authenticated;
     grant select, insert, update, delete on public.organizations to service_role;
   end if;
@@ -28,6 +31,7 @@ begin
     create index profiles_organization_id_idx on public.profiles (organization_id);
     comment on table public.profiles is 'A CRM user and the role that they have in their organisation.';
     alter table public.profiles enable row level security;
+    revoke all on public.profiles from anon, authenticated;
     grant select on public.profiles to authenticated;
     grant select, insert, update, delete on public.profiles to service_role;
   end if;
@@ -42,10 +46,12 @@ begin
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
     );
-    create index workshops_organization_id_idx on public.workshops (organization_id);
     comment on table public.workshops is 'An event of the organisation, possibly with a WhatsApp group.';
     alter table public.workshops enable row level security;
+    revoke all on public.workshops from anon, authenticated;
     grant select, insert, update, delete on public.workshops to authenticated, service_role;
   end if;
 end
 $$;
+
+create unique index if not exists workshops_organization_id_id_key on public.workshops (organization_id, id);

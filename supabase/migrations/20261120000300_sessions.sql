@@ -47,13 +47,16 @@ comment on column public.whatsapp_sessions.phone_number is
 'E.164. Once set, a link by another number is refused and logged out.';
 comment on column public.whatsapp_sessions.min_gap_ms is 'Least time between two sends, jittered; 0 = off (tests).';
 
--- A person who asks for a connection starts with a clean slate.
+-- A person who asks for a connection starts with a clean slate. While a worker still serves the account (the wish was
+-- taken back before it acted on it), its status stays true: nobody would report it again.
 create function herald.session_wanted() returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
   if new.desired_state = 'connected' and old.desired_state <> 'connected' then
-    new.status := 'connecting';
+    if new.status not in ('connected', 'qr_pending') then
+      new.status := 'connecting';
+    end if;
     new.last_error := null;
     new.retry_count := 0;
   end if;
@@ -77,6 +80,7 @@ with check (organization_id in (select herald.my_admin_organizations()) or (sele
 create policy whatsapp_sessions_delete on public.whatsapp_sessions for delete to authenticated
 using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
 
+revoke all on public.whatsapp_sessions from anon, authenticated;
 grant select, delete on public.whatsapp_sessions to authenticated;
 grant insert (
   organization_id, provider, enabled, owner_id, display_name, desired_state,
@@ -110,6 +114,7 @@ grant execute on function herald.session_overview() to authenticated;
 create view public.whatsapp_session_overview with (security_invoker = true) as
 select * from herald.session_overview();
 comment on view public.whatsapp_session_overview is 'Sessions as members see them: without QR and pairing code.';
+revoke all on public.whatsapp_session_overview from anon, authenticated;
 grant select on public.whatsapp_session_overview to authenticated;
 
 -- == whatsapp_groups ==
@@ -131,10 +136,10 @@ create table public.whatsapp_groups (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (session_id, group_jid),
+  unique (organization_id, session_id, id),
   unique (organization_id, id),
   foreign key (organization_id, session_id) references public.whatsapp_sessions (organization_id, id) on delete cascade
 );
-create index whatsapp_groups_organization_session_idx on public.whatsapp_groups (organization_id, session_id);
 comment on table public.whatsapp_groups is 'A WhatsApp group of an account, as last synchronised.';
 create trigger touch before update on public.whatsapp_groups for each row execute function herald.touch();
 
@@ -144,15 +149,18 @@ using (organization_id in (select herald.my_organizations()) or (select herald.i
 create policy whatsapp_groups_update on public.whatsapp_groups for update to authenticated
 using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()))
 with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+revoke all on public.whatsapp_groups from anon, authenticated;
 grant select on public.whatsapp_groups to authenticated;
 grant update (region, segments, tags) on public.whatsapp_groups to authenticated;
 grant select, insert, update, delete on public.whatsapp_groups to service_role;
 
 -- THE link between a workshop and its group; several workshops may share one.
-alter table public.workshops add column if not exists whatsapp_group_id uuid
-references public.whatsapp_groups (id) on delete set null;
+alter table public.workshops add column if not exists whatsapp_group_id uuid;
 alter table public.workshops add column if not exists automation_status jsonb;
-create index if not exists workshops_whatsapp_group_id_idx on public.workshops (whatsapp_group_id);
+alter table public.workshops add constraint workshops_whatsapp_group_id_fkey
+foreign key (organization_id, whatsapp_group_id) references public.whatsapp_groups (organization_id, id)
+on delete set null (whatsapp_group_id);
+create index if not exists workshops_organization_group_idx on public.workshops (organization_id, whatsapp_group_id);
 
 -- == private: workers, leases, credentials ==
 create table herald.workers (

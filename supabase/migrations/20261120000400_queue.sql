@@ -7,13 +7,13 @@ create table public.scheduled_whatsapp_messages (
   group_id uuid,
   recipient_phone text check (recipient_phone ~ '^\+[1-9][0-9]{6,14}$'),
   recipient_name text,
-  workshop_id uuid references public.workshops (id) on delete set null,
+  workshop_id uuid,
   message_type text not null default 'custom' check (length(message_type) between 1 and 60),
   message_content text not null default '' check (length(message_content) <= 65536),
   media_url text,
   media_kind text check (media_kind in ('image')),
   priority smallint not null default 5 check (priority between 1 and 10),
-  scheduled_for timestamptz not null default now(),
+  scheduled_for timestamptz not null default herald.clock(),
   expires_at timestamptz,
   status text not null default 'pending' check (
     status in ('pending', 'sending', 'sent', 'delivered', 'read', 'failed', 'cancelled', 'in_doubt')
@@ -35,7 +35,10 @@ create table public.scheduled_whatsapp_messages (
   updated_at timestamptz not null default now(),
   unique (organization_id, idempotency_key),
   foreign key (organization_id, session_id) references public.whatsapp_sessions (organization_id, id),
-  foreign key (organization_id, group_id) references public.whatsapp_groups (organization_id, id),
+  foreign key (organization_id, session_id, group_id)
+  references public.whatsapp_groups (organization_id, session_id, id),
+  foreign key (organization_id, workshop_id) references public.workshops (organization_id, id)
+  on delete set null (workshop_id),
   constraint message_has_one_recipient check (num_nonnulls(group_id, recipient_phone) = 1),
   constraint message_has_content check (message_content <> '' or media_url is not null),
   constraint message_media_has_kind check ((media_url is null) = (media_kind is null)),
@@ -58,9 +61,9 @@ where status = 'pending' and expires_at is not null;
 create index messages_wa_id_idx on public.scheduled_whatsapp_messages (session_id, wa_message_id)
 where wa_message_id is not null;
 create index messages_list_idx on public.scheduled_whatsapp_messages (organization_id, scheduled_for desc, id);
-create index messages_organization_session_idx on public.scheduled_whatsapp_messages (organization_id, session_id);
-create index messages_organization_group_idx on public.scheduled_whatsapp_messages (organization_id, group_id);
-create index messages_workshop_id_idx on public.scheduled_whatsapp_messages (workshop_id);
+create index messages_organization_session_group_idx
+on public.scheduled_whatsapp_messages (organization_id, session_id, group_id);
+create index messages_organization_workshop_idx on public.scheduled_whatsapp_messages (organization_id, workshop_id);
 alter table public.scheduled_whatsapp_messages set (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0
 );
@@ -84,7 +87,8 @@ insert into herald.message_status_steps (old_status, new_status, by_person) valu
 ('failed', 'pending', true);
 alter table herald.message_status_steps enable row level security;
 
--- Holds the legal steps for everyone, and for CRM users what they may change and when.
+-- Holds the legal steps for everyone, and for CRM users what they may change and when. A message that is tried again
+-- starts over: nothing of its first try, receipts included, may count for the second.
 create function herald.message_guard() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -105,6 +109,12 @@ begin
       new.next_attempt_at := null;
       new.retry_count := 0;
       new.wa_message_id := null;
+      new.sent_at := null;
+      new.delivered_at := null;
+      new.read_at := null;
+      new.delivered_count := 0;
+      new.read_count := 0;
+      delete from public.whatsapp_delivery_logs as d where d.message_id = old.id;
     end if;
     if person and new.status = 'failed' then
       new.error_code := 'settled-by-person';
@@ -112,8 +122,9 @@ begin
     end if;
   end if;
   if person and old.status <> 'pending' and not (old.status in ('failed', 'in_doubt') and new.status = 'pending')
-    and (new.message_content, new.scheduled_for, new.priority, new.media_url, new.expires_at)
-    is distinct from (old.message_content, old.scheduled_for, old.priority, old.media_url, old.expires_at) then
+    and (new.message_content, new.scheduled_for, new.priority, new.media_url, new.media_kind, new.expires_at)
+    is distinct from
+    (old.message_content, old.scheduled_for, old.priority, old.media_url, old.media_kind, old.expires_at) then
     raise exception 'A message that is % can''t be edited any more.', old.status
       using errcode = '23514', hint = 'Only pending messages can be edited. Schedule a new one instead.';
   end if;
@@ -125,6 +136,27 @@ revoke execute on function herald.message_guard() from public;
 create trigger message_guard before update on public.scheduled_whatsapp_messages
 for each row execute function herald.message_guard();
 
+-- An account's history is not thrown away by the way: its messages would go with it. An organisation that is deleted
+-- takes all along.
+create function herald.session_kept() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  if exists (select 1 from public.organizations as o where o.id = old.organization_id)
+    and exists (
+      select 1 from public.scheduled_whatsapp_messages as m
+      where m.organization_id = old.organization_id and m.session_id = old.id
+    ) then
+    raise exception 'This account has messages and can''t be deleted.'
+      using errcode = '23503', hint = 'Log it out and disable it instead; its messages stay readable.';
+  end if;
+  return old;
+end
+$$;
+revoke execute on function herald.session_kept() from public;
+create trigger session_kept before delete on public.whatsapp_sessions
+for each row execute function herald.session_kept();
+
 -- == access ==
 alter table public.scheduled_whatsapp_messages enable row level security;
 create policy messages_select on public.scheduled_whatsapp_messages for select to authenticated
@@ -134,6 +166,7 @@ with check (organization_id in (select herald.my_admin_organizations()) or (sele
 create policy messages_update on public.scheduled_whatsapp_messages for update to authenticated
 using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()))
 with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+revoke all on public.scheduled_whatsapp_messages from anon, authenticated;
 grant select on public.scheduled_whatsapp_messages to authenticated;
 grant insert (
   organization_id, session_id, group_id, recipient_phone, recipient_name, workshop_id, message_type,
@@ -161,6 +194,7 @@ create trigger touch before update on public.whatsapp_delivery_logs for each row
 alter table public.whatsapp_delivery_logs enable row level security;
 create policy whatsapp_delivery_logs_select on public.whatsapp_delivery_logs for select to authenticated
 using (organization_id in (select herald.my_organizations()) or (select herald.is_super_admin()));
+revoke all on public.whatsapp_delivery_logs from anon, authenticated;
 grant select on public.whatsapp_delivery_logs to authenticated;
 grant select, insert, update, delete on public.whatsapp_delivery_logs to service_role;
 
@@ -169,15 +203,19 @@ create table herald.message_claims (
   message_id uuid primary key references public.scheduled_whatsapp_messages (id) on delete cascade,
   session_id uuid not null references public.whatsapp_sessions (id) on delete cascade,
   token uuid not null,
+  former_token uuid,
   run_id uuid not null,
   epoch bigint not null,
   incarnation uuid not null,
   secret bytea not null check (length(secret) = 32),
   claimed_until timestamptz not null
 );
-create index message_claims_session_id_idx on herald.message_claims (session_id);
+-- One in flight per account, also when two calls of a run cross.
+create unique index message_claims_session_id_key on herald.message_claims (session_id);
 comment on table herald.message_claims is
 'Messages that are being sent. token fences settles; secret and incarnation tell after a crash whether it left.';
+comment on column herald.message_claims.former_token is
+'Set when adopted from an earlier holder: the token under which it may have been sent. Looked up, never sent again.';
 alter table herald.message_claims enable row level security;
 
 create table herald.early_receipts (

@@ -10,7 +10,7 @@ create table public.whatsapp_commands (
   result jsonb,
   error_message text,
   requested_by uuid default auth.uid(),
-  expires_at timestamptz not null default now() + interval '2 minutes',
+  expires_at timestamptz not null default herald.clock() + interval '2 minutes',
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   foreign key (organization_id, session_id)
@@ -31,6 +31,7 @@ create policy whatsapp_commands_select on public.whatsapp_commands for select to
 using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
 create policy whatsapp_commands_insert on public.whatsapp_commands for insert to authenticated
 with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+revoke all on public.whatsapp_commands from anon, authenticated;
 grant select on public.whatsapp_commands to authenticated;
 grant insert (organization_id, session_id, kind, arguments) on public.whatsapp_commands to authenticated;
 grant select, insert, update, delete on public.whatsapp_commands to service_role;

@@ -2,14 +2,15 @@
 -- A run is one process of a worker (a fresh uuid at its start). A session is fenced by (run, epoch): every write
 -- about it names both, and an acquisition by anyone else makes them void at once.
 
--- herald.holds(run, session, epoch) → does this run still hold the session? Locks the lease row against a takeover.
+-- herald.holds(run, session, epoch) → does this run still hold the session? Locks the lease row against a takeover;
+-- not FOR SHARE: two calls that go on to update the row would wait for each other.
 create function herald.holds(p_run uuid, p_session uuid, p_epoch bigint) returns boolean
 language plpgsql volatile set search_path = ''
 as $$
 begin
   perform 1 from herald.session_leases as l
   where l.session_id = p_session and l.run_id = p_run and l.epoch = p_epoch
-  for share;
+  for no key update;
   return found;
 end
 $$;
@@ -45,7 +46,8 @@ end
 $$;
 
 -- whatsapp_heartbeat(run, capacity, lease seconds) → the sessions that this run holds now, as a JSON array.
--- Renews its leases, then takes wanted sessions that nobody holds, up to capacity. Touches no published row.
+-- Renews its leases, then takes wanted sessions that nobody holds, up to capacity: its own of before first. Touches no
+-- published row. Two workers lock what both want in the same order (id), so that neither waits for the other forever.
 create function public.whatsapp_heartbeat(p_run uuid, p_capacity integer, p_lease_seconds double precision default 20)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -63,14 +65,18 @@ begin
   update herald.session_leases as l set expires_at = until where l.run_id = p_run and l.expires_at > moment;
   get diagnostics held = row_count;
   insert into herald.session_leases as l (session_id, worker_id, run_id, expires_at)
-  select s.id, me, p_run, until
-  from public.whatsapp_sessions as s
-  left join herald.session_leases as o on o.session_id = s.id
-  where s.desired_state <> 'disconnected' and s.enabled and s.provider = 'web'
-    and (s.desired_state = 'connected' or s.status <> 'logged_out')
-    and (o.session_id is null or o.expires_at <= moment)
-  order by (o.worker_id = me) desc nulls last, s.created_at
-  limit greatest(p_capacity - held, 0)
+  select wanted.id, me, p_run, until
+  from (
+    select s.id
+    from public.whatsapp_sessions as s
+    left join herald.session_leases as o on o.session_id = s.id
+    where s.desired_state <> 'disconnected' and s.enabled and s.provider = 'web'
+      and (s.desired_state = 'connected' or s.status <> 'logged_out')
+      and (o.session_id is null or o.expires_at <= moment)
+    order by (o.worker_id = me) desc nulls last, s.created_at
+    limit greatest(p_capacity - held, 0)
+  ) as wanted
+  order by wanted.id
   on conflict (session_id) do update
   set worker_id = me, run_id = p_run, epoch = l.epoch + 1, expires_at = until, ready = false, incarnation = null
   where l.expires_at <= moment;
@@ -106,7 +112,8 @@ begin
 end
 $$;
 
--- whatsapp_session_report(run, session, epoch, report): writes what the holder saw. Keys that the report does not have stay.
+-- whatsapp_session_report(run, session, epoch, report): writes what the holder saw. Keys that the report does not
+-- have stay, but for QR and pairing code: they live only until the next report.
 -- → false if the phone number is not the account's own; nothing is written then.
 create function public.whatsapp_session_report(p_run uuid, p_session uuid, p_epoch bigint, p_report jsonb)
 returns boolean
@@ -258,9 +265,9 @@ begin
       order by p.created_at limit 50
       for update of p skip locked
     )
-    returning c.id, c.session_id, c.kind, c.arguments
+    returning c.id, c.session_id, c.kind, c.arguments, c.created_at
   )
-  select jsonb_agg(to_jsonb(taken)) into answer from taken;
+  select jsonb_agg(to_jsonb(taken) - 'created_at' order by taken.created_at, taken.id) into answer from taken;
   return coalesce(answer, '[]'::jsonb);
 end
 $$;

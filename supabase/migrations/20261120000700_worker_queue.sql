@@ -2,14 +2,12 @@
 -- jit off everywhere: planning cost about 7 ms of an 8.5 ms claim on ten million rows.
 
 -- herald.claim_json(message, claim) → a claim as the worker reads it.
--- p_former_token: the token that an earlier holder knew it by, null for a fresh claim.
-create function herald.claim_json(
-  m public.scheduled_whatsapp_messages, c herald.message_claims, p_former_token uuid
-) returns jsonb
+create function herald.claim_json(m public.scheduled_whatsapp_messages, c herald.message_claims) returns jsonb
 language sql stable set search_path = ''
 as $$
   select jsonb_build_object(
-    'message_id', m.id, 'token', c.token, 'former_token', p_former_token, 'organization_id', m.organization_id, 'session_id', m.session_id,
+    'message_id', m.id, 'token', c.token, 'former_token', c.former_token,
+    'organization_id', m.organization_id, 'session_id', m.session_id,
     'until', c.claimed_until, 'secret', encode(c.secret, 'base64'), 'incarnation', c.incarnation,
     'to', coalesce(m.recipient_phone, (select g.group_jid from public.whatsapp_groups as g where g.id = m.group_id)),
     'kind', coalesce(m.media_kind, 'text'), 'text', m.message_content, 'media_url', m.media_url,
@@ -56,6 +54,7 @@ begin
     select c.id, c.session_id, gen_random_uuid(), c.run_id, c.epoch, c.incarnation,
       extensions.gen_random_bytes(32), moment + interval '150 seconds'
     from chosen as c
+    on conflict do nothing
     returning x.*
   ), marked as (
     update public.scheduled_whatsapp_messages as m
@@ -63,7 +62,7 @@ begin
     from claimed as c where m.id = c.message_id
     returning m.*
   )
-  select jsonb_agg(herald.claim_json(m, c, null)) into answer
+  select jsonb_agg(herald.claim_json(m, c)) into answer
   from marked as m join claimed as c on c.message_id = m.id;
   return coalesce(answer, '[]'::jsonb);
 end
@@ -85,7 +84,8 @@ $$;
 
 -- herald.apply_receipts(receipts) writes who has a message and who read it. Receipts of unknown messages wait a day for
 -- their message to be settled. Any receipt is evidence that an in_doubt message went out. Forward only, idempotent.
--- The worker sends settles and receipts of a session one after the other, so that none falls between the two.
+-- The worker sends settles and receipts of a session one after the other, so that none falls between the two; one that
+-- crosses with a settle whose answer was lost is applied by whatsapp_reap.
 create function herald.apply_receipts(p_receipts jsonb) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -135,7 +135,8 @@ begin
     where l.message_id = any(confirmed)
     group by l.message_id
   ) as d
-  where m.id = d.message_id and m.status in ('sent', 'delivered', 'read');
+  where m.id = d.message_id and m.status in ('sent', 'delivered', 'read')
+    and (m.status = 'sent' or (m.delivered_count, m.read_count) is distinct from (d.delivered, d.read));
 end
 $$;
 
@@ -188,13 +189,13 @@ begin
         + case when r.outcome = 'rejected' and r.retry and m.retry_count < m.max_retries then 1 else 0 end,
       next_attempt_at = case
         when r.outcome = 'unavailable' then moment + make_interval(secs => coalesce(r.retry_after, 0))
-        when r.outcome = 'rejected' and r.retry
+        when r.outcome = 'rejected' and r.retry and m.retry_count < m.max_retries
           then moment + make_interval(secs => least(5 * 2 ^ m.retry_count, 300) * (0.8 + 0.4 * random()))
       end,
       error_code = case when r.outcome <> 'accepted' then coalesce(r.code, r.outcome) end,
       error_message = case when r.outcome <> 'accepted' then r.reason end
-    from mine as r where m.id = r.message_id
-    returning m.id, m.session_id, m.wa_message_id
+    from mine as r where m.id = r.message_id and m.status = 'sending'
+    returning m.session_id, m.wa_message_id
   ), active as (
     update public.whatsapp_sessions as s set last_active_at = moment
     where s.id in (select w.session_id from written as w where w.wa_message_id is not null)
@@ -205,7 +206,7 @@ begin
     returning e.session_id, e.wa_message_id, e.recipient, e.kind, e.at
   )
   select
-    (select coalesce(jsonb_agg(w.id), '[]'::jsonb) from written as w),
+    (select coalesce(jsonb_agg(c.message_id), '[]'::jsonb) from mine as c),
     (select jsonb_agg(to_jsonb(e)) from waiting as e)
   into settled, early;
   if early is not null then
@@ -216,9 +217,10 @@ end
 $$;
 
 -- herald.next_due(run) → seconds until this run may have something to claim, or null: so that a worker sleeps no
--- longer than it must. Sessions with a message in flight don't count: its settle is what wakes the worker.
+-- longer than it must. Sessions with a message in flight don't count: its settle is what wakes the worker. Volatile, to
+-- see what the caller has claimed a moment ago.
 create function herald.next_due(p_run uuid) returns double precision
-language sql stable set search_path = '' set jit = off
+language sql volatile set search_path = '' set jit = off
 as $$
   select extract(epoch from min(greatest(l.next_send_at, q.due, s.paused_until)) - herald.clock())::double precision
   from herald.session_leases as l
@@ -227,9 +229,11 @@ as $$
     select greatest(m.scheduled_for, m.next_attempt_at) as due
     from public.scheduled_whatsapp_messages as m
     where m.session_id = l.session_id and m.status = 'pending'
+      and (m.expires_at is null or m.expires_at > greatest(herald.clock(), m.scheduled_for, m.next_attempt_at))
     order by greatest(m.scheduled_for, m.next_attempt_at) limit 1
   ) as q
-  where l.run_id = p_run and l.ready
+  where l.run_id = p_run and l.expires_at > herald.clock() and l.ready and l.incarnation is not null
+    and s.enabled and s.desired_state = 'connected'
     and not exists (select 1 from herald.message_claims as c where c.session_id = l.session_id)
 $$;
 
@@ -239,10 +243,9 @@ language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   settled jsonb := case when jsonb_array_length(p_results) > 0 then public.whatsapp_settle(p_run, p_results) else '[]' end;
+  claims jsonb := public.whatsapp_claim(p_run, p_limit);
 begin
-  return jsonb_build_object(
-    'settled', settled, 'claims', public.whatsapp_claim(p_run, p_limit), 'next_due', herald.next_due(p_run)
-  );
+  return jsonb_build_object('settled', settled, 'claims', claims, 'next_due', herald.next_due(p_run));
 end
 $$;
 
@@ -261,7 +264,8 @@ as $$
 $$;
 
 -- whatsapp_claims_adopt(run, session, epoch) → claims that an earlier holder left, now this run's under new tokens. Each
--- is to be looked up in the store and settled, never sent: incarnation is that of the claim.
+-- is to be looked up in the store and settled, never sent: incarnation and former_token are those of the send.
+-- Called again (a lost answer, a session that begins anew) it gives the same claims as long as they are not settled.
 create function public.whatsapp_claims_adopt(p_run uuid, p_session uuid, p_epoch bigint) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -269,27 +273,20 @@ declare
   answer jsonb;
 begin
   perform herald.require_lease(p_run, p_session, p_epoch);
-  with former as materialized (
-    select c.message_id, c.token from herald.message_claims as c
-    where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch)
-    for update
-  ), adopted as (
-    update herald.message_claims as c
-    set token = gen_random_uuid(), run_id = p_run, epoch = p_epoch,
-      claimed_until = herald.clock() + interval '150 seconds'
-    from former as f where c.message_id = f.message_id
-    returning c.*
-  )
-  select jsonb_agg(herald.claim_json(m, a, f.token)) into answer
-  from adopted as a
-  join former as f on f.message_id = a.message_id
-  join public.scheduled_whatsapp_messages as m on m.id = a.message_id;
+  update herald.message_claims as c
+  set token = gen_random_uuid(), former_token = coalesce(c.former_token, c.token), run_id = p_run, epoch = p_epoch,
+    claimed_until = herald.clock() + interval '150 seconds'
+  where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch);
+  select jsonb_agg(herald.claim_json(m, c)) into answer
+  from herald.message_claims as c
+  join public.scheduled_whatsapp_messages as m on m.id = c.message_id
+  where c.session_id = p_session and c.former_token is not null;
   return coalesce(answer, '[]'::jsonb);
 end
 $$;
 
 -- whatsapp_claims_return(run, in hand) → how many. Claims of this run that it does not know of (the answer to a claim
--- was lost on the way) were never given to a transport: they are pending again.
+-- was lost on the way) were never given to a transport: they are pending again. Not so adopted ones: those may be out.
 create function public.whatsapp_claims_return(p_run uuid, p_in_hand uuid[]) returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -297,7 +294,8 @@ declare
   many integer;
 begin
   with lost as (
-    delete from herald.message_claims as c where c.run_id = p_run and c.message_id <> all(p_in_hand)
+    delete from herald.message_claims as c
+    where c.run_id = p_run and c.former_token is null and c.message_id <> all(p_in_hand)
     returning c.message_id
   )
   update public.scheduled_whatsapp_messages as m set status = 'pending'
@@ -308,7 +306,8 @@ end
 $$;
 
 -- whatsapp_reap() → {"expired": n, "in_doubt": n}. Fails what is past its time; puts in doubt what a worker claimed
--- that is gone and that nobody has taken over for ten minutes; forgets receipts older than a day.
+-- that is gone and that nobody has taken over for ten minutes; applies receipts that crossed with their message's
+-- settle; forgets receipts older than a day.
 create function public.whatsapp_reap() returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -316,6 +315,7 @@ declare
   moment timestamptz := herald.clock();
   expired integer;
   doubtful integer;
+  crossed jsonb;
 begin
   update public.scheduled_whatsapp_messages as m
   set status = 'failed', error_code = 'expired', error_message = 'Its time had passed before it could be sent.'
@@ -335,13 +335,22 @@ begin
     error_message = 'The worker that was sending this is gone; it may or may not have gone out.'
   from left_alone as c where m.id = c.message_id and m.status = 'sending';
   get diagnostics doubtful = row_count;
+  with found as (
+    delete from herald.early_receipts as e using public.scheduled_whatsapp_messages as m
+    where m.session_id = e.session_id and m.wa_message_id = e.wa_message_id and m.status <> 'sending'
+    returning e.session_id, e.wa_message_id, e.recipient, e.kind, e.at
+  )
+  select jsonb_agg(to_jsonb(f)) into crossed from found as f;
+  if crossed is not null then
+    perform herald.apply_receipts(crossed);
+  end if;
   delete from herald.early_receipts as e where e.received_at < moment - interval '1 day';
   return jsonb_build_object('expired', expired, 'in_doubt', doubtful);
 end
 $$;
 
 revoke execute on function
-  herald.claim_json(public.scheduled_whatsapp_messages, herald.message_claims, uuid),
+  herald.claim_json(public.scheduled_whatsapp_messages, herald.message_claims),
   herald.matched_receipts(jsonb),
   herald.apply_receipts(jsonb),
   herald.next_due(uuid)

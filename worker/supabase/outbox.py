@@ -79,9 +79,9 @@ class SupabaseOutbox:
         return frozenset(UUID(i) for i in await self._rpc.call("whatsapp_claims_extend", arguments))
 
     async def adopt(self, held: Held) -> list[Claim]:
-        """See Outbox. A repeat after a lost answer finds nothing: the reaper settles those as in doubt."""
+        """See Outbox. A repeat gives the same claims under the same tokens."""
         arguments = {"p_run": self._run, "p_session": str(held.session_id), "p_epoch": held.epoch}
-        return [claim_from(row) for row in await self._rpc.call("whatsapp_claims_adopt", arguments, attempts=1)]
+        return [claim_from(row) for row in await self._rpc.call("whatsapp_claims_adopt", arguments)]
 
     async def receipts(self, receipts: Sequence[Receipt]) -> None:
         """See Outbox."""

@@ -1,0 +1,33 @@
+"""One local Supabase for all SQL tests; each test's own writes are rolled back."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from localstack.client import LocalStack, Stack
+from tests.sql.world import SHIFTED_CLOCK, Db, Organisation, Run
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with LocalStack.start(tmp_path_factory.mktemp("sql")) as stack:
+        with Db.connect(stack.database_url, autocommit=True) as db:
+            db.run(SHIFTED_CLOCK)
+        yield stack
+
+
+@pytest.fixture
+def db(stack: Stack) -> Iterator[Db]:
+    with Db.connect(stack.database_url) as db:
+        yield db
+
+
+@pytest.fixture
+def org(db: Db) -> Organisation:
+    return Organisation(db)
+
+
+@pytest.fixture
+def run(db: Db, org: Organisation) -> Run:
+    """A worker whose one account is connected."""
+    return Run(db).connect(org.session)
