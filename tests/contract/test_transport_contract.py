@@ -255,6 +255,18 @@ async def test_a_lost_connection_comes_back_by_itself(world: World, asha: Recipi
     assert not world.events.all(Ended)
 
 
+async def test_a_server_that_refuses_connections_is_tried_again(world: World) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await world.transport.close(session)
+    await world.simulator.fault(FaultKind.REFUSE)
+    await world.transport.open(session, str(world.transport.store_path(session)))
+    ended = await world.events.expects(Ended)
+    assert (ended.ending, ended.retry) == (Ending.LOST, True)
+    await world.simulator.clear_faults()
+    assert not (await world.open(session)).newly_paired
+
+
 async def test_a_logout_unlinks_the_device(world: World) -> None:
     phone = new_number()
     session = await world.link(phone)

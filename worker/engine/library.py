@@ -5,9 +5,11 @@ Empty stand-ins take their place: 61.9 MiB resident become 46, and no system lib
 """
 
 import ctypes
+import io
 import logging
+import os
+import platform
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -38,9 +40,12 @@ for _name, _module in _absent.items():
     sys.modules.setdefault(_name, _module)
 
 # ruff: noqa: E402 - after their stand-ins
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", ResourceWarning)  # it asks `uname` and leaves the pipe open
+_popen = os.popen
+setattr(os, "popen", lambda _uname: io.StringIO(platform.platform()))  # noqa: B010 - it would leave a child behind
+try:
     import neonize
+finally:
+    setattr(os, "popen", _popen)  # noqa: B010
 from neonize import events
 from neonize._binder import gocode
 from neonize.client import NewClient

@@ -15,7 +15,7 @@ from worker.engine.answers import Answer, Refusal
 from worker.engine.calls import CALLS, Call
 from worker.engine.framing import Frame
 from worker.engine.gate import EntryGate
-from worker.engine.session import RECONNECT_GRACE, Session, State
+from worker.engine.session import Session
 from worker.engine.sqlite import SqliteError
 
 #: How long the clients may take to stop when the daemon is gone, seconds; then the process ends all the same.
@@ -113,14 +113,8 @@ class Engine:
             nearest = min((one.deadline for one in list(self.sessions.values())), default=now + 1)
             self.wake.wait(min(1.0, max(0.01, nearest - now)))
             self.wake.clear()
-            now = time.monotonic()
             for session in list(self.sessions.values()):
-                if now >= session.deadline:
-                    session.end("wa-connection-lost", "lease ended")
-                elif session.sender.stuck:
-                    session.end("wa-connection-lost", "a send hung")
-                elif session.state is State.LOST and now - session.lost_at > RECONNECT_GRACE:
-                    session.end("wa-connection-lost", "no reconnection")
+                session.check()
 
     def stop(self) -> None:
         """Stop all clients at once, waiting no longer than EXIT_WAIT."""

@@ -1,6 +1,6 @@
 """One opening of one session: from its lock to its unlock, around one instance of the library's client.
 
-CONNECTING → LINKING (shows a QR) → CONNECTED ⇄ LOST (the library reconnects by itself) → CLOSED, from any of them.
+CONNECTING → LINKING (shows a QR) → CONNECTED ⇄ LOST (the library reconnects by itself); CLOSED from any.
 `ended` is told once, with CLOSED; then nothing of this opening remains.
 """
 
@@ -14,7 +14,7 @@ from worker.engine.framing import Frame
 from worker.engine.gate import EntryGate
 from worker.engine.handlers import subscribe
 from worker.engine.journal import Journal
-from worker.engine.library import Client, LibraryError
+from worker.engine.library import Client, Gone, LibraryError
 from worker.engine.sender import Sender
 from worker.engine.sqlite import SqliteError
 from worker.engine.store import SessionFolder
@@ -22,6 +22,9 @@ from worker.engine.store import SessionFolder
 #: How long the library may try to reconnect by itself before the daemon is told, seconds. A frame that was cut off
 #: is sent again with the same id inside, which settles what would otherwise be in doubt.
 RECONNECT_GRACE = 20.0
+
+#: How long a login may take, seconds: the library gives a handshake 20.
+CONNECT_WAIT = 60.0
 
 #: How long a start may hold the entry gate, seconds. The library's table is written before it dials.
 START_HOLD = 1.0
@@ -59,7 +62,8 @@ class Session:
         self.folder = folder
         self.deadline = time.monotonic() + lease
         self.state = State.CONNECTING
-        self.lost_at = 0.0  #: monotonic, while LOST
+        self._opened_at = time.monotonic()
+        self._lost_at = 0.0  #: monotonic, while LOST
         self.linked_now = False
         self._gate = gate
         self._write = write
@@ -69,6 +73,7 @@ class Session:
         self._finished = threading.Event()
         self._gone = threading.Event()
         self._qr_shown = 0
+        self._introduced = False  #: `connected` was told
         folder.lock()
         try:
             self.incarnation = folder.incarnation()
@@ -136,8 +141,9 @@ class Session:
             if before in (State.CONNECTED, State.CLOSED):
                 return
             self.state = State.CONNECTED
-        if before is State.LOST:
+        if self._introduced:
             return
+        self._introduced = True
         try:
             account = self.folder.account()
         except SqliteError as error:
@@ -158,8 +164,31 @@ class Session:
     def lost(self) -> None:
         """The socket is gone; the library dials again by itself for RECONNECT_GRACE."""
         with self._changes:
-            if self.state is State.CONNECTED:
-                self.state, self.lost_at = State.LOST, time.monotonic()
+            if self.state not in (State.LOST, State.CLOSED):
+                self.state, self._lost_at = State.LOST, time.monotonic()
+
+    def check(self) -> None:
+        """End an opening that gets nowhere; called about once a second."""
+        now = time.monotonic()
+        if now >= self.deadline:
+            self.end("wa-connection-lost", "lease ended")
+        elif self.sender.stuck:
+            self.end("wa-connection-lost", "a send hung")
+        elif self.state is State.CONNECTING and now - self._opened_at > CONNECT_WAIT:
+            self.end("wa-connection-lost", "no login")
+        elif self.state is State.LOST and now - self._lost_at > RECONNECT_GRACE:
+            self._give_up_loss()
+
+    def _give_up_loss(self) -> None:
+        """End a loss that has lasted too long, unless only the news of its end went missing or overtook it."""
+        try:
+            back = bool(self.client.is_connected and self.client.is_logged_in)
+        except Gone:
+            return
+        if back:
+            self.connected()
+        else:
+            self.end("wa-connection-lost", "no reconnection")
 
     def end(self, ending: str, detail: str = "", *, retry: bool = True, until: float | None = None) -> None:
         """Close from whatever thread noticed the end, and tell it. Only the first end of an opening counts."""
