@@ -7,7 +7,6 @@ import structlog
 from worker.errors import HeraldError
 from worker.registry import Command, Registry
 from worker.supervisor import Supervisor
-from worker.transport import Transport
 
 log = structlog.get_logger()
 
@@ -15,10 +14,9 @@ log = structlog.get_logger()
 class Commands:
     """Takes commands and answers each; one run at a time, commands side by side."""
 
-    def __init__(self, registry: Registry, supervisor: Supervisor, transport: Transport) -> None:
+    def __init__(self, registry: Registry, supervisor: Supervisor) -> None:
         self._registry = registry
         self._supervisor = supervisor
-        self._transport = transport
 
     async def run_pending(self) -> None:
         """Take what is pending for our sessions and carry it out. Raises StoreError."""
@@ -42,7 +40,6 @@ class Commands:
             case "refresh_groups":
                 return {"groups": await session.sync_groups()}
             case "pairing_code":
-                code = await self._transport.pairing_code(command.session_id, str(command.arguments["phone"]))
-                return {"code": code}
+                return {"code": await session.pairing_code(str(command.arguments["phone"]))}
             case kind:
                 raise HeraldError(f"This worker does not know the command {kind}. Upgrade it.")

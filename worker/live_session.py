@@ -65,6 +65,7 @@ class LiveSession:
         self._failures = 0
         self._qr_since: float | None = None
         self._opened = False
+        self._shown: dict[str, object] = {}  #: what the row shows while it waits for a scan
 
     def hear(self, event: QrShown | Connected | Ended) -> None:
         """Take an event of this session, in order."""
@@ -129,6 +130,7 @@ class LiveSession:
         return await self._registry.sync_groups(self.held, await self._transport.groups(self.held.session_id))
 
     async def _open(self) -> None:
+        self._shown = {}
         while True:
             await self._report(SessionStatus.CONNECTING, retry_count=self._failures)
             try:
@@ -166,18 +168,27 @@ class LiveSession:
             await self._transport.close(self.held.session_id)
             await self._need_person(Ending.QR_TIMEOUT, "")
             return False
-        await self._report(
-            SessionStatus.QR_PENDING,
-            qr_code=qr_data_uri(event.text),
-            qr_expires_at=datetime.now(UTC) + timedelta(seconds=event.seconds),
-        )
+        self._shown |= {
+            "qr_code": qr_data_uri(event.text),
+            "qr_expires_at": datetime.now(UTC) + timedelta(seconds=event.seconds),
+        }
+        await self._report(SessionStatus.QR_PENDING, **self._shown)
         return True
+
+    async def pairing_code(self, phone: str) -> str:
+        """Ask for an 8-character code and show it beside the QR; E.164. Raises ProviderError if none is shown."""
+        if not self._shown:
+            raise ProviderError("This account shows no QR code now. Press connect, and ask while the QR is shown.")
+        code = await self._transport.pairing_code(self.held.session_id, phone)
+        self._shown["pairing_code"] = code
+        await self._report(SessionStatus.QR_PENDING, **self._shown)
+        return code
 
     def _qr_window_is_over(self) -> bool:
         return self._qr_since is not None and asyncio.get_running_loop().time() - self._qr_since > self._qr_window
 
     async def _connected(self, event: Connected) -> bool:
-        self._failures, self._qr_since = 0, None
+        self._failures, self._qr_since, self._shown = 0, None, {}
         await self._adopt()
         if event.newly_paired:
             if self.held.phone_number not in (None, event.phone):
