@@ -22,7 +22,7 @@ _GRACE = 1.0
 
 
 class Connection:
-    """A socket.
+    """A socket. cut: aborts it.
 
     device: who is logged in; None while registering.
     registering: the keys that a new client brought, until it is paired.
@@ -32,11 +32,13 @@ class Connection:
     def __init__(
         self,
         socket: web.WebSocketResponse,
+        cut: Callable[[], None],
         transport: Transport,
         noise_static: bytes,
         delay: Callable[[Device | None], float],
     ) -> None:
-        self._socket, self._transport, self._delay = socket, transport, delay
+        self._socket, self._cut = socket, cut
+        self._transport, self._delay = transport, delay
         self._queue: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue()
         self._writer = asyncio.create_task(self._write())
         self.noise_static = noise_static
@@ -72,8 +74,7 @@ class Connection:
     def abort(self) -> None:
         """Cut the connection now; queued stanzas are not sent."""
         self._writer.cancel()
-        if transport := self._socket._req and self._socket._req.transport:  # aiohttp has no public abort
-            transport.abort()
+        self._cut()
 
     async def finished(self) -> None:
         self._writer.cancel()

@@ -182,11 +182,10 @@ class Phones:
 
 async def _run(stores: Path, endpoint: Endpoint, numbers: list[str], say_ready: Callable[[str], None]) -> None:
     phones = Phones(stores, endpoint)
-    for number in numbers:
-        try:
-            await asyncio.to_thread(phones.start, number)
-        except TimeoutError:
-            log.exception("goes on without %s", number)
+    starts = (asyncio.to_thread(phones.start, number) for number in numbers)
+    for number, failed in zip(numbers, await asyncio.gather(*starts, return_exceptions=True), strict=True):
+        if failed:
+            log.error("goes on without %s: %s", number, failed)
     async with lifetime.listening(phones.application()) as port:
         say_ready(f"http://127.0.0.1:{port}")
         await lifetime.until_signalled()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import WSMsgType, web
 from cryptography.exceptions import InvalidTag
@@ -106,12 +107,12 @@ class ChatServer:
         socket = web.WebSocketResponse(max_msg_size=1 << 24)
         await socket.prepare(request)
         try:
-            await self._serve(socket)
+            await self._serve(socket, partial(_cut, request))
         except (ValueError, KeyError, InvalidTag, ConnectionError) as broken:
             log.info("a client broke the protocol: %r", broken)
         return socket
 
-    async def _serve(self, socket: web.WebSocketResponse) -> None:
+    async def _serve(self, socket: web.WebSocketResponse, cut: Callable[[], None]) -> None:
         frames, handshake, connection = FrameReader(), None, None
         try:
             async for message in socket:
@@ -125,25 +126,30 @@ class ChatServer:
                     if connection:
                         self._handle(connection, connection.read(payload))
                     else:
-                        connection = await self._shake_hands(socket, handshake, payload)
+                        login = await self._shake_hands(socket, handshake, payload)
+                        if login is not None:
+                            connection = self._connect(socket, cut, handshake)
+                            self._log_in(connection, protobuf.Message(login))
         finally:
             if connection:
                 await self._closed(connection)
 
     async def _shake_hands(
         self, socket: web.WebSocketResponse, handshake: Handshake, payload: bytes
-    ) -> Connection | None:
+    ) -> bytes | None:
+        """Take the next step; gives the login payload after the last."""
         if handshake.began:
-            login = handshake.read_finish(payload)
-        elif handshake.is_resumption(payload):
+            return handshake.read_finish(payload)
+        if handshake.is_resumption(payload):
             answer, login = handshake.resume(payload)
             await socket.send_bytes(frame(answer))
-        else:
-            await socket.send_bytes(frame(handshake.answer_hello(payload)))
-            return None
-        connection = Connection(socket, handshake.transport(), handshake.their_static, self._delay_of)
+            return login
+        await socket.send_bytes(frame(handshake.answer_hello(payload)))
+        return None
+
+    def _connect(self, socket: web.WebSocketResponse, cut: Callable[[], None], handshake: Handshake) -> Connection:
+        connection = Connection(socket, cut, handshake.transport(), handshake.their_static, self._delay_of)
         self._sockets.add(connection)
-        self._log_in(connection, protobuf.Message(login))
         return connection
 
     def _delay_of(self, device: Device | None) -> float:
@@ -229,6 +235,11 @@ class ChatServer:
                 usync.announce(iq.device, "remove", self.world)
                 return []
         raise IqRefused(*ITEM_NOT_FOUND)
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport:
+        request.transport.abort()
 
 
 def _replace(connection: Connection) -> None:

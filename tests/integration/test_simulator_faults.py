@@ -116,6 +116,9 @@ async def test_a_client_is_told_why_it_is_sent_away(simulator: Simulator, kind: 
         await simulator.fault(FaultKind.DROP, phone)
     await sent_away.expects_event(event)
     await simulator.until_connected(phone, 0)
+    await simulator.clear_faults()
+    await sent_away.restart()  # logged out, it pairs again
+    await simulator.until_connected(phone, 1)
 
 
 async def test_a_client_that_was_refused_comes_back(
