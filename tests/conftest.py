@@ -42,8 +42,8 @@ async def workers(world: World) -> AsyncIterator[MakeWorker]:
         yield make
     finally:
         await world.rows(
-            "update public.whatsapp_sessions set desired_state = 'disconnected' where desired_state <> 'disconnected'"
-            " returning id"
+            "update public.whatsapp_sessions set desired_state = 'disconnected'"
+            " where desired_state <> 'disconnected' returning id"
         )
         for worker in made:
             await worker.stop()
@@ -87,3 +87,25 @@ async def counted(world: World, message: str, *, delivered: int, read: int = 0) 
     return await until(
         lambda: world.row(sql, message, delivered, read), 20, f"{delivered} delivered and {read} read"
     )
+
+
+async def until_delivered(world: World, ids: list[str], seconds: float = 60) -> list[Row]:
+    """Wait until every message is delivered; if one isn't, say what became of it on every side."""
+    try:
+        return await world.until_settled(ids, ("delivered", "read"), seconds)
+    except TimeoutError as error:
+        missing = await world.rows(
+            "select * from public.scheduled_whatsapp_messages"
+            " where id = any(%s::uuid[]) and status not in ('delivered', 'read')",
+            ids,
+        )
+        told = [str(error)]
+        for row in missing:
+            text, wa_id = row["message_content"], row["wa_message_id"]
+            arrived = sum(entry.text == text for entry in world.simulator.ledger.received())
+            processed = await world.simulator.times_processed(wa_id) if wa_id else None
+            told.append(
+                f"{text!r} is {row['status']} as {wa_id} ({row['error_message']}), session {row['session_id']}: "
+                f"processed by the server {processed} times, arrived {arrived} times"
+            )
+        raise AssertionError("\n".join(told)) from None

@@ -68,7 +68,8 @@ class Keyring:
         except InvalidTag:
             raise CredentialsError(
                 "The credentials belong to another session or generation, were changed since they were sealed, "
-                f"or this worker's key {parts.key_id!r} is not the one that sealed them."
+                f"or this worker's key {parts.key_id!r} is not the one that sealed them: "
+                "correct its ENCRYPTION_KEY, or unlink the phone and scan again."
             ) from None
         return zlib.decompress(body)
 

@@ -6,6 +6,7 @@ receipt finds its message settled or waits for it (herald.apply_receipts).
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID
 
 from worker.message import Claim
@@ -32,6 +33,7 @@ class Settler:
         self._safe: dict[UUID, int] = {}  #: of it, what the exchange under way carries
         self._claims: dict[UUID, Claim] = {}
         self._facts: dict[UUID, SentFact] = {}
+        self._forgot = asyncio.Event()
 
     @property
     def in_hand(self) -> frozenset[UUID]:
@@ -55,13 +57,27 @@ class Settler:
         self.safe_after_next_exchange(receipt.session_id, sequence)
 
     def sent(self, fact: SentFact, sequence: int) -> None:
-        """Note an acknowledged send that the journal tells of. Its claim may only be adopted later."""
+        """Note an acknowledged send that the journal tells of.
+
+        Its claim may be adopted only later, or be in doubt already: so it is written as a receipt too, which
+        waits in the database for either, even if this process dies before.
+        """
         for claim in self._claims.values():
             if claim.token == fact.token:
                 self.outcome(claim, Accepted(wa_message_id=fact.wa_message_id, at=fact.at))
                 break
         else:
             self._facts[fact.token] = fact
+            self._receipts.append(
+                Receipt(
+                    session_id=fact.session_id,
+                    wa_message_ids=(fact.wa_message_id,),
+                    chat="",
+                    participant=None,
+                    type="sender",
+                    at=fact.at,
+                )
+            )
         self.safe_after_next_exchange(fact.session_id, sequence)
 
     def knows_sent(self, claim: Claim) -> bool:
@@ -89,6 +105,15 @@ class Settler:
             claim = self._claims.get(settlement.message_id)
             if claim and claim.token == settlement.token:
                 del self._claims[settlement.message_id]
+        self._forgot.set()
+
+    async def until_settled(self, session_id: UUID, seconds: float) -> None:
+        """Wait, so long at most, until nothing of a session is in hand; only a lease's holder may settle."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(claim.session_id == session_id for claim in self._claims.values()):
+                    self._forgot.clear()
+                    await self._forgot.wait()
 
     async def write_receipts(self) -> None:
         """Write the receipts noted so far, then acknowledge what was journalled before ``take``.

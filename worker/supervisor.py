@@ -29,6 +29,9 @@ log = structlog.get_logger()
 #: Of a lease's seconds, what the engine's own deadline leaves for clocks and a slow answer.
 LEASE_MARGIN = 2.0
 
+#: What the last sends of a closed session get to be settled in, seconds; then its next holder looks them up.
+SETTLE_SECONDS = 3.0
+
 
 class Supervisor:
     """Starts and stops LiveSessions so that they match the leases that this worker holds."""
@@ -133,7 +136,7 @@ class Supervisor:
             else:
                 await session.close()
                 await self._registry.report(held, status="disconnected")
-            await self._registry.release(held)
+            await self._release(held)
 
     def _make(self, held: Held) -> LiveSession:
         store = LiveStore(
@@ -183,7 +186,7 @@ class Supervisor:
             del self._sessions[held.session_id]
             self._runs.pop(held.session_id, None)
             with self._told(held):
-                await self._registry.release(held)
+                await self._release(held)
 
     async def _halt(self, session_id: UUID) -> None:
         self._sessions.pop(session_id, None)
@@ -229,7 +232,12 @@ class Supervisor:
     async def _hand_over(self, session: LiveSession) -> None:
         with self._told(session.held):
             await session.close()
-            await self._registry.release(session.held)
+            await self._release(session.held)
+
+    async def _release(self, held: Held) -> None:
+        """Give it back when what came of its last sends is written: without the lease that is not allowed."""
+        await self._settler.until_settled(held.session_id, SETTLE_SECONDS)
+        await self._registry.release(held)
 
     def _told(self, held: Held) -> "_Told":
         return _Told(held)

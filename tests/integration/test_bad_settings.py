@@ -6,7 +6,8 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,15 @@ async def complains(environment: Mapping[str, str], *words: str) -> None:
         assert word in said.error
     for name in ("SUPABASE_SERVICE_KEY", "ENCRYPTION_KEY"):
         assert not environment.get(name) or environment[name] not in said.error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """A state folder as a running worker holds it."""
+    folder.mkdir(parents=True)
+    with (folder / "worker.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
@@ -133,10 +143,7 @@ async def test_a_port_in_use_is_named(environment: dict[str, str]) -> None:
 
 
 async def test_a_state_folder_in_use_is_named(environment: dict[str, str]) -> None:
-    folder = Path(environment["STATE_DIR"])
-    folder.mkdir(parents=True)
-    with (folder / "worker.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(Path(environment["STATE_DIR"])):
         await complains(environment, "STATE_DIR", "another worker runs on it")
 
 

@@ -161,3 +161,31 @@ async def test_what_the_journal_tells_during_an_exchange_is_acknowledged_by_the_
     settler.take()
     await settler.write_receipts()
     assert written.acknowledged == [(SESSION, 3)]
+
+
+async def test_a_send_that_the_journal_tells_of_too_late_for_its_claim_is_written_as_evidence(
+    settler: Settler, written: Written
+) -> None:
+    fact = SentFact(session_id=SESSION, token=uuid4(), wa_message_id="3EB0", at=NOW)
+    settler.sent(fact, 7)
+    settler.take()
+    await settler.write_receipts()
+    [[evidence]] = written.receipts
+    assert (evidence.session_id, evidence.wa_message_ids, evidence.type) == (SESSION, ("3EB0",), "sender")
+    assert written.acknowledged == [(SESSION, 7)]
+
+
+async def test_a_session_is_given_back_only_when_its_claims_are_settled(settler: Settler) -> None:
+    claim = claimed()
+    settler.took(claim)
+    waiting = asyncio.create_task(settler.until_settled(SESSION, 5))
+    settler.outcome(claim, Unavailable(reason="closed"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    settler.settled(settler.take())
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_claim_that_is_never_settled_holds_a_session_back_for_a_while_only(settler: Settler) -> None:
+    settler.took(claimed())
+    await asyncio.wait_for(settler.until_settled(SESSION, 0.01), 1)
