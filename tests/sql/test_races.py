@@ -1,0 +1,114 @@
+"""Real connections at the same time: what one transaction can't show."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from localstack.client import Stack
+from tests.sql.world import Db, Organisation, Run
+
+
+@pytest.fixture
+def shared(stack: Stack) -> Iterator[Organisation]:
+    """An organisation with six accounts that every connection sees."""
+    with Db.connect(stack.database_url, autocommit=True) as db:
+        org = Organisation(db)
+        for _ in range(5):
+            org.add_session()
+        yield org
+        db.run("delete from public.organizations where id = %s", org.id)
+        db.run("delete from auth.users where id = any(%s)", list(org.people.values()))
+        db.run("delete from herald.workers")
+
+
+def test_two_calls_of_a_run_never_claim_the_same_message_nor_two_of_an_account(
+    stack: Stack, shared: Organisation
+) -> None:
+    """A call that timed out for its client may still run while the next one comes."""
+    db = shared.db
+    sessions = [row["id"] for row in db.rows("select id from public.whatsapp_sessions")]
+    run = Run(db).connect(*sessions, lease=600)
+    for session in sessions:
+        for _ in range(12):
+            shared.schedule(session_id=session)
+
+    def work(seed: int) -> list[str]:
+        rng, claimed = random.Random(seed), []
+        with Db.connect(stack.database_url, autocommit=True) as mine:
+            me = Run.__new__(Run)
+            me.db, me.id = mine, run.id
+            misses = 0
+            while misses < 20:
+                claims = me.claim(rng.randint(1, 4))
+                misses = 0 if claims else misses + 1
+                for claim in claims:
+                    claimed.append(claim["message_id"])
+                    me.accept(claim, f"3EB0{uuid4().hex}")
+        return claimed
+
+    with ThreadPoolExecutor(3) as pool:
+        claimed = Counter(message for part in pool.map(work, range(3)) for message in part)
+    assert set(claimed.values()) == {1}
+    assert len(claimed) == 12 * len(sessions)
+
+
+def test_an_account_is_never_given_a_second_claim(shared: Organisation) -> None:
+    db = shared.db
+    run = Run(db).connect(shared.session, lease=600)
+    shared.schedule()
+    other = shared.schedule()
+    run.claim_one()
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        db.run(
+            "insert into herald.message_claims (message_id, session_id, token, run_id, epoch, incarnation, secret,"
+            " claimed_until) select %s, c.session_id, c.token, c.run_id, c.epoch, c.incarnation, c.secret,"
+            " c.claimed_until from herald.message_claims as c",
+            other,
+        )
+
+
+def test_two_workers_that_reach_for_the_same_accounts_share_them_without_a_deadlock(
+    stack: Stack, shared: Organisation
+) -> None:
+    runs = [Run(shared.db, worker=f"vps-{n}") for n in range(2)]
+
+    def beat(run: Run) -> set[str]:
+        with Db.connect(stack.database_url, autocommit=True) as mine:
+            me = Run.__new__(Run)
+            me.db, me.id = mine, run.id
+            return {row["session_id"] for row in me.heartbeat(capacity=6, lease=600)}
+
+    with ThreadPoolExecutor(2) as pool:
+        for turn in range(10):
+            # Each worker held the other half before, so that each wants its own first.
+            shared.db.run(
+                "update herald.session_leases set expires_at = '-infinity', worker_id ="
+                " case when (hashtext(session_id::text) + %s) %% 2 = 0 then 'vps-0' else 'vps-1' end",
+                turn,
+            )
+            first, second = pool.map(beat, runs)
+            assert not first & second
+            assert len(first | second) == 6
+
+
+def test_writes_of_a_holder_that_come_at_once_do_not_block_each_other_for_good(
+    stack: Stack, shared: Organisation
+) -> None:
+    run = Run(shared.db).connect(shared.session, lease=600)
+
+    def report(number: int) -> bool:
+        with Db.connect(stack.database_url, autocommit=True) as mine:
+            me = Run.__new__(Run)
+            me.db, me.id, me.epochs = mine, run.id, run.epochs
+            return all(
+                me.report(shared.session, status="connected", retry_count=number * 100 + turn)
+                for turn in range(40)
+            )
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(report, range(3)))
