@@ -40,7 +40,8 @@ T = TypeVar("T")
 def qr_text(data_uri: str) -> str:
     """Read a QR picture as a phone's camera would."""
     picture = Image.open(io.BytesIO(base64.b64decode(data_uri.partition(",")[2])))
-    found = zxingcpp.read_barcodes(picture)
+    # One format: now and then a part of a QR looks like some other kind of code (1 picture of 400).
+    found = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
     if len(found) != 1:
         raise ValueError(f"{len(found)} codes in the picture")
     return str(found[0].text)

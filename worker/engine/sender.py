@@ -72,6 +72,12 @@ class Sender:
         job = self._current
         return job is not None and time.monotonic() - job.started > STUCK_AFTER
 
+    def drain(self, wait: float) -> None:
+        """Take no more, and let the one under way finish within this time."""
+        with self._taking:
+            self._stopped = True
+        self._idle.wait(wait)
+
     def stop(self, wait: float) -> None:
         """Answer everything after the client was stopped: the one under way by the store, others `not-open`."""
         with self._taking:

@@ -18,6 +18,10 @@ from worker.engine.gate import EntryGate
 from worker.engine.session import Session
 from worker.engine.sqlite import SqliteError
 
+#: How long sends under way may go on when the daemon is gone, seconds. One that is cut off after it was written
+#: ahead and before it left (3 to 15 ms, 110 while devices are asked for) would stay in doubt and never arrive.
+DRAIN_WAIT = 1.5
+
 #: How long the clients may take to stop when the daemon is gone, seconds; then the process ends all the same.
 EXIT_WAIT = 2.0
 
@@ -117,7 +121,10 @@ class Engine:
                 session.check()
 
     def stop(self) -> None:
-        """Stop all clients at once, waiting no longer than EXIT_WAIT."""
+        """Let sends under way finish within DRAIN_WAIT, then stop all clients at once within EXIT_WAIT."""
+        drained = time.monotonic() + DRAIN_WAIT
+        for session in list(self.sessions.values()):
+            session.sender.drain(max(0.0, drained - time.monotonic()))
         threads = [threading.Thread(target=one.close, daemon=True) for one in list(self.sessions.values())]
         for thread in threads:
             thread.start()

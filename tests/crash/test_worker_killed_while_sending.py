@@ -1,0 +1,86 @@
+"""Death at the worst moment: the message is written ahead, the recipient's devices are still being asked for."""
+
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts.drills.world import Worker, World, until
+from simulator.client import Recipient
+from simulator.faults import FaultKind
+from tests.conftest import MakeWorker, settled, until_delivered
+from tests.crash.engines import engine_of
+from worker.engine.store import SessionFolder
+
+#: WhatsApp's servers answer in this time, seconds: longer than it takes to notice the moment and to kill.
+ROUND_TRIP = 0.4
+
+
+@dataclass
+class Sending:
+    """A message that was written ahead a moment ago."""
+
+    worker: Worker
+    session: str
+    message: str
+    recipient: Recipient
+
+
+Begin = Callable[[str], Awaitable[Sending]]
+
+
+@pytest.fixture
+async def sending(world: World, make_worker: MakeWorker, new_phone: Callable[[], str]) -> AsyncIterator[Begin]:
+    """Brings a first message to a recipient just past its write-ahead."""
+    worker = make_worker(POLL_INTERVAL="1")
+    await worker.start()
+    recipient = await world.simulator.recipient(new_phone())
+    session = await world.link("Sending", new_phone())
+
+    async def begin(text: str) -> Sending:
+        await world.simulator.fault(FaultKind.DELAY, seconds=ROUND_TRIP)
+        row = {"session_id": session, "recipient_phone": f"+{recipient.phone}", "message_content": text}
+        [message] = await world.schedule([row])
+        folder = SessionFolder(Path(worker.environment["STATE_DIR"]), session)
+
+        async def written() -> bool | None:
+            claim = await world.row("select secret from herald.message_claims where message_id = %s", message)
+            return True if claim and folder.written(bytes(claim["secret"])) else None
+
+        await until(written, 20, "the message's write-ahead")
+        return Sending(worker, session, message, recipient)
+
+    yield begin
+    await world.simulator.clear_faults()
+
+
+async def test_a_worker_that_dies_lets_what_is_under_way_go_out_once(world: World, sending: Begin) -> None:
+    case = await sending("under way")
+    await case.worker.kill()
+    await world.simulator.clear_faults()
+    await case.worker.start()
+    begun = time.monotonic()
+    await case.worker.until_serving(1)
+    assert time.monotonic() - begun <= 5
+    await until_delivered(world, [case.message], 20)
+    assert case.recipient.times_received("under way") == 1
+
+
+async def test_what_a_dead_engine_may_have_sent_waits_for_a_person_and_is_sent_once(
+    world: World, sending: Begin
+) -> None:
+    case = await sending("in doubt")
+    os.kill(engine_of(case.worker, case.session), signal.SIGKILL)
+    await world.simulator.clear_faults()
+    row = await settled(world, case.message, "in_doubt")
+    assert row["wa_message_id"]
+    assert "engine ended" in row["error_message"]
+    assert case.recipient.times_received("in doubt") == 0
+    table = world.admin.table("scheduled_whatsapp_messages")
+    await table.update({"status": "pending"}).eq("id", case.message).execute()
+    await until_delivered(world, [case.message], 20)
+    assert case.recipient.times_received("in doubt") == 1
