@@ -121,6 +121,7 @@ async def test_an_unreachable_supabase_is_told_at_once(environment: dict[str, st
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.full  # it waits for the time limit of a start
 async def test_a_supabase_that_never_answers_is_told_in_time(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

@@ -178,3 +178,19 @@ async def test_a_wrong_encryption_key_is_told_in_the_row_of_the_account_only(
     await first.start()
     await until_serving(first)
     await account.writes("with the right key again")
+
+
+async def test_a_second_worker_of_the_same_name_takes_over_and_the_first_ends(
+    make_worker: MakeWorker, link: Callable[[str], "asyncio.Future[Account]"]
+) -> None:
+    first = make_worker()
+    await first.start()
+    account = await link("Twice")
+    await account.writes("by the first")
+    second = make_worker(WORKER_ID=first.worker_id, STATE_DIR=first.environment["STATE_DIR"] + "-other")
+    await second.start()
+    assert first.process
+    assert await asyncio.wait_for(first.process.wait(), 15) == 3
+    assert "another worker has started with this WORKER_ID" in await asyncio.to_thread(first.log.read_text)
+    await until_serving(second)
+    await account.writes("by the second")
