@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from scripts.drills.report import Report
+from scripts.drills.report import Report, run
 from scripts.drills.world import Row, World, qr_text
 from simulator.client import Recipient
 from worker.qr import qr_terminal
@@ -195,7 +195,7 @@ The demo stays up until you press Ctrl-C. Look at it:
 """
 
 
-async def run(once: bool, as_json: bool, messages: int) -> int:
+async def play(once: bool, as_json: bool, messages: int) -> int:
     """Play it; the exit code."""
     report = Report("demo", as_json)
     with tempfile.TemporaryDirectory(prefix="herald-demo-") as folder:
@@ -206,8 +206,7 @@ async def run(once: bool, as_json: bool, messages: int) -> int:
             code = report.finish()
             if not once:
                 sys.stderr.write(how_to_look(world))
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.Event().wait()
+                await asyncio.Event().wait()
     return code
 
 
@@ -218,10 +217,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--messages", type=int, default=54, help="how many (default 54)")
     options = parser.parse_args()
-    try:
-        return asyncio.run(run(options.once, options.json, options.messages))
-    except KeyboardInterrupt:
-        return 0
+    return run(play(options.once, options.json, options.messages))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from scripts.drills.report import Report, percentile
+from scripts.drills.report import Report, percentile, run
 from scripts.drills.world import Row, World
 
 POLL_SECONDS = 2.0
@@ -45,7 +45,7 @@ async def switch_realtime(world: World, mode: str) -> None:
         answer.raise_for_status()
 
 
-async def run(as_json: bool, messages: int) -> int:
+async def bench(as_json: bool, messages: int) -> int:
     """Measure both ways; the exit code."""
     report = Report("latency", as_json)
     with tempfile.TemporaryDirectory(prefix="herald-latency-") as folder:
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--messages", type=int, default=50, help="how many with Realtime (default 50)")
     options = parser.parse_args()
-    return asyncio.run(run(options.json, options.messages))
+    return run(bench(options.json, options.messages))
 
 
 if __name__ == "__main__":

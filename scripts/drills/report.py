@@ -1,11 +1,14 @@
 """The one shape of every measuring script: bars with limits, as a table for a person or as one JSON object."""
 
+import asyncio
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -77,6 +80,21 @@ class Report:
             figure = "not shown" if bar.value is None else f"{bar.value:g} {bar.unit}"
             table.add_row(bar.name, figure, bar.limit, {True: "✓", False: "✗", None: "–"}[bar.ok])
         Console().print(table)
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run a script to its exit code; SIGTERM and Ctrl-C end it in order, with everything that it started."""
+
+    async def stoppable() -> int:
+        task = asyncio.current_task()
+        assert task
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await main
+
+    try:
+        return asyncio.run(stoppable())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
 
 
 def percentile(values: list[float], share: float) -> float | None:

@@ -32,6 +32,7 @@ from localstack.client import Stack
 from localstack.layout import REPOSITORY
 from scripts.drills.project import project
 from simulator.client import Simulator
+from simulator.process import die_with_parent
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -94,6 +95,7 @@ class Worker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=die_with_parent,
             )
 
     async def health(self) -> Mapping[str, Any] | None:
