@@ -18,13 +18,37 @@ $$;
 -- whatsapp_claim(run, limit) → JSON array of messages that may go out now, leased to this run for 150 s (the library's
 -- own send timeout is 75 s and it may retry once). At most one in flight per account; highest priority, then oldest,
 -- first. Never returns what a rule holds back: not due, expired, account paused, not connected, or sent a moment ago.
+-- In two statements: the second looks once the leases are locked, so that it sees what a call that crossed with this one
+-- has claimed, and locks no message that such a call is settling.
 create function public.whatsapp_claim(p_run uuid, p_limit integer default 50) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   moment timestamptz := herald.clock();
+  locked uuid[];
   answer jsonb;
 begin
+  with candidates as materialized (
+    select l.session_id from herald.session_leases as l
+    join public.whatsapp_sessions as s on s.id = l.session_id
+    where l.run_id = p_run and l.expires_at > moment and l.ready and l.incarnation is not null
+      and l.next_send_at <= moment
+      and s.enabled and s.desired_state = 'connected' and (s.paused_until is null or s.paused_until <= moment)
+      and not exists (select 1 from herald.message_claims as c where c.session_id = l.session_id)
+      and exists (
+        select 1 from public.scheduled_whatsapp_messages as m
+        where m.session_id = l.session_id and m.status = 'pending'
+          and greatest(m.scheduled_for, m.next_attempt_at) <= moment
+          and (m.expires_at is null or m.expires_at > moment)
+      )
+    limit least(greatest(p_limit, 0), 500)
+    for update of l skip locked
+  )
+  select array_agg(c.session_id) into locked from candidates as c;
+  if locked is null then
+    return '[]'::jsonb;
+  end if;
+
   with chosen as materialized (
     select q.id, l.session_id, l.run_id, l.epoch, l.incarnation, s.min_gap_ms
     from herald.session_leases as l
@@ -38,12 +62,8 @@ begin
       limit 1
       for update skip locked
     ) as q
-    where l.run_id = p_run and l.expires_at > moment and l.ready and l.incarnation is not null
-      and l.next_send_at <= moment
-      and s.enabled and s.desired_state = 'connected' and (s.paused_until is null or s.paused_until <= moment)
+    where l.session_id = any(locked)
       and not exists (select 1 from herald.message_claims as c where c.session_id = l.session_id)
-    limit least(greatest(p_limit, 0), 500)
-    for update of l skip locked
   ), paced as (
     update herald.session_leases as l
     set next_send_at = moment + make_interval(secs => c.min_gap_ms / 1000.0 * (0.8 + 0.6 * random()))
@@ -54,7 +74,6 @@ begin
     select c.id, c.session_id, gen_random_uuid(), c.run_id, c.epoch, c.incarnation,
       extensions.gen_random_bytes(32), moment + interval '150 seconds'
     from chosen as c
-    on conflict do nothing
     returning x.*
   ), marked as (
     update public.scheduled_whatsapp_messages as m
@@ -97,6 +116,12 @@ begin
   from herald.matched_receipts(p_receipts) as r join public.whatsapp_sessions as s on s.id = r.session_id
   where r.message_id is null
   on conflict do nothing;
+
+  -- One after the other for a message, in one order: each counts what the one before it has written.
+  perform 1 from public.scheduled_whatsapp_messages as m
+  where m.id in (select r.message_id from herald.matched_receipts(p_receipts) as r)
+  order by m.id
+  for no key update;
 
   update public.scheduled_whatsapp_messages as m
   set status = 'sent', sent_at = coalesce(m.sent_at, r.at), error_code = null, error_message = null

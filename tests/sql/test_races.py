@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from uuid import uuid4
 
 import psycopg
@@ -26,6 +27,13 @@ def shared(stack: Stack) -> Iterator[Organisation]:
         db.run("delete from herald.workers")
 
 
+def process(db: Db, run: Run) -> Run:
+    """The same run, speaking over another connection."""
+    again = copy(run)
+    again.db = db
+    return again
+
+
 def test_two_calls_of_a_run_never_claim_the_same_message_nor_two_of_an_account(
     stack: Stack, shared: Organisation
 ) -> None:
@@ -40,8 +48,7 @@ def test_two_calls_of_a_run_never_claim_the_same_message_nor_two_of_an_account(
     def work(seed: int) -> list[str]:
         rng, claimed = random.Random(seed), []
         with Db.connect(stack.database_url, autocommit=True) as mine:
-            me = Run.__new__(Run)
-            me.db, me.id = mine, run.id
+            me = process(mine, run)
             misses = 0
             while misses < 20:
                 claims = me.claim(rng.randint(1, 4))
@@ -79,8 +86,7 @@ def test_two_workers_that_reach_for_the_same_accounts_share_them_without_a_deadl
 
     def beat(run: Run) -> set[str]:
         with Db.connect(stack.database_url, autocommit=True) as mine:
-            me = Run.__new__(Run)
-            me.db, me.id = mine, run.id
+            me = process(mine, run)
             return {row["session_id"] for row in me.heartbeat(capacity=6, lease=600)}
 
     with ThreadPoolExecutor(2) as pool:
@@ -103,8 +109,7 @@ def test_writes_of_a_holder_that_come_at_once_do_not_block_each_other_for_good(
 
     def report(number: int) -> bool:
         with Db.connect(stack.database_url, autocommit=True) as mine:
-            me = Run.__new__(Run)
-            me.db, me.id, me.epochs = mine, run.id, run.epochs
+            me = process(mine, run)
             return all(
                 me.report(shared.session, status="connected", retry_count=number * 100 + turn)
                 for turn in range(40)
@@ -112,3 +117,24 @@ def test_writes_of_a_holder_that_come_at_once_do_not_block_each_other_for_good(
 
     with ThreadPoolExecutor(3) as pool:
         assert all(pool.map(report, range(3)))
+
+
+def test_receipts_that_two_processes_write_at_once_are_all_counted(stack: Stack, shared: Organisation) -> None:
+    """The second waits for the first; what it then counts must hold the first one's."""
+    db = shared.db
+    run = Run(db).connect(shared.session, lease=600)
+    message = shared.schedule()
+    run.accept(run.claim_one())
+
+    def late() -> None:
+        with Db.connect(stack.database_url, autocommit=True) as mine:
+            process(mine, run).receipt(shared.session, "3EB0A1", "binh", "delivered")
+
+    with Db.connect(stack.database_url) as first, ThreadPoolExecutor(1) as pool:
+        process(first, run).receipt(shared.session, "3EB0A1", "asha", "delivered")
+        second = pool.submit(late)
+        while not db.value("select count(*) from pg_stat_activity where wait_event_type = 'Lock'"):
+            assert not second.done(), "nothing held it up"
+        first.connection.commit()
+        second.result(10)
+    assert (shared.status(message), shared.message(message)["delivered_count"]) == ("delivered", 2)
