@@ -1,0 +1,6 @@
+"""Programs die here at bad moments, and real recipients count what arrives.
+
+What these tests catch was tried by mutation: a LiveSession that sends a claim again whose secret the store has
+written makes a message arrive twice (2 tests fail); one that adopts nothing leaves messages in sending (3 fail);
+an engine that does not let sends finish when its daemon dies leaves one in doubt that never arrives (1 fails).
+"""

@@ -16,7 +16,7 @@ from tests.conftest import MakeWorker, settled
 
 
 class Account:
-    """A linked account that writes to one recipient, and the QR codes that its row has shown since it was linked."""
+    """A linked account that writes to one recipient."""
 
     def __init__(self, world: World, session: str, recipient: Recipient) -> None:
         self.world, self.session, self.recipient = world, session, recipient
