@@ -4,10 +4,10 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 
-from scripts.drills.world import Row, Worker, World, until
+from scripts.drills.worker_process import Worker, until
+from scripts.drills.world import Row, World
 
 _digits = itertools.count(1)
 _worker_names = itertools.count(1)
@@ -63,14 +63,6 @@ async def make_worker(world: World) -> AsyncIterator[MakeWorker]:
     """Makes workers of the test's own; not to be mixed with `worker`, which would take their sessions."""
     async with workers(world) as make:
         yield make
-
-
-async def realtime(world: World, mode: str) -> None:
-    """Switch Realtime: on, cut, refuse."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        headers = {"apikey": world.stack.secret_key}
-        url = f"{world.stack.url}/localstack/realtime"
-        (await http.post(url, json={"mode": mode}, headers=headers)).raise_for_status()
 
 
 async def settled(world: World, message: str, *statuses: str, seconds: float = 30) -> Row:

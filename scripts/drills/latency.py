@@ -8,8 +8,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import httpx
-
 from scripts.drills.report import Report, percentile, run
 from scripts.drills.world import Row, World
 
@@ -34,17 +32,6 @@ async def measure(world: World, template: Row, count: int, prefix: str, pause: f
     return waits
 
 
-async def switch_realtime(world: World, mode: str) -> None:
-    """Let the gateway serve Realtime (``on``) or abort and refuse its sockets (``cut``)."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        answer = await http.post(
-            f"{world.stack.url}/localstack/realtime",
-            json={"mode": mode},
-            headers={"apikey": world.stack.secret_key},
-        )
-        answer.raise_for_status()
-
-
 async def bench(as_json: bool, messages: int) -> int:
     """Measure both ways; the exit code."""
     report = Report("latency", as_json)
@@ -60,7 +47,7 @@ async def bench(as_json: bool, messages: int) -> int:
             report.say(f"{messages} messages with Realtime")
             with_hints = await measure(world, template, messages, "hinted", 0.4)
             report.say("cutting Realtime")
-            await switch_realtime(world, "cut")
+            await world.realtime("cut")
             few = max(messages // 5, 5)
             report.say(f"{few} messages by poll alone ({POLL_SECONDS:g} s)")
             polled = await measure(world, template, few, "polled", 1.5 * POLL_SECONDS)

@@ -11,12 +11,8 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -29,10 +25,9 @@ from psycopg.rows import dict_row
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from localstack.client import Stack
-from localstack.layout import REPOSITORY
 from scripts.drills.project import project
+from scripts.drills.worker_process import Worker, free_port, until
 from simulator.client import Simulator
-from simulator.process import die_with_parent
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -48,92 +43,9 @@ def qr_text(data_uri: str) -> str:
     return str(found[0].text)
 
 
-async def until(look: Callable[[], Awaitable[T | None]], seconds: float, what: str) -> T:
-    """Look again until there is an answer; a TimeoutError says what was missing."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        if (answer := await look()) is not None:
-            return answer
-        if asyncio.get_running_loop().time() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds:g} s")
-        await asyncio.sleep(0.03)
-
-
 def rows_of(answer: APIResponse) -> list[Row]:
     """The rows of a table's answer; the client types them as any JSON."""
     return cast("list[Row]", answer.data)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass(slots=True)
-class Worker:
-    """A running ``python -m worker`` and where it writes."""
-
-    worker_id: str
-    environment: dict[str, str] = field(repr=False)
-    log: Path
-    process: asyncio.subprocess.Process | None = None
-
-    @property
-    def port(self) -> int:
-        """Where /health answers."""
-        return int(self.environment["PORT"])
-
-    async def start(self) -> None:
-        """Start it, or start it again after its death."""
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "worker"),
-                cwd=REPOSITORY,
-                env=self.environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=die_with_parent,
-            )
-
-    async def health(self) -> Mapping[str, Any] | None:
-        """What /health says, None if it does not answer or this process has ended."""
-        if self.process is None or self.process.returncode is not None:
-            raise RuntimeError(f"the worker has ended: see {self.log}")
-        try:
-            async with httpx.AsyncClient(trust_env=False) as http:
-                return dict((await http.get(f"http://127.0.0.1:{self.port}/health", timeout=2)).json())
-        except httpx.HTTPError:
-            return None
-
-    async def until_serving(self, sessions: int, seconds: float = 30) -> None:
-        """Wait until so many sessions are connected."""
-
-        async def look() -> bool | None:
-            health = await self.health()
-            return True if health and health["sessions"]["connected"] >= sessions else None
-
-        await until(look, seconds, f"{sessions} connected sessions on {self.worker_id}")
-
-    async def kill(self) -> None:
-        """SIGKILL, no goodbye."""
-        if self.process and self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
-            await self.process.wait()
-
-    async def stop(self, seconds: float = 20) -> int:
-        """SIGTERM and wait; its exit code."""
-        if not self.process:
-            return 0
-        if self.process.returncode is None:
-            self.process.terminate()
-            try:
-                await asyncio.wait_for(self.process.wait(), seconds)
-            except TimeoutError:
-                await self.kill()
-        return int(self.process.returncode or 0)
 
 
 class World:
@@ -188,6 +100,13 @@ class World:
         client = await acreate_client(self.stack.url, key, AsyncClientOptions(httpx_client=http))
         self._exits.push_async_callback(client.realtime.close)
         return client
+
+    async def realtime(self, mode: str) -> None:
+        """Let the local stack serve Realtime (``on``), abort its sockets and refuse new ones (``cut``)."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            headers = {"apikey": self.stack.secret_key}
+            answer = await http.post(f"{self.stack.url}/localstack/realtime", json={"mode": mode}, headers=headers)
+            answer.raise_for_status()
 
     async def rows(self, sql: str, *arguments: object) -> list[Row]:
         """Look into the database as its owner."""

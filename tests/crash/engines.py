@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.drills.world import Worker
+from scripts.drills.worker_process import Worker
 
 
 def engine_of(worker: Worker, session: str) -> int:

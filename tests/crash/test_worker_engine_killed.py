@@ -8,7 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from scripts.drills.world import Row, Worker, World, until
+from scripts.drills.worker_process import Worker, until
+from scripts.drills.world import Row, World
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, until_delivered
 from tests.crash.engines import engine_of

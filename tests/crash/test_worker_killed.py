@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.drills.world import Worker, World
+from scripts.drills.worker_process import Worker
+from scripts.drills.world import World
 from simulator.client import Recipient
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, until_delivered

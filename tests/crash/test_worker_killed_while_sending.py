@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.world import Worker, World, until
+from scripts.drills.worker_process import Worker, until
+from scripts.drills.world import World
 from simulator.client import Recipient
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, settled, until_delivered

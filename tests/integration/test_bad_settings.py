@@ -15,7 +15,8 @@ import pytest
 
 from localstack.client import LocalStack, Stack
 from localstack.layout import REPOSITORY
-from scripts.drills.world import World, free_port
+from scripts.drills.worker_process import free_port
+from scripts.drills.world import World
 
 #: A worker that can't start has ended by then, seconds.
 PROMPT = 12.0

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from localstack.layout import REPOSITORY
-from scripts.drills.world import Worker, World, qr_text, until
+from scripts.drills.worker_process import Worker, until
+from scripts.drills.world import World, qr_text
 from simulator.client import Simulator
 from tests.conftest import counted, settled
 

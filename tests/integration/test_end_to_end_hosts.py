@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.world import Worker, World
+from scripts.drills.worker_process import Worker
+from scripts.drills.world import World
 from simulator.client import Recipient
 from tests.conftest import MakeWorker, settled
 

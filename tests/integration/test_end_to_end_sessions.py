@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.drills.world import Row, World, qr_text, until
+from scripts.drills.worker_process import until
+from scripts.drills.world import Row, World, qr_text
 from simulator.faults import FaultKind
 from tests.conftest import settled
 

@@ -1,4 +1,4 @@
--- What the worker calls about the queue: claim, settle, extend, adopt, reap, receipts. For service_role only.
+-- What the worker calls about the queue: claim, settle, extend. For service_role only.
 -- jit off everywhere: planning cost about 7 ms of an 8.5 ms claim on ten million rows.
 
 -- herald.claim_json(message, claim) → a claim as the worker reads it.
@@ -84,96 +84,6 @@ begin
   select jsonb_agg(herald.claim_json(m, c)) into answer
   from marked as m join claimed as c on c.message_id = m.id;
   return coalesce(answer, '[]'::jsonb);
-end
-$$;
-
--- herald.matched_receipts(receipts) → the receipts with the message that each is about (null: not known yet).
-create function herald.matched_receipts(p_receipts jsonb)
-returns table (
-  message_id uuid, organization_id uuid, session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz
-)
-language sql stable set search_path = ''
-as $$
-  select m.id, m.organization_id, x.session_id, x.wa_message_id, x.recipient, x.kind, x.at
-  from jsonb_to_recordset(p_receipts)
-    as x (session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz)
-  left join public.scheduled_whatsapp_messages as m
-    on m.session_id = x.session_id and m.wa_message_id = x.wa_message_id and m.status <> 'sending'
-$$;
-
--- herald.apply_receipts(receipts) writes who has a message and who read it. Receipts of unknown messages wait a day for
--- their message to be settled. Any receipt is evidence that an in_doubt message went out. Forward only, idempotent.
--- The worker sends settles and receipts of a session one after the other, so that none falls between the two; one that
--- crosses with a settle whose answer was lost is applied by whatsapp_reap.
-create function herald.apply_receipts(p_receipts jsonb) returns void
-language plpgsql volatile set search_path = '' set jit = off
-as $$
-declare
-  confirmed uuid[];
-begin
-  insert into herald.early_receipts as e (session_id, wa_message_id, recipient, kind, at, received_at)
-  select r.session_id, r.wa_message_id, r.recipient, r.kind, r.at, herald.clock()
-  from herald.matched_receipts(p_receipts) as r join public.whatsapp_sessions as s on s.id = r.session_id
-  where r.message_id is null
-  on conflict do nothing;
-
-  -- One after the other for a message, in one order: each counts what the one before it has written.
-  perform 1 from public.scheduled_whatsapp_messages as m
-  where m.id in (select r.message_id from herald.matched_receipts(p_receipts) as r)
-  order by m.id
-  for no key update;
-
-  update public.scheduled_whatsapp_messages as m
-  set status = 'sent', sent_at = coalesce(m.sent_at, r.at), error_code = null, error_message = null
-  from (
-    select t.message_id, min(t.at) as at from herald.matched_receipts(p_receipts) as t group by t.message_id
-  ) as r
-  where m.id = r.message_id and m.status = 'in_doubt';
-
-  with logged as (
-    insert into public.whatsapp_delivery_logs as d (organization_id, message_id, recipient, delivered_at, read_at)
-    select r.organization_id, r.message_id, r.recipient, min(r.at),
-      min(r.at) filter (where r.kind in ('read', 'played'))
-    from herald.matched_receipts(p_receipts) as r
-    where r.message_id is not null and r.kind in ('delivered', 'read', 'played')
-    group by r.organization_id, r.message_id, r.recipient
-    order by r.message_id, r.recipient
-    on conflict (message_id, recipient) do update
-    set delivered_at = coalesce(d.delivered_at, excluded.delivered_at),
-      read_at = coalesce(d.read_at, excluded.read_at)
-    returning d.message_id
-  )
-  select array_agg(distinct l.message_id) into confirmed from logged as l;
-
-  update public.scheduled_whatsapp_messages as m
-  set delivered_count = d.delivered, read_count = d.read,
-    delivered_at = coalesce(m.delivered_at, d.first_delivered), read_at = coalesce(m.read_at, d.first_read),
-    status = case
-      when m.status in ('sent', 'delivered') and d.read > 0 then 'read'
-      when m.status = 'sent' then 'delivered'
-      else m.status
-    end
-  from (
-    select l.message_id, count(l.delivered_at)::integer as delivered, count(l.read_at)::integer as read,
-      min(l.delivered_at) as first_delivered, min(l.read_at) as first_read
-    from public.whatsapp_delivery_logs as l
-    where l.message_id = any(confirmed)
-    group by l.message_id
-  ) as d
-  where m.id = d.message_id and m.status in ('sent', 'delivered', 'read')
-    and (m.status = 'sent' or (m.delivered_count, m.read_count) is distinct from (d.delivered, d.read));
-end
-$$;
-
--- whatsapp_receipts(run, receipts): [{session_id, wa_message_id, recipient, kind: delivered|read|played|sender, at}].
-create function public.whatsapp_receipts(p_run uuid, p_receipts jsonb) returns void
-language plpgsql volatile security definer set search_path = '' set jit = off
-as $$
-begin
-  if not exists (select 1 from herald.workers as w where w.run_id = p_run) then
-    raise exception 'another process has started under this WORKER_ID' using errcode = 'HR001';
-  end if;
-  perform herald.apply_receipts(p_receipts);
 end
 $$;
 
@@ -288,115 +198,19 @@ as $$
   select coalesce(jsonb_agg(e.message_id), '[]'::jsonb) from extended as e
 $$;
 
--- whatsapp_claims_adopt(run, session, epoch) → claims that an earlier holder left, now this run's under new tokens. Each
--- is to be looked up in the store and settled, never sent: incarnation and former_token are those of the send.
--- Called again (a lost answer, a session that begins anew) it gives the same claims as long as they are not settled.
-create function public.whatsapp_claims_adopt(p_run uuid, p_session uuid, p_epoch bigint) returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off
-as $$
-declare
-  answer jsonb;
-begin
-  perform herald.require_lease(p_run, p_session, p_epoch);
-  update herald.message_claims as c
-  set token = gen_random_uuid(), former_token = coalesce(c.former_token, c.token), run_id = p_run, epoch = p_epoch,
-    claimed_until = herald.clock() + interval '150 seconds'
-  where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch);
-  select jsonb_agg(herald.claim_json(m, c)) into answer
-  from herald.message_claims as c
-  join public.scheduled_whatsapp_messages as m on m.id = c.message_id
-  where c.session_id = p_session and c.former_token is not null;
-  return coalesce(answer, '[]'::jsonb);
-end
-$$;
-
--- whatsapp_claims_return(run, in hand) → how many. Claims of this run that it does not know of (the answer to a claim
--- was lost on the way) were never given to a transport: they are pending again. Not so adopted ones: those may be out.
-create function public.whatsapp_claims_return(p_run uuid, p_in_hand uuid[]) returns integer
-language plpgsql volatile security definer set search_path = '' set jit = off
-as $$
-declare
-  many integer;
-begin
-  with lost as (
-    delete from herald.message_claims as c
-    where c.run_id = p_run and c.former_token is null and c.message_id <> all(p_in_hand)
-    returning c.message_id
-  )
-  update public.scheduled_whatsapp_messages as m set status = 'pending'
-  from lost as c where m.id = c.message_id and m.status = 'sending';
-  get diagnostics many = row_count;
-  return many;
-end
-$$;
-
--- whatsapp_reap() → {"expired": n, "in_doubt": n}. Fails what is past its time; puts in doubt what a worker claimed
--- that is gone and that nobody has taken over for ten minutes; applies receipts that crossed with their message's
--- settle; forgets receipts older than a day.
-create function public.whatsapp_reap() returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off
-as $$
-declare
-  moment timestamptz := herald.clock();
-  expired integer;
-  doubtful integer;
-  crossed jsonb;
-begin
-  update public.scheduled_whatsapp_messages as m
-  set status = 'failed', error_code = 'expired', error_message = 'Its time had passed before it could be sent.'
-  where m.id in (
-    select e.id from public.scheduled_whatsapp_messages as e
-    where e.status = 'pending' and e.expires_at <= moment limit 1000 for update skip locked
-  );
-  get diagnostics expired = row_count;
-  with left_alone as (
-    delete from herald.message_claims as c using herald.session_leases as l
-    where l.session_id = c.session_id and c.claimed_until < moment - interval '10 minutes'
-      and (l.expires_at <= moment or l.epoch <> c.epoch)
-    returning c.message_id
-  )
-  update public.scheduled_whatsapp_messages as m
-  set status = 'in_doubt', error_code = 'worker-lost',
-    error_message = 'The worker that was sending this is gone; it may or may not have gone out.'
-  from left_alone as c where m.id = c.message_id and m.status = 'sending';
-  get diagnostics doubtful = row_count;
-  with found as (
-    delete from herald.early_receipts as e using public.scheduled_whatsapp_messages as m
-    where m.session_id = e.session_id and m.wa_message_id = e.wa_message_id and m.status <> 'sending'
-    returning e.session_id, e.wa_message_id, e.recipient, e.kind, e.at
-  )
-  select jsonb_agg(to_jsonb(f)) into crossed from found as f;
-  if crossed is not null then
-    perform herald.apply_receipts(crossed);
-  end if;
-  delete from herald.early_receipts as e where e.received_at < moment - interval '1 day';
-  return jsonb_build_object('expired', expired, 'in_doubt', doubtful);
-end
-$$;
-
 revoke execute on function
   herald.claim_json(public.scheduled_whatsapp_messages, herald.message_claims),
-  herald.matched_receipts(jsonb),
-  herald.apply_receipts(jsonb),
   herald.next_due(uuid)
 from public;
 revoke execute on function
   public.whatsapp_claim(uuid, integer),
-  public.whatsapp_receipts(uuid, jsonb),
   public.whatsapp_settle(uuid, jsonb),
   public.whatsapp_settle_and_claim(uuid, jsonb, integer),
-  public.whatsapp_claims_extend(uuid, uuid[]),
-  public.whatsapp_claims_adopt(uuid, uuid, bigint),
-  public.whatsapp_claims_return(uuid, uuid[]),
-  public.whatsapp_reap()
+  public.whatsapp_claims_extend(uuid, uuid[])
 from public, anon, authenticated;
 grant execute on function
   public.whatsapp_claim(uuid, integer),
-  public.whatsapp_receipts(uuid, jsonb),
   public.whatsapp_settle(uuid, jsonb),
   public.whatsapp_settle_and_claim(uuid, jsonb, integer),
-  public.whatsapp_claims_extend(uuid, uuid[]),
-  public.whatsapp_claims_adopt(uuid, uuid, bigint),
-  public.whatsapp_claims_return(uuid, uuid[]),
-  public.whatsapp_reap()
+  public.whatsapp_claims_extend(uuid, uuid[])
 to service_role;
