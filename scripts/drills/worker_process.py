@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,6 +81,16 @@ class Worker:
             return True if health and health["sessions"]["connected"] >= sessions else None
 
         await until(look, seconds, f"{sessions} connected sessions on {self.worker_id}")
+
+    def engine_of(self, session: str) -> int:
+        """The engine process that has a session's store open; 0 if none has."""
+        pid = self.process.pid if self.process else 0
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            for handle in Path(f"/proc/{child}/fd").glob("*"):
+                with suppress(OSError):
+                    if f"/{session}/store.db" in str(handle.readlink()):
+                        return int(child)
+        return 0
 
     async def kill(self) -> None:
         """SIGKILL, no goodbye."""

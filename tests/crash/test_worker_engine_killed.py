@@ -12,7 +12,6 @@ from scripts.drills.worker_process import Worker, until
 from scripts.drills.world import Row, World
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, until_delivered
-from tests.crash.engines import engine_of
 
 KILLS, MESSAGES = 3, 20
 
@@ -33,7 +32,7 @@ async def until_another_engine(worker: Worker, session: str, killed: int) -> int
     """Wait until a new process holds the session; its process id."""
 
     async def look() -> int | None:
-        found = engine_of(worker, session)
+        found = worker.engine_of(session)
         return found if found not in (0, killed) else None
 
     return await until(look, BACK + 5, "another engine for the account")
@@ -66,8 +65,8 @@ async def test_an_account_survives_its_engine_and_the_others_do_not_notice(
     recipient = await world.simulator.recipient(new_phone())
     struck = await world.link("Struck", new_phone())
     spared = await world.link("Spared", new_phone())
-    engine = engine_of(worker, struck)
-    other_engine = engine_of(worker, spared)
+    engine = worker.engine_of(struck)
+    other_engine = worker.engine_of(spared)
     assert engine != other_engine
     assert worker.process
     daemon = worker.process.pid
@@ -115,7 +114,7 @@ async def test_an_account_survives_its_engine_and_the_others_do_not_notice(
     assert received == Counter(entry["message_content"] for entry in rows)
     assert len(received) == KILLS * MESSAGES
     assert (worker.process.pid, worker.process.returncode) == (daemon, None)
-    assert engine_of(worker, spared) == other_engine
+    assert worker.engine_of(spared) == other_engine
     assert (await row(spared))["connected_at"] == spared_since
     print(f"back after {[round(seconds, 2) for seconds in back]} s; {in_doubt} in doubt for a person")
     assert in_doubt <= KILLS  # the account had one message in flight at each kill

@@ -14,7 +14,6 @@ from scripts.drills.world import World
 from simulator.client import Recipient
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, settled, until_delivered
-from tests.crash.engines import engine_of
 from worker.engine.store import SessionFolder
 
 #: WhatsApp's servers answer in this time, seconds: longer than it takes to notice the moment and to kill.
@@ -75,7 +74,7 @@ async def test_what_a_dead_engine_may_have_sent_waits_for_a_person_and_is_sent_o
     world: World, sending: Begin
 ) -> None:
     case = await sending("in doubt")
-    os.kill(engine_of(case.worker, case.session), signal.SIGKILL)
+    os.kill(case.worker.engine_of(case.session), signal.SIGKILL)
     await world.simulator.clear_faults()
     await resent_by_a_person(world, case, "in doubt")
 
@@ -109,7 +108,7 @@ async def test_a_receipt_settles_what_a_dead_worker_and_its_engine_had_sent(
 
 async def kill_all(worker: Worker, session: str) -> None:
     """Kill a worker and its engine at once, as the end of a host or of a service's control group does."""
-    engine = engine_of(worker, session)
+    engine = worker.engine_of(session)
     await worker.kill()
     os.kill(engine, signal.SIGKILL)
 

@@ -12,7 +12,6 @@ import pytest
 from scripts.drills.world import World, qr_text
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, settled, until_delivered
-from tests.crash.engines import engine_of
 
 
 def logs(world: World) -> list[Path]:
@@ -56,7 +55,7 @@ async def planted(world: World, make_worker: MakeWorker, new_phone: Callable[[],
     [nacked] = await world.schedule([direct(refused)])
     await settled(world, nacked, "failed")
     await world.command(session, "pairing_code", phone=f"+{nobody}")  # refused: it is linked
-    os.kill(engine_of(worker, session), signal.SIGKILL)
+    os.kill(worker.engine_of(session), signal.SIGKILL)
     await until_delivered(world, await world.schedule([direct(text)]))
     assert await worker.stop() == 0
     return {
