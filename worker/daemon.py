@@ -26,7 +26,7 @@ from worker.supabase.outbox import SupabaseOutbox
 from worker.supabase.registry import SupabaseRegistry
 from worker.supabase.rpc import Rpc
 from worker.supabase.wakeups import Wakeups
-from worker.supervisor import Supervisor
+from worker.supervisor import LEASE_MARGIN, Supervisor
 from worker.transport import Event, Inbound, Receipt, SentFact
 from worker.transport.whatsapp_web import WhatsAppWeb
 
@@ -77,7 +77,11 @@ class Daemon:
         self._registry = SupabaseRegistry(rpc, self._run_id, LEASE_SECONDS)
         outbox = SupabaseOutbox(rpc, self._run_id)
         self._transport = WhatsAppWeb(
-            list(settings.engine_command), settings.state_dir, self._hear, settings.engine_shard_size
+            settings.engine_command,
+            settings.state_dir,
+            self._hear,
+            settings.engine_shard_size,
+            first_lease=LEASE_SECONDS - LEASE_MARGIN,
         )
         self._settler = Settler(outbox, self._transport.acknowledge, self._work)
         self._dispatcher = Dispatcher(outbox, self._transport, self._settler, self._work, self._fetch_media)

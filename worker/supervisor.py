@@ -6,15 +6,15 @@ written about it. The engine closes them by itself should this process hang (``e
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from worker.errors import HeraldError, LostLease, StoreError
+from worker.errors import HeraldError, LostLease
 from worker.keyring import Keyring
 from worker.live_session import LiveSession
 from worker.live_store import LiveStore
@@ -126,7 +126,7 @@ class Supervisor:
     async def _retire(self, held: Held, session: LiveSession) -> None:
         """An admin wants it disconnected or logged out: do so, say so, and give it back."""
         await self._halt(held.session_id)
-        with self._told(held):
+        with told(held):
             if held.desired_state is DesiredState.LOGGED_OUT:
                 self._sessions[held.session_id] = session  # it may have to connect for that, and hear of it
                 try:
@@ -185,7 +185,7 @@ class Supervisor:
         if self._sessions.get(held.session_id) is session:
             del self._sessions[held.session_id]
             self._runs.pop(held.session_id, None)
-            with self._told(held):
+            with told(held):
                 await self._release(held)
 
     async def _halt(self, session_id: UUID) -> None:
@@ -210,14 +210,14 @@ class Supervisor:
     async def snapshot_all(self) -> None:
         """Seal every store that has changed."""
         for session in list(self._sessions.values()):
-            with self._told(session.held):
+            with told(session.held):
                 await session.snapshot()
 
     async def sync_all_groups(self) -> None:
         """Read every connected account's groups again."""
         for session in list(self._sessions.values()):
             if session.ready:
-                with self._told(session.held):
+                with told(session.held):
                     await session.sync_groups()
 
     async def stop(self) -> None:
@@ -230,7 +230,7 @@ class Supervisor:
             await asyncio.gather(*(self._hand_over(session) for session in sessions), *self._endings.values())
 
     async def _hand_over(self, session: LiveSession) -> None:
-        with self._told(session.held):
+        with told(session.held):
             await session.close()
             await self._release(session.held)
 
@@ -239,21 +239,11 @@ class Supervisor:
         await self._settler.until_settled(held.session_id, SETTLE_SECONDS)
         await self._registry.release(held)
 
-    def _told(self, held: Held) -> "_Told":
-        return _Told(held)
 
-
-class _Told:
-    """Logs what Supabase or the engine refused and goes on: the next heartbeat sets it right."""
-
-    def __init__(self, held: Held) -> None:
-        self._held = held
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
-        if isinstance(error, StoreError | HeraldError):
-            log.warning("session_step_failed", session_id=str(self._held.session_id), error=error)
-            return True
-        return False
+@contextmanager
+def told(held: Held) -> Iterator[None]:
+    """Log what Supabase or the engine refused and go on: the next heartbeat sets it right."""
+    try:
+        yield
+    except HeraldError as error:
+        log.warning("session_step_failed", session_id=str(held.session_id), error=error)

@@ -74,11 +74,12 @@ class Worker:
             return None
 
     async def until_serving(self, sessions: int, seconds: float = 30) -> None:
-        """Wait until so many sessions are connected."""
+        """Wait until it is ready and so many sessions are connected."""
 
         async def look() -> bool | None:
             health = await self.health()
-            return True if health and health["sessions"]["connected"] >= sessions else None
+            serves = health and health["ready"] and health["sessions"]["connected"] >= sessions
+            return True if serves else None
 
         await until(look, seconds, f"{sessions} connected sessions on {self.worker_id}")
 

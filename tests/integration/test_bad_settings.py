@@ -159,9 +159,12 @@ async def test_a_bad_port_leaves_a_running_worker_of_that_name_alone(
     run = "select run_id from herald.workers where worker_id = %s"
     worker = world.make_worker(environment["WORKER_ID"])
     await worker.start()
-    await worker.until_serving(0)
-    before = await world.row(run, worker.worker_id)
-    settings = {**environment, "PORT": str(worker.port), "STATE_DIR": f"{environment['STATE_DIR']}-2"}
-    await complains(settings, "PORT")
-    assert await world.row(run, worker.worker_id) == before
-    assert await worker.stop() == 0
+    try:
+        await worker.until_serving(0)
+        before = await world.row(run, worker.worker_id)
+        settings = {**environment, "PORT": str(worker.port), "STATE_DIR": f"{environment['STATE_DIR']}-2"}
+        await complains(settings, "PORT")
+        assert await world.row(run, worker.worker_id) == before is not None
+    finally:
+        code = await worker.stop()
+    assert code == 0

@@ -33,7 +33,7 @@ ASK_TIMEOUT = 80.0
 #: Questions to a store, seconds.
 STORE_TIMEOUT = 20.0
 
-#: A session's first lease, seconds; the supervisor moves it on with every heartbeat.
+#: A session's first lease where nobody shares sessions, seconds.
 FIRST_LEASE = 60.0
 
 
@@ -55,12 +55,21 @@ class WhatsAppWeb:
     """A Transport over engine processes of ``shard_size`` sessions at most.
 
     command: ENGINE_COMMAND, to which the state folder is appended. sink: gets each session's events in order.
+    first_lease: seconds that a session stays open unless ``extend_lease`` is called.
     """
 
-    def __init__(self, command: Sequence[str], state_dir: Path, sink: EventSink, shard_size: int = 25) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        state_dir: Path,
+        sink: EventSink,
+        shard_size: int = 25,
+        first_lease: float = FIRST_LEASE,
+    ) -> None:
         self._command = list(command)
         self._state_dir = state_dir
         self._shard_size = shard_size
+        self._first_lease = first_lease
         self._shards: list[Shard] = []
         self._where: dict[UUID, Shard] = {}
         self._placing = asyncio.Lock()
@@ -149,7 +158,7 @@ class WhatsAppWeb:
             shard.opened += 1
             self._where[session_id] = shard
         try:
-            await self._live(shard, "open", session_id, lease=FIRST_LEASE)
+            await self._live(shard, "open", session_id, lease=self._first_lease)
         except EngineError:
             self._forget(session_id)
             raise
