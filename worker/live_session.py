@@ -76,7 +76,7 @@ class LiveSession:
         try:
             await self._store.prepare()
             await self._open()
-            while await self._take(await self._events.get()):
+            while await self._take(await self._next_event()):
                 pass
         except CredentialsError as error:
             await self._need_person(Ending.CREDENTIALS, str(error))
@@ -161,13 +161,18 @@ class LiveSession:
                 await self._need_person(event.ending, event.detail)
                 return False
 
-    async def _show_qr(self, event: QrShown) -> bool:
-        loop = asyncio.get_running_loop()
-        self._qr_since = self._qr_since or loop.time()
-        if self._qr_window_is_over():
+    async def _next_event(self) -> QrShown | Connected | Ended:
+        """Wait for what happens next; a QR that nobody scans within the window ends the session."""
+        window = None if self._qr_since is None else self._qr_since + self._qr_window
+        try:
+            async with asyncio.timeout_at(window):
+                return await self._events.get()
+        except TimeoutError:
             await self._transport.close(self.held.session_id)
-            await self._need_person(Ending.QR_TIMEOUT, "")
-            return False
+            return Ended(session_id=self.held.session_id, ending=Ending.QR_TIMEOUT, retry=False)
+
+    async def _show_qr(self, event: QrShown) -> bool:
+        self._qr_since = self._qr_since or asyncio.get_running_loop().time()
         self._shown |= {
             "qr_code": qr_data_uri(event.text),
             "qr_expires_at": datetime.now(UTC) + timedelta(seconds=event.seconds),
@@ -185,7 +190,7 @@ class LiveSession:
         return code
 
     def _qr_window_is_over(self) -> bool:
-        return self._qr_since is not None and asyncio.get_running_loop().time() - self._qr_since > self._qr_window
+        return self._qr_since is not None and asyncio.get_running_loop().time() - self._qr_since >= self._qr_window
 
     async def _connected(self, event: Connected) -> bool:
         self._failures, self._qr_since, self._shown = 0, None, {}
