@@ -172,12 +172,16 @@ class Supervisor:
             if child.name == "postgres" and "postgrest" in self._children:
                 self._children["postgrest"].is_ready = False  # it reconnects by itself, and says when
             self._progress(f"{child.name} ended; it starts again (log: {child.log})")
-            self._publish()
+            self._publish_loss()
         if not child.pid and time.monotonic() >= child.due:
             child.start()
-            self._publish()
+            self._publish_loss()
         if child.pid and not child.is_ready:
             child.is_ready = child.ready()
+
+    def _publish_loss(self) -> None:
+        """What was ready is not, from the moment that another process stands in the state file."""
+        self._publish(Phase.DEGRADED if self._state.phase is Phase.READY else None)
 
     def _reset(self) -> None:
         self._publish(Phase.RESETTING)
