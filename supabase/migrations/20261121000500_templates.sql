@@ -1,0 +1,139 @@
+-- Message templates: an organisation's own, and the system's for all of them.
+
+create table public.whatsapp_message_templates (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid references public.organizations (id) on delete cascade,
+  name text not null constraint template_name_is_plain check (name ~ '^[a-z0-9][a-z0-9_]{0,99}$'),
+  description text constraint template_description_is_short check (length(description) <= 1000),
+  content text not null constraint template_has_content check (length(content) between 1 and 4096),
+  variables text[] not null default '{}',
+  media_url text constraint template_media_is_https check (media_url ~ '^https://'),
+  language text not null default 'en' constraint template_language_is_a_code check (language ~ '^[a-z]{2,3}(_[A-Z]{2})?$'),
+  category text not null default 'UTILITY'
+  constraint template_category_is_known check (category in ('MARKETING', 'UTILITY', 'AUTHENTICATION')),
+  components jsonb constraint template_components_are_a_list check (jsonb_typeof(components) = 'array'),
+  meta_template_id text,
+  meta_status text constraint template_meta_status_is_known
+  check (meta_status in ('PENDING', 'APPROVED', 'REJECTED', 'PAUSED', 'DISABLED')),
+  rejection_reason text,
+  is_default boolean not null default false,
+  is_system boolean generated always as (organization_id is null) stored,
+  is_active boolean not null default true,
+  usage_count bigint not null default 0 constraint template_usage_is_counted check (usage_count >= 0),
+  last_used_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint template_name_is_unique unique nulls not distinct (organization_id, name, language)
+);
+comment on table public.whatsapp_message_templates is
+'Texts with {{placeholders}}. An organisation''s own goes before the system''s (organization_id null) of the same name.';
+comment on column public.whatsapp_message_templates.variables is 'The placeholders in content; kept by a trigger.';
+comment on column public.whatsapp_message_templates.meta_status is 'Meta''s review, for Cloud API accounts.';
+call herald.tenant_table('whatsapp_message_templates');
+drop policy whatsapp_message_templates_select on public.whatsapp_message_templates;
+create policy whatsapp_message_templates_select on public.whatsapp_message_templates for select to authenticated
+using (
+  organization_id is null or organization_id in (select herald.my_organizations()) or (select herald.is_super_admin())
+);
+grant delete on public.whatsapp_message_templates to authenticated;
+grant insert (
+  organization_id, name, description, content, media_url, language, category, components, is_default, is_active
+) on public.whatsapp_message_templates to authenticated;
+grant update (
+  name, description, content, media_url, language, category, components, is_default, is_active
+) on public.whatsapp_message_templates to authenticated;
+
+-- herald.placeholders(content) → the names between {{ and }}, each once, in order of appearance.
+create function herald.placeholders(p_content text) returns text[]
+language sql immutable set search_path = ''
+as $$
+  select coalesce(array_agg(f.name order by f.first), '{}') from (
+    select m.parts[1] as name, min(m.place) as first
+    from regexp_matches(p_content, '\{\{\s*([a-zA-Z0-9_]+)\s*\}\}', 'g') with ordinality as m (parts, place)
+    group by m.parts[1]
+  ) as f
+$$;
+
+-- herald.render(content, values) → the content with its placeholders filled. One pass: a value that looks like a
+-- placeholder stays as it is. A placeholder without a value stays visible: see herald.missing_values.
+create function herald.render(p_content text, p_values jsonb) returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  answer text := '';
+  piece record;
+begin
+  for piece in
+    select p.text, lead(p.place) over (order by p.place) is not null as followed, p.place
+    from regexp_split_to_table(p_content, '\{\{\s*[a-zA-Z0-9_]+\s*\}\}') with ordinality as p (text, place)
+  loop
+    answer := answer || piece.text;
+    if piece.followed then
+      answer := answer || (
+        select coalesce(p_values ->> m.parts[2], m.parts[1])
+        from regexp_matches(p_content, '(\{\{\s*([a-zA-Z0-9_]+)\s*\}\})', 'g') with ordinality as m (parts, place)
+        where m.place = piece.place
+      );
+    end if;
+  end loop;
+  return answer;
+end
+$$;
+
+-- herald.missing_values(content, values) → placeholders for which there is no value.
+create function herald.missing_values(p_content text, p_values jsonb) returns text[]
+language sql immutable set search_path = ''
+as $$
+  select coalesce(array_agg(n), '{}') from unnest(herald.placeholders(p_content)) as n where p_values ->> n is null
+$$;
+
+create function herald.template_kept() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+  new.variables := herald.placeholders(new.content);
+  return new;
+end
+$$;
+create trigger template_kept before insert or update of content on public.whatsapp_message_templates
+for each row execute function herald.template_kept();
+
+-- herald.template(organisation, name) → the one that this organisation uses under that name.
+create function herald.template(p_organization uuid, p_name text) returns public.whatsapp_message_templates
+language sql stable set search_path = ''
+as $$
+  select t from public.whatsapp_message_templates as t
+  where t.name = p_name and t.is_active and (t.organization_id = p_organization or t.organization_id is null)
+  order by t.organization_id nulls last, t.is_default desc, t.language = 'en' desc, t.id
+  limit 1
+$$;
+revoke execute on function
+  herald.placeholders(text), herald.render(text, jsonb), herald.missing_values(text, jsonb),
+  herald.template_kept(), herald.template(uuid, text)
+from public;
+
+insert into public.whatsapp_message_templates (organization_id, name, category, is_default, description, content) values
+(null, 'trial_welcome', 'UTILITY', true, 'To a new trial customer.',
+  'Hi {{name}}, welcome to {{organization}}! Your trial has begun. Just answer here if you have a question.'),
+(null, 'subscription_expiring', 'UTILITY', true, 'Before a subscription ends.',
+  'Hi {{name}}, your subscription with {{organization}} ends on {{date}}. Renew it in time to keep your access.'),
+(null, 'subscription_activated', 'UTILITY', true, 'A subscription has begun.',
+  'Hi {{name}}, your subscription with {{organization}} is active. Thank you!'),
+(null, 'payment_reminder', 'UTILITY', true, 'A payment is due.',
+  'Hi {{name}}, a friendly reminder: {{amount}} is due on {{date}}. If you have paid already, please ignore this.'),
+(null, 'event_reminder_24h', 'UTILITY', true, 'To an attendee, a day before.',
+  'Hi {{name}}, {{title}} is tomorrow, {{date}} at {{time}}. See you there!'),
+(null, 'check_in_instructions', 'UTILITY', true, 'To an attendee, on the day.',
+  'Hi {{name}}, {{title}} begins today at {{time}}. Please check in a few minutes early.'),
+(null, 'event_update', 'UTILITY', true, 'To an attendee, days before or after a change.',
+  'Hi {{name}}, news on {{title}}: it takes place on {{date}} at {{time}}.'),
+(null, 'morning', 'UTILITY', true, 'To the group, on the workshop''s morning.',
+  'Good morning! {{title}} is today at {{time}}.'),
+(null, '6hr_before', 'UTILITY', true, 'To the group, six hours before.',
+  '{{title}} begins in six hours, at {{time}}.'),
+(null, '1hr_before', 'UTILITY', true, 'To the group, an hour before.',
+  '{{title}} begins in an hour, at {{time}}. Get ready!'),
+(null, 'we_are_live', 'UTILITY', true, 'To the group, at the start.',
+  'We are live! {{title}} begins now.'),
+(null, 'thank_you', 'UTILITY', true, 'To the group, afterwards.',
+  'Thank you for being part of {{title}}!');
