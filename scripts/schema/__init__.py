@@ -1,0 +1,1 @@
+"""What is made from the migrations and kept with them: types, the data model's page, the advisors' verdict."""
