@@ -126,7 +126,7 @@ create table public.workshop_automation_config (
     "we_are_live": {"offset": "0 minutes", "late": "30 minutes"},
     "thank_you": {"offset": "3 hours", "late": "24 hours"}
   }' constraint config_message_schedule_is_valid check (herald.schedule_problem(message_schedule) is null),
-  quiet_hours jsonb constraint config_quiet_hours_are_valid check (herald.is_quiet_hours(quiet_hours)),
+  quiet_hours jsonb constraint config_quiet_hours_are_valid check (quiet_hours is null or herald.is_quiet_hours(quiet_hours)),
   opt_out_words text[] not null default '{stop,unsubscribe}'
   constraint config_opt_out_words_are_few check (cardinality(opt_out_words) between 1 and 50),
   require_opt_in boolean not null default false,

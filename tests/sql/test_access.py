@@ -72,7 +72,13 @@ DELETE: dict[str, LiteralString] = {
 def filled(db: Db, org: Organisation) -> Organisation:
     """An organisation with one row in every table."""
     message = org.schedule()
-    db.insert("public.whatsapp_delivery_logs", organization_id=org.id, message_id=message, recipient="x")
+    db.insert(
+        "public.whatsapp_delivery_logs",
+        organization_id=org.id,
+        session_id=org.session,
+        message_id=message,
+        recipient="x",
+    )
     db.insert("public.whatsapp_commands", organization_id=org.id, session_id=org.session, kind="refresh_groups")
     return org
 

@@ -68,7 +68,13 @@ def test_a_person_edits_pending_messages_only(db: Db, org: Organisation, status:
 
 def test_a_retried_message_starts_over(db: Db, org: Organisation) -> None:
     message = message_that_is(org, "sent")["id"]
-    db.insert("public.whatsapp_delivery_logs", organization_id=org.id, message_id=message, recipient="x")
+    db.insert(
+        "public.whatsapp_delivery_logs",
+        organization_id=org.id,
+        session_id=org.session,
+        message_id=message,
+        recipient="x",
+    )
     db.run(
         "update public.scheduled_whatsapp_messages set status = 'failed', error_code = '131026', retry_count = 3,"
         " delivered_count = 1, delivered_at = now(), next_attempt_at = now() + interval '1 day' where id = %s",

@@ -159,7 +159,13 @@ def test_a_deleted_organisation_takes_everything_along(db: Db, org: Organisation
     message = org.schedule(group_id=org.group, workshop_id=workshop)
     run.claim_one()
     run.receipt(org.session, "3EB0", "x", "read")
-    db.insert("public.whatsapp_delivery_logs", organization_id=org.id, message_id=message, recipient="x")
+    db.insert(
+        "public.whatsapp_delivery_logs",
+        organization_id=org.id,
+        session_id=org.session,
+        message_id=message,
+        recipient="x",
+    )
     command(db, org)
     db.run("delete from public.organizations where id = %s", org.id)
     db.connection.execute("set constraints all immediate")
