@@ -1,0 +1,189 @@
+"""What the matrix should say: a line a table, view and function."""
+
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field, replace
+
+from tests.sql.matrix.access import (
+    ADMIN_ONLY,
+    ADMIN_READS_HERALD_WRITES,
+    ADMINS,
+    APPEND_ONLY,
+    HERALD,
+    INVOLVED,
+    NOBODY,
+    ORG_READS_ADMIN_WRITES,
+    ORG_READS_HERALD_WRITES,
+    SIGNED_IN,
+    Access,
+    Outcome,
+    Verb,
+)
+from tests.sql.matrix.ground import Ground
+from tests.sql.matrix.recipes import Json
+from tests.sql.matrix.speakers import Place, Standing
+from tests.sql.world import DENIED
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """insert, update: the columns that a CRM user may write, apart by spaces; `*`: all of them.
+
+    system: who may what with rows of no organisation, if that is not what `access` says of an outsider.
+    """
+
+    access: Access
+    insert: str = ""
+    update: str = ""
+    system: Access | None = None
+
+    def access_to(self, place: Place) -> Access:
+        return self.system if self.system and place is Place.SYSTEM else self.access
+
+
+#: Read by the organisation, written by the CRM's own means.
+CRM_OWN = Table(ORG_READS_HERALD_WRITES)
+#: What concerns an account that may be private; written by Herald.
+INVOLVED_READS = Access(INVOLVED, HERALD, HERALD, HERALD)
+
+_CONFIG = (
+    "auto_schedule_messages default_workshop_time timezone message_schedule quiet_hours opt_out_words"
+    " require_opt_in private_sessions retention_days log_retention_days in_doubt_policy paused_until pause_reason"
+)
+_CONTACT = (
+    "phone lid jid display_name lead_id persona engagement_score opted_in_at opt_in_source opted_out_at"
+    " opt_out_source attributes"
+)
+_ENDPOINT = "url description events enabled"
+_SESSION = (
+    "enabled owner_id display_name desired_state paused_until pause_reason daily_limit per_group_per_minute"
+    " min_gap_ms warmup_started_at warmup_days"
+)
+_TASK = "scheduled_for template_id recipient_filter metadata"
+_TEMPLATE = "name description content media_url language category components is_default is_active"
+
+TABLES: Mapping[str, Table] = {
+    # The CRM's own
+    "organizations": CRM_OWN,
+    "profiles": CRM_OWN,
+    "workshops": Table(ORG_READS_ADMIN_WRITES, insert="*", update="*"),
+    "workshop_attendees": Table(
+        ORG_READS_ADMIN_WRITES,
+        insert="organization_id workshop_id name phone status attributes",
+        update="name phone status attributes",
+    ),
+    "notification_queue": Table(
+        replace(ORG_READS_ADMIN_WRITES, delete=HERALD),
+        insert="organization_id type template recipient_phone recipient_name message_data priority max_attempts"
+        " scheduled_for",
+        update="template recipient_phone recipient_name message_data priority scheduled_for status",
+    ),
+    # Settings
+    "workshop_automation_config": Table(
+        replace(ORG_READS_ADMIN_WRITES, delete=HERALD), insert=f"organization_id {_CONFIG}", update=_CONFIG
+    ),
+    "whatsapp_message_templates": Table(
+        ORG_READS_ADMIN_WRITES,
+        insert=f"organization_id {_TEMPLATE}",
+        update=_TEMPLATE,
+        system=replace(ORG_READS_ADMIN_WRITES, select=SIGNED_IN),
+    ),
+    "whatsapp_webhook_endpoints": Table(ADMIN_ONLY, insert=f"organization_id {_ENDPOINT}", update=_ENDPOINT),
+    # Accounts; what is a key to one is for admins
+    "whatsapp_sessions": Table(ADMIN_ONLY, insert=f"organization_id provider {_SESSION}", update=_SESSION),
+    "whatsapp_session_users": Table(
+        replace(ADMIN_ONLY, update=HERALD), insert="organization_id session_id user_id"
+    ),
+    "whatsapp_cloud_accounts": Table(
+        replace(ORG_READS_ADMIN_WRITES, update=HERALD),
+        insert="organization_id session_id phone_number_id business_account_id",
+    ),
+    "whatsapp_commands": Table(
+        replace(ADMIN_ONLY, update=HERALD, delete=HERALD), insert="organization_id session_id kind arguments"
+    ),
+    # People and what is said
+    "whatsapp_groups": Table(replace(INVOLVED_READS, update=ADMINS), update="region segments tags"),
+    "whatsapp_contacts": Table(ORG_READS_ADMIN_WRITES, insert=f"organization_id {_CONTACT}", update=_CONTACT),
+    "whatsapp_group_members": Table(INVOLVED_READS),
+    "whatsapp_conversations": Table(replace(INVOLVED_READS, update=ADMINS), update="lead_id unread_count"),
+    "whatsapp_messages": Table(INVOLVED_READS),
+    # Sending
+    "scheduled_whatsapp_messages": Table(
+        Access(INVOLVED, ADMINS, ADMINS, HERALD),
+        insert="organization_id session_id group_id contact_id recipient_phone recipient_name workshop_id"
+        " campaign_id message_type message_content template_id template_variables media_url media_kind payload"
+        " quoted_message_id mentions priority scheduled_for expires_at max_retries idempotency_key",
+        update="message_content template_variables media_url media_kind priority scheduled_for expires_at status",
+    ),
+    "whatsapp_delivery_logs": Table(INVOLVED_READS),
+    "whatsapp_campaigns": Table(
+        ORG_READS_ADMIN_WRITES,
+        insert="organization_id name audience template_id content_id scheduled_for",
+        update="name audience template_id content_id scheduled_for state",
+    ),
+    "whatsapp_campaign_sessions": Table(
+        ORG_READS_ADMIN_WRITES, insert="organization_id campaign_id session_id priority", update="priority"
+    ),
+    "whatsapp_automation_tasks": Table(
+        ORG_READS_ADMIN_WRITES, insert=f"organization_id workshop_id task_type {_TASK}", update=f"{_TASK} status"
+    ),
+    # Oversight
+    "whatsapp_alerts": Table(
+        replace(ORG_READS_HERALD_WRITES, update=ADMINS), update="acknowledged_at resolved_at"
+    ),
+    "whatsapp_audit_logs": Table(APPEND_ONLY),
+    "whatsapp_webhook_events": Table(ADMIN_READS_HERALD_WRITES),
+}
+#: Columns that name a row by its id alone, so that the database doesn't see whose it is; no person writes them.
+UNBOUND = frozenset({"whatsapp_delivery_logs.message_id", "whatsapp_messages.scheduled_message_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """select: who sees what a row of the table `of` (with these values) contributes. write: what a write meets."""
+
+    of: str
+    select: Set[Standing]
+    values: Json = field(default_factory=dict)
+    write: Outcome = Outcome.NO_GRANT
+
+    def expected(self, verb: Verb, standing: Standing) -> Outcome:
+        readers = Access(self.select, NOBODY, NOBODY, NOBODY)
+        return readers.expected(verb, standing) if verb is Verb.SELECT else self.write
+
+
+VIEWS: Mapping[str, View] = {
+    "whatsapp_session_overview": View("whatsapp_sessions", INVOLVED - HERALD, write=Outcome.NOT_WRITABLE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """A function that people call. arguments: about an organisation. refused: what others get, a SQLSTATE."""
+
+    callers: Set[Standing]
+    arguments: Callable[[Ground, Place], Json]
+    refused: str = DENIED
+
+
+#: Functions of schema public that people call.
+RPCS: Mapping[str, Rpc] = {}
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+#: Functions of schema public that only Herald's own programs call.
+HERALD_FUNCTIONS = _names("""
+    whatsapp_claim whatsapp_claims_adopt whatsapp_claims_extend whatsapp_claims_return whatsapp_command_finish
+    whatsapp_commands_take whatsapp_credentials_forget whatsapp_credentials_read whatsapp_credentials_write
+    whatsapp_direct_send_take whatsapp_groups_sync whatsapp_heartbeat whatsapp_lease_release whatsapp_reap
+    whatsapp_receipts whatsapp_session_attach whatsapp_session_report whatsapp_settle whatsapp_settle_and_claim
+    whatsapp_worker_start
+""")
+
+#: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.
+HELPERS = _names("""
+    clock is_quiet_hours is_super_admin is_timezone my_admin_organizations my_hidden_sessions my_organizations
+    schedule_problem session_overview
+""")

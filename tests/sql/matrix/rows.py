@@ -1,0 +1,114 @@
+"""Valid rows of any table, with the rows that they refer to, made from the catalog and the recipes."""
+
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from tests.sql.matrix.catalog import Catalog, Column, ForeignKey, Relation
+from tests.sql.matrix.recipes import RECIPES, Json, Recipe
+from tests.sql.world import Db
+
+_numbers = count(1)
+
+
+class Rows:
+    """Writes as the database's owner, past grants and row policies."""
+
+    def __init__(self, db: Db, catalog: Catalog) -> None:
+        self._db = db
+        self._catalog = catalog
+
+    def make(self, table: str, organization: str | None, **given: Any) -> Json:
+        """A new row of this organisation (null: of none), as JSON."""
+        return self._insert(table, self.draft(table, organization, **given))
+
+    def draft(self, table: str, organization: str | None, **given: Any) -> Json:
+        """A row that is not written yet; the rows that it refers to are."""
+        relation, recipe, number = self._catalog.relations[table], RECIPES[table], next(_numbers)
+        row: Json = recipe.values(number) | given
+        if table != "organizations":
+            row["organization_id"] = organization
+        # The longest first: (organization, session, group) decides which session (organization, session) means.
+        for key in sorted(relation.foreign_keys, key=lambda key: -len(key.columns)):
+            if _asked_for(relation, recipe, key) and not row.keys() >= set(key.columns):
+                row |= self._parent(key, row)
+        for name, target in recipe.names.items():
+            row.setdefault(name, self.make(target, organization)["id"])
+        for column in relation.columns.values():
+            if column.required and column.name not in row:
+                row[column.name] = _value(column, number)
+        return row
+
+    def _parent(self, key: ForeignKey, row: Json) -> Json:
+        """A new row that this foreign key can name; the values of the key's columns."""
+        pairs = dict(zip(key.columns, key.target_columns, strict=True))
+        if key.target == "auth.users":
+            parent = self._insert("auth.users", {"email": f"{uuid4()}@matrix.test"})
+        else:
+            shared = {target: row[own] for own, target in pairs.items() if own in row}
+            organization = shared.pop("organization_id", row["organization_id"])
+            parent = self._insert(key.target, self.draft(key.target, organization, **shared))
+        return {own: parent[target] for own, target in pairs.items()}
+
+    def _insert(self, table: str, row: Json) -> Json:
+        name = _public(table)
+        columns = sql.SQL(", ").join(map(sql.Identifier, row))
+        statement = sql.SQL(
+            "insert into {name} as t ({columns})"
+            " select {columns} from jsonb_populate_record(null::{name}, %s) returning to_jsonb(t) as row"
+        ).format(name=name, columns=columns)
+        found = self._db.connection.execute(statement, [Jsonb(row)]).fetchone()
+        assert found
+        made: Json = found["row"]
+        return made
+
+    def find(self, table: str, key: Json) -> Json | None:
+        """The row as it is now; None if it is gone."""
+        same = sql.SQL(" and ").join(sql.SQL("t.{} = %s").format(sql.Identifier(column)) for column in key)
+        statement = sql.SQL("select to_jsonb(t) as row from {} as t where {}").format(_public(table), same)
+        found = self._db.connection.execute(statement, list(key.values())).fetchone()
+        return found and found["row"]
+
+    def count(self, table: str) -> int:
+        found = self._db.connection.execute(sql.SQL("select count(*) from {}").format(_public(table))).fetchone()
+        assert found
+        return int(found["count"])
+
+    def clear(self, table: str, organization: str | None) -> None:
+        """Remove an organisation's rows."""
+        self._db.connection.execute(
+            sql.SQL("delete from {} where organization_id is not distinct from %s").format(_public(table)),
+            [organization],
+        )
+
+
+def _public(table: str) -> sql.Identifier:
+    """As the catalog names tables: those of other schemas with theirs."""
+    return sql.Identifier(*(table if "." in table else f"public.{table}").split("."))
+
+
+def _asked_for(relation: Relation, recipe: Recipe, key: ForeignKey) -> bool:
+    return all(relation.columns[name].required or name in recipe.parents for name in key.columns)
+
+
+def _value(column: Column, number: int) -> Any:
+    """A value of the column's type, a new one where that matters."""
+    match column.type:
+        case "uuid":
+            return str(uuid4())
+        case "text":
+            return f"matrix {number}"
+        case "smallint" | "integer" | "bigint" | "numeric":
+            return 1
+        case "boolean":
+            return False
+        case "jsonb":
+            return {}
+        case "date":
+            return "2030-01-01"
+        case "timestamp with time zone":
+            return "2030-01-01T10:00:00+00:00"
+    raise NotImplementedError(f"{column.name} is {column.type}: give its value in recipes.py, or the type's here.")
