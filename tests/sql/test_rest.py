@@ -79,21 +79,3 @@ def test_a_member_sees_the_account_but_not_the_keys_to_it(office: Office) -> Non
     assert not {"qr_code", "pairing_code", "qr_expires_at"} & set(row)
     (seen,) = office.ask("admin", "GET", "whatsapp_sessions").json()
     assert seen["qr_code"].startswith("data:image/png")
-
-
-def test_a_visitor_is_turned_away(office: Office) -> None:
-    answer = office.ask(None, "GET", "scheduled_whatsapp_messages")
-    assert (answer.status_code, answer.json()["code"]) == (401, DENIED)
-
-
-@pytest.mark.parametrize(("person", "status"), [(None, 401), ("admin", 403), ("super_admin", 403)])
-def test_nobody_calls_the_workers_functions(office: Office, person: str | None, status: int) -> None:
-    answer = office.ask(person, "POST", "rpc/whatsapp_reap", {})
-    assert (answer.status_code, answer.json()["code"]) == (status, DENIED)
-
-
-def test_the_private_schema_is_not_served(office: Office) -> None:
-    key = office.stack.secret_key
-    headers = {"apikey": key, "Authorization": f"Bearer {key}", "Accept-Profile": "herald"}
-    answer = httpx.get(f"{office.stack.url}{REST}/session_credentials", headers=headers, timeout=20)
-    assert (answer.status_code, answer.json()["code"]) == (406, "PGRST106")
