@@ -19,7 +19,7 @@ begin
     p_table || '_update', p_table, administered, administered);
   execute format('create policy %I on public.%I for delete to authenticated using (%s)',
     p_table || '_delete', p_table, administered);
-  execute format('revoke all on public.%I from anon, authenticated', p_table);
+  execute format('revoke all on public.%I from anon, authenticated, service_role', p_table);
   execute format('grant select on public.%I to authenticated', p_table);
   execute format('grant select, insert, update, delete on public.%I to service_role', p_table);
   execute format(

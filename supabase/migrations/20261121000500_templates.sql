@@ -88,7 +88,7 @@ as $$
 $$;
 
 create function herald.template_kept() returns trigger
-language plpgsql set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
 begin
   new.variables := herald.placeholders(new.content);

@@ -22,8 +22,9 @@ comment on column public.whatsapp_cloud_accounts.rate_limit_tier is
 'How many people the business may write to in 24 hours; Meta tells it. All numbers of a business share it.';
 call herald.tenant_table('whatsapp_cloud_accounts');
 grant delete on public.whatsapp_cloud_accounts to authenticated;
-grant insert (organization_id, session_id, phone_number_id, business_account_id)
-on public.whatsapp_cloud_accounts to authenticated;
+-- Herald makes the row once the access token has proved that the number is theirs; so nobody can take another's.
+drop policy whatsapp_cloud_accounts_insert on public.whatsapp_cloud_accounts;
+drop policy whatsapp_cloud_accounts_update on public.whatsapp_cloud_accounts;
 
 create table public.whatsapp_webhook_events (
   id uuid primary key default gen_random_uuid(),

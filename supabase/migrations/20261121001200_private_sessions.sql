@@ -30,14 +30,17 @@ begin
       ('scheduled_whatsapp_messages', 'messages_select'),
       ('whatsapp_delivery_logs', 'whatsapp_delivery_logs_select'),
       ('whatsapp_conversations', 'whatsapp_conversations_select'),
-      ('whatsapp_messages', 'whatsapp_messages_select')
+      ('whatsapp_messages', 'whatsapp_messages_select'),
+      ('whatsapp_campaign_sessions', 'whatsapp_campaign_sessions_select'),
+      ('whatsapp_cloud_accounts', 'whatsapp_cloud_accounts_select'),
+      ('whatsapp_alerts', 'whatsapp_alerts_select')
     ) as t (name, policy)
   loop
     execute format('drop policy %I on public.%I', item.policy, item.name);
     execute format(
       'create policy %I on public.%I for select to authenticated using ('
       || '(organization_id in (select herald.my_organizations())'
-      || ' and session_id not in (select herald.my_hidden_sessions()))'
+      || ' and (session_id is null or session_id not in (select herald.my_hidden_sessions())))'
       || ' or (select herald.is_super_admin()))',
       item.policy, item.name
     );
@@ -49,7 +52,7 @@ $$;
 drop policy whatsapp_group_members_select on public.whatsapp_group_members;
 create policy whatsapp_group_members_select on public.whatsapp_group_members for select to authenticated
 using (exists (
-  select 1 from public.whatsapp_groups as g where g.organization_id = organization_id and g.id = group_id
+  select 1 from public.whatsapp_groups as g where g.id = whatsapp_group_members.group_id
 ));
 
 drop policy whatsapp_session_users_select on public.whatsapp_session_users;

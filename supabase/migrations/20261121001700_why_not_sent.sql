@@ -1,0 +1,187 @@
+-- Why has this not gone yet? For every message, in words; and the queue of an organisation at a glance.
+
+-- herald.hold_explained(rule) → what a person reads, and what they can do.
+create function herald.hold_explained(p_rule text) returns text
+language sql immutable set search_path = ''
+as $$
+  select case p_rule
+    when 'account-disabled' then 'The account is disabled. Enable it to send.'
+    when 'account-off' then 'The account is switched off. Connect it to send.'
+    when 'account-paused' then 'The account is paused.'
+    when 'organization-paused' then 'Sending is paused for the whole organisation.'
+    when 'quiet-hours' then 'It is quiet hours now; messages go out when they end.'
+    when 'account-limit' then 'The account has reached its limit of messages in 24 hours.'
+    when 'group-limit' then 'The group has had as many messages in a minute as the account''s limit allows.'
+    when 'campaign' then 'Its campaign is not running. Start or resume it to send.'
+    when 'suppressed' then 'The recipient has opted out, or has not opted in where that is required.'
+    when 'window' then 'The recipient has not written within 24 hours: only a template may be sent to them now.'
+    when 'pair-limit' then 'This person has had messages in quick succession; WhatsApp asks for a pause.'
+    when 'tier-limit' then 'The business has reached WhatsApp''s limit of different people in 24 hours.'
+  end
+$$;
+
+-- herald.waiting_reasons(message): all that holds a pending message back now, in the order in which it has to be mended.
+create function herald.waiting_reasons(m public.scheduled_whatsapp_messages)
+returns table (rule text, explanation text, until timestamptz)
+language plpgsql stable set search_path = '' set jit = off
+as $$
+declare
+  moment timestamptz := herald.clock();
+  account public.whatsapp_sessions;
+  lease herald.session_leases;
+  ahead bigint;
+begin
+  select s.* into account from public.whatsapp_sessions as s where s.id = m.session_id;
+  select l.* into lease from herald.session_leases as l where l.session_id = m.session_id;
+  if m.expires_at <= moment then
+    return query select 'expired', 'Its time has passed; it will be marked as failed and not be sent.', null::timestamptz;
+    return;
+  end if;
+  if m.scheduled_for > moment then
+    return query select 'not-due', 'It is scheduled for later.', m.scheduled_for;
+  end if;
+  if m.next_attempt_at > moment then
+    return query select 'retry',
+      format('An attempt failed (%s); it will be tried again.', coalesce(m.error_message, m.error_code, 'no reason told')),
+      m.next_attempt_at;
+  end if;
+  return query
+    select a.hold, herald.hold_explained(a.hold), a.hold_until
+    from herald.account_holds as a where a.session_id = m.session_id and a.hold is not null;
+  if account.enabled and account.desired_state = 'connected' and account.status <> 'connected' then
+    return query select 'account-' || replace(account.status, '_', '-'), case account.status
+        when 'qr_pending' then 'The account waits for its QR code to be scanned.'
+        when 'logged_out' then 'The account was logged out on the phone. Connect it and scan the QR code again.'
+        when 'banned' then 'WhatsApp has banned the account. It can''t send.'
+        else format('The account is not connected (%s).', coalesce(account.last_error, account.status))
+      end, null::timestamptz;
+  elsif account.desired_state = 'connected' and (lease is null or lease.expires_at <= moment) then
+    return query select 'no-worker', 'No worker serves the account at the moment. It goes out as soon as one does.',
+      null::timestamptz;
+  end if;
+  return query
+    select h.hold, herald.hold_explained(h.hold), case h.hold
+        when 'quiet-hours' then (
+          select herald.quiet_until(c.quiet_hours, c.timezone) from public.workshop_automation_config as c
+          where c.organization_id = m.organization_id
+        )
+        when 'group-limit' then herald.room_at('group', m.group_id, account.per_group_per_minute)
+        when 'pair-limit' then (
+          select p.paid_until - 44 * interval '6 seconds' from herald.cloud_pairs as p
+          where p.session_id = m.session_id and p.recipient = herald.recipient_address(m)
+        )
+      end
+    from herald.message_holds as h
+    where h.id = m.id and h.hold is not null
+      and not exists (select 1 from herald.account_holds as a where a.session_id = m.session_id and a.hold = h.hold);
+  if lease.next_send_at > moment then
+    return query select 'pace', 'The account leaves a little time between two messages.', lease.next_send_at;
+  end if;
+  select count(*) into ahead from (
+    select 1 from public.scheduled_whatsapp_messages as o
+    where o.session_id = m.session_id and o.status = 'pending' and o.scheduled_for <= moment and o.id <> m.id
+      and (o.priority > m.priority or o.priority = m.priority and (o.scheduled_for, o.id) < (m.scheduled_for, m.id))
+    limit 1000
+  ) as before;
+  if ahead > 0 then
+    return query select 'queue',
+      format('%s of the same account go first.', case ahead when 1 then 'One message' when 1000 then 'A thousand messages or more'
+        else ahead || ' messages' end), null::timestamptz;
+  end if;
+  if exists (
+    select 1 from herald.message_claims as c where c.session_id = m.session_id
+    having count(*) >= herald.slots(account.provider)
+  ) then
+    return query select 'in-flight', 'The account is sending another message right now.', null::timestamptz;
+  end if;
+end
+$$;
+
+-- why_not_sent(message) → (rule, explanation, until): what holds the message back, all of it, until when as far as that is
+-- known (null: until somebody changes it). A message that is not waiting has one row that tells its state. No row: there is
+-- no such message that the caller may see.
+create function public.why_not_sent(p_message uuid)
+returns table (rule text, explanation text, until timestamptz)
+language plpgsql stable security definer set search_path = '' set jit = off
+as $$
+declare
+  m public.scheduled_whatsapp_messages;
+begin
+  select x.* into m from public.scheduled_whatsapp_messages as x
+  where x.id = p_message and (
+      coalesce((select auth.role()), '') <> 'authenticated'
+      or (select herald.is_super_admin())
+      or x.organization_id in (select herald.my_organizations())
+      and x.session_id not in (select herald.my_hidden_sessions())
+    );
+  if m.id is null then
+    return;
+  end if;
+  if m.status = 'pending' then
+    return query select r.rule, r.explanation, r.until from herald.waiting_reasons(m) as r;
+    if not found then
+      return query select 'next', 'Nothing holds it back: it goes out in a moment.', null::timestamptz;
+    end if;
+    return;
+  end if;
+  return query select m.status, case m.status
+      when 'sending' then 'It is being sent right now.'
+      when 'failed' then coalesce(m.error_message, 'It failed: ' || m.error_code)
+      when 'cancelled' then coalesce(m.error_message, 'It was cancelled.')
+      when 'in_doubt' then coalesce(m.error_message, 'It may or may not have gone out.')
+        || ' Look at the chat on the phone, then mark it as failed or set it back to pending.'
+      else 'It was sent.'
+    end, null::timestamptz;
+end
+$$;
+comment on function public.why_not_sent(uuid) is
+'Why a message has not gone out yet: each rule that holds it back, in words, and until when (null: until somebody acts).';
+
+-- == the queue at a glance ==
+
+-- herald.queue_overview() → one row per organisation that the caller may see.
+create function herald.queue_overview()
+returns table (
+  organization_id uuid, pending bigint, due bigint, oldest_due_at timestamptz, sending bigint, stuck bigint,
+  in_doubt bigint, accounts bigint, accounts_connected bigint
+)
+language sql stable security definer set search_path = '' set jit = off
+as $$
+  select o.id, q.pending, q.due, q.oldest_due_at, q.sending, q.stuck, d.in_doubt, a.accounts, a.connected
+  from public.organizations as o
+  cross join lateral (
+    select count(*) filter (where m.status = 'pending') as pending,
+      count(*) filter (where m.status = 'pending' and greatest(m.scheduled_for, m.next_attempt_at) <= herald.clock()) as due,
+      min(greatest(m.scheduled_for, m.next_attempt_at)) filter (
+        where m.status = 'pending' and greatest(m.scheduled_for, m.next_attempt_at) <= herald.clock()
+      ) as oldest_due_at,
+      count(*) filter (where m.status = 'sending') as sending,
+      count(*) filter (where m.status = 'sending' and (c.message_id is null or c.claimed_until <= herald.clock())) as stuck
+    from public.scheduled_whatsapp_messages as m
+    left join herald.message_claims as c on c.message_id = m.id
+    where m.organization_id = o.id and m.status in ('pending', 'sending')
+  ) as q
+  cross join lateral (
+    select count(*) as in_doubt from public.scheduled_whatsapp_messages as m
+    where m.organization_id = o.id and m.status = 'in_doubt'
+  ) as d
+  cross join lateral (
+    select count(*) as accounts, count(*) filter (where s.status = 'connected') as connected
+    from public.whatsapp_sessions as s where s.organization_id = o.id
+  ) as a
+  where coalesce((select auth.role()), '') <> 'authenticated'
+    or o.id in (select herald.my_organizations()) or (select herald.is_super_admin())
+$$;
+create view public.whatsapp_queue_overview with (security_invoker = true) as
+select * from herald.queue_overview();
+comment on view public.whatsapp_queue_overview is
+'Per organisation: what waits, what is due and since when, what is stuck (its claim has run out) or in doubt.';
+revoke all on public.whatsapp_queue_overview from anon, authenticated;
+grant select on public.whatsapp_queue_overview to authenticated, service_role;
+
+revoke execute on function
+  herald.hold_explained(text), herald.waiting_reasons(public.scheduled_whatsapp_messages), herald.queue_overview()
+from public;
+grant execute on function herald.queue_overview() to authenticated, service_role;
+revoke execute on function public.why_not_sent(uuid) from public, anon;
+grant execute on function public.why_not_sent(uuid) to authenticated, service_role;
