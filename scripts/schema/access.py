@@ -18,7 +18,7 @@ _ROLES = {"members", "members who see the account", "admins", "super admins"}
 
 
 def access(table: Table) -> list[str]:
-    """One line a verb for people, and one for the service role."""
+    """One line a verb for people, one for the service role, one for Realtime."""
     lines = [
         f"- {_WORDS[verb]}: {_people(table, verb)}"
         for verb in VERBS
@@ -30,6 +30,8 @@ def access(table: Table) -> list[str]:
         lines.append(f"- Visitors (`anon`): {', '.join(visitor)}, as far as a policy lets them")
     service = [verb for verb in VERBS if ("service_role", verb) in table.privileges]
     lines.append(f"- Service role: {', '.join(service) or 'nothing directly, only through functions'}")
+    if table.published:
+        lines.append("- Realtime: tells of changes to those who may read the row")
     return lines
 
 

@@ -14,7 +14,10 @@ VERBS = ("select", "insert", "update", "delete")
 
 _TABLES = """
 select c.oid, n.nspname as schema, c.relname as name, c.relkind in ('v', 'm') as is_view,
-  obj_description(c.oid, 'pg_class') as comment
+  obj_description(c.oid, 'pg_class') as comment,
+  exists (select 1 from pg_publication_tables as p
+          where p.pubname = 'supabase_realtime' and p.schemaname = n.nspname and p.tablename = c.relname)
+    as published
 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
 where n.nspname = any(%(schemas)s) and c.relkind in ('r', 'p', 'v', 'm') and not c.relispartition
   and not exists (select 1 from pg_depend as d where d.objid = c.oid and d.deptype = 'e')
@@ -103,6 +106,7 @@ class Table:
     schema: str
     name: str
     is_view: bool
+    published: bool  #: through Realtime
     comment: str | None
     columns: tuple[Column, ...]
     constraints: tuple[Constraint, ...]
@@ -183,6 +187,7 @@ def _table(row: dict[str, Any], parts: Mapping[str, list[dict[str, Any]]]) -> Ta
         schema=row["schema"],
         name=row["name"],
         is_view=row["is_view"],
+        published=row["published"],
         comment=row["comment"],
         columns=columns,
         constraints=tuple(

@@ -28,6 +28,8 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "Workshop automation": ("workshop_automation_config", "whatsapp_automation_tasks"),
     "Cloud API": ("whatsapp_cloud_accounts", "whatsapp_webhook_events"),
     "Operations": (
+        "whatsapp_analytics",
+        "whatsapp_queue_overview",
         "whatsapp_alerts",
         "whatsapp_audit_logs",
         "whatsapp_webhook_endpoints",

@@ -1276,6 +1276,32 @@ class PublicWorkshopsUpdate(TypedDict):
     whatsapp_group_id: NotRequired[Annotated[uuid.UUID | None, Field(alias="whatsapp_group_id")]]
 
 
+class PublicWhatsappAnalytics(BaseModel):
+    average_queue_seconds: float | None = Field(alias="average_queue_seconds")
+    day: datetime.date | None = Field(alias="day")
+    delivered: int | None = Field(alias="delivered")
+    failed: int | None = Field(alias="failed")
+    in_doubt: int | None = Field(alias="in_doubt")
+    organization_id: uuid.UUID = Field(alias="organization_id")
+    p95_queue_seconds: float | None = Field(alias="p95_queue_seconds")
+    read: int | None = Field(alias="read")
+    response_rate: float | None = Field(alias="response_rate")
+    sent: int | None = Field(alias="sent")
+    session_id: uuid.UUID = Field(alias="session_id")
+
+
+class PublicWhatsappQueueOverview(BaseModel):
+    accounts: int | None = Field(alias="accounts")
+    accounts_connected: int | None = Field(alias="accounts_connected")
+    due: int | None = Field(alias="due")
+    in_doubt: int | None = Field(alias="in_doubt")
+    oldest_due_at: datetime.datetime | None = Field(alias="oldest_due_at")
+    organization_id: uuid.UUID | None = Field(alias="organization_id")
+    pending: int | None = Field(alias="pending")
+    sending: int | None = Field(alias="sending")
+    stuck: int | None = Field(alias="stuck")
+
+
 class PublicWhatsappSessionOverview(BaseModel):
     connected_at: datetime.datetime | None = Field(alias="connected_at")
     daily_limit: int | None = Field(alias="daily_limit")

@@ -1683,6 +1683,54 @@ export type Database = {
       }
     }
     Views: {
+      "whatsapp_analytics": {
+        Row: {
+          "average_queue_seconds": number | null,
+          "day": string | null,
+          "delivered": number | null,
+          "failed": number | null,
+          "in_doubt": number | null,
+          "organization_id": string,
+          "p95_queue_seconds": number | null,
+          "read": number | null,
+          "response_rate": number | null,
+          "sent": number | null,
+          "session_id": string
+        }
+        ComputedFields: never
+        Relationships: [
+          {
+            foreignKeyName: "scheduled_whatsapp_messages_organization_id_fkey"
+            columns: ["organization_id"]
+            isOneToOne: false
+            referencedRelation: "organizations"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "scheduled_whatsapp_messages_organization_id_session_id_fkey"
+            columns: ["organization_id", "session_id"]
+            isOneToOne: false
+            referencedRelation: "whatsapp_sessions"
+            referencedColumns: ["organization_id", "id"]
+          }
+        ]
+      },
+      "whatsapp_queue_overview": {
+        Row: {
+          "accounts": number | null,
+          "accounts_connected": number | null,
+          "due": number | null,
+          "in_doubt": number | null,
+          "oldest_due_at": string | null,
+          "organization_id": string | null,
+          "pending": number | null,
+          "sending": number | null,
+          "stuck": number | null
+        }
+        ComputedFields: never
+        Relationships: [
+        ]
+      },
       "whatsapp_session_overview": {
         Row: {
           "connected_at": string | null,
@@ -1736,6 +1784,8 @@ export type Database = {
       },
       "whatsapp_heartbeat": { Args: { "p_capacity": number, "p_lease_seconds"?: number, "p_run": string }; Returns: Json
       },
+      "whatsapp_housekeeping": { Args: Record<PropertyKey, never>; Returns: Json
+      },
       "whatsapp_lease_release": { Args: { "p_epoch": number, "p_run": string, "p_session": string }; Returns: undefined
       },
       "whatsapp_reap": { Args: Record<PropertyKey, never>; Returns: Json
@@ -1750,7 +1800,15 @@ export type Database = {
       },
       "whatsapp_settle_and_claim": { Args: { "p_limit": number, "p_results": Json, "p_run": string }; Returns: Json
       },
+      "whatsapp_stats": { Args: { "p_organization": string }; Returns: Json
+      },
       "whatsapp_worker_start": { Args: { "p_run": string, "p_version": string, "p_worker": string }; Returns: Json
+      },
+      "why_not_sent": { Args: { "p_message": string }; Returns: {
+          "explanation": string,
+          "rule": string,
+          "until": string
+        }[]
       }
     }
     Enums: {

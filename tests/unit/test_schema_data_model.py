@@ -24,6 +24,7 @@ KILNS = Table(
     schema="public",
     name="kilns",
     is_view=False,
+    published=True,
     comment="An oven for pots.",
     columns=(column("id"), column("organization_id"), column("fuel", "text", comment="What it burns")),
     constraints=(
@@ -46,6 +47,7 @@ POTS = Table(
     schema="public",
     name="pots",
     is_view=False,
+    published=False,
     comment="What is | fired.",
     columns=(column("id"), column("organization_id"), column("kiln_id", required=False)),
     constraints=(key("p", "id"), key("f", "organization_id", "kiln_id", target="public.kilns")),
@@ -98,6 +100,7 @@ def test_rights_come_from_both_grants_and_policies() -> None:
         "- Update: admins, and then `fuel <> 'coal'`: `fuel`",
         "- Delete: nobody (granted, but no policy lets a row through)",
         "- Service role: select, insert, update, delete",
+        "- Realtime: tells of changes to those who may read the row",
     ]
 
 
