@@ -36,7 +36,7 @@ VERSION = "0.1.0"
 
 #: Seconds. A lease outlives three missed heartbeats.
 LEASE_SECONDS, HEARTBEAT_SECONDS = 20.0, 5.0
-REAP_SECONDS, SNAPSHOT_SECONDS, GROUP_SYNC_SECONDS = 15.0, 60.0, 900.0
+REAP_SECONDS, HOUSEKEEPING_SECONDS, SNAPSHOT_SECONDS, GROUP_SYNC_SECONDS = 15.0, 60.0, 60.0, 900.0
 
 #: Seconds that Supabase may take to answer at the start; then the operator is told.
 START_SECONDS = 8.0
@@ -202,6 +202,7 @@ class Daemon:
             (poll, self._settings.poll_interval),
             (lambda: self._hint("sessions"), HEARTBEAT_SECONDS),
             (self._reap, REAP_SECONDS),
+            (self._housekeep, HOUSEKEEPING_SECONDS),
             (self._supervisor.snapshot_all, SNAPSHOT_SECONDS),
             (self._supervisor.sync_all_groups, GROUP_SYNC_SECONDS),
         ]
@@ -220,6 +221,15 @@ class Daemon:
             log.warning("messages_expired", count=expired)
         if in_doubt:
             log.warning("messages_in_doubt", count=in_doubt)
+
+    async def _housekeep(self) -> None:
+        try:
+            failed = await self._outbox.housekeep()
+        except (StoreError, LostLease) as error:
+            log.warning("housekeeping_failed", error=error)
+            return
+        if failed:
+            log.warning("housekeeping_incomplete", kind=",".join(failed))
 
     async def _fetch_media(self, url: str) -> Media:
         storage = urlsplit(self._settings.supabase_url)

@@ -112,6 +112,9 @@ class Dispatcher:
         )
 
     async def _attempt(self, claim: Claim) -> Outcome:
+        if claim.kind not in self._transport.kinds:
+            reason = f"This version can't send a message of kind {claim.kind.value}."
+            return Rejected(code="unsupported-kind", reason=reason)
         media: bytes | None = None
         if claim.media_url:
             try:

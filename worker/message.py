@@ -36,10 +36,22 @@ NEXT: Mapping[MessageStatus, frozenset[MessageStatus]] = {
 
 
 class MessageKind(StrEnum):
-    """What a message carries; other kinds join here with their transport."""
+    """What a message carries, as ``herald.message_kind`` names it. Each transport says which ones it can send."""
 
     TEXT = "text"
     IMAGE = "image"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    AUDIO = "audio"
+    VOICE = "voice"
+    LOCATION = "location"
+    CONTACT = "contact"
+    POLL = "poll"
+    REACTION = "reaction"
+    REPLY = "reply"
+    MENTION = "mention"
+    EDIT = "edit"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +70,7 @@ class Claim:
     until: datetime
     secret: bytes
     incarnation: UUID
-    to: str  #: a group's JID (…@g.us) or a person's number in E.164 (+49…)
+    to: str  #: a group's JID (…@g.us), a person's number in E.164 (+49…), or their JID or LID
     kind: MessageKind
     text: str
     media_url: str | None = None

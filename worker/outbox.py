@@ -1,6 +1,6 @@
 """The queue as the worker sees it: claim what may go out now, settle what came of it, hand on receipts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -52,3 +52,6 @@ class Outbox(Protocol):
 
     async def reap(self) -> tuple[int, int]:
         """Fail expired messages, put abandoned ones in doubt; how many of each."""
+
+    async def housekeep(self) -> Mapping[str, str]:
+        """Have the database do what is due from time to time; the steps that failed, and why."""

@@ -74,10 +74,14 @@ async def test_an_expired_message_fails_unsent(
     world: World, linked: Linked, direct: Callable[..., Awaitable[str]]
 ) -> None:
     _, recipient = linked
-    message = await direct("Yesterday's news", scheduled_for=moment(hours=-2), expires_at=moment(hours=-1))
+    pause = {"paused_until": moment(hours=1)}
+    await world.admin.table("whatsapp_sessions").update(pause).eq("id", linked[0]).execute()
+    message = await direct("Yesterday's news", expires_at=moment(seconds=1))
     row = await settled(world, message, "failed", seconds=30)
     assert (row["error_code"], row["sent_at"]) == ("expired", None)
     assert recipient.times_received("Yesterday's news") == 0
+    with pytest.raises(APIError, match="would expire before"):
+        await direct("The day before's", scheduled_for=moment(hours=-2), expires_at=moment(hours=-1))
 
 
 async def test_a_group_that_the_account_is_not_in_fails_with_its_code(

@@ -1,7 +1,7 @@
 """The outbox over PostgREST."""
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -102,3 +102,8 @@ class SupabaseOutbox:
         """See Outbox."""
         answer = await self._rpc.call("whatsapp_reap", {})
         return answer["expired"], answer["in_doubt"]
+
+    async def housekeep(self) -> Mapping[str, str]:
+        """See Outbox."""
+        answer = await self._rpc.call("whatsapp_housekeeping", {})
+        return dict(answer["errors"])

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from worker.message import Claim
+from worker.message import Claim, MessageKind
 from worker.outcome import Outcome
 from worker.session import Ending
 
@@ -112,6 +112,8 @@ class Written:
 
 class Transport(Protocol):
     """One provider, many sessions. All times in seconds; JIDs and numbers as in Claim."""
+
+    kinds: frozenset[MessageKind]  #: what ``send`` takes; another kind is not brought to it
 
     async def open(self, session_id: UUID, store: str) -> None:
         """Start the session on its live store; QrShown, Connected or Ended follow as events."""

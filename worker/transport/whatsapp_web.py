@@ -11,7 +11,7 @@ import structlog
 
 from worker.engine.framing import Frame
 from worker.errors import EngineError, ProviderError
-from worker.message import Claim
+from worker.message import Claim, MessageKind
 from worker.outcome import Accepted, Indeterminate, Outcome, Unavailable
 from worker.session import Ending
 from worker.transport import Ended, EventSink, Group, Unsent, Written
@@ -57,6 +57,8 @@ class WhatsAppWeb:
     command: ENGINE_COMMAND, to which the state folder is appended. sink: gets each session's events in order.
     first_lease: seconds that a session stays open unless ``extend_lease`` is called.
     """
+
+    kinds = frozenset({MessageKind.TEXT, MessageKind.IMAGE})
 
     def __init__(
         self,
