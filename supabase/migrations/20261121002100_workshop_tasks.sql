@@ -1,0 +1,262 @@
+-- Automation tasks: made by rule with the workshop, moved with it, and executed as one message per attendee.
+
+-- == which account ==
+
+-- herald.default_session(organisation) → the account for messages that name none: a connected one first, then those that
+-- are enabled, the oldest first. Null: there is none.
+create function herald.default_session(p_organization uuid) returns uuid
+language sql stable set search_path = ''
+as $$
+  select s.id from public.whatsapp_sessions as s
+  where s.organization_id = p_organization and s.enabled
+  order by s.status = 'connected' desc, s.created_at, s.id
+  limit 1
+$$;
+
+-- == rules ==
+
+-- herald.task_plan(start, zone) → the tasks that every workshop gets. On the day: at 08:00, or two hours before a start that
+-- is earlier than 10:00.
+create function herald.task_plan(p_start timestamptz, p_zone text)
+returns table (rule text, task_type text, scheduled_for timestamptz)
+language sql stable set search_path = ''
+as $$
+  values
+  ('7_days', 'send_update', herald.shifted(p_start, interval '-7 days', p_zone)),
+  ('1_day', 'send_reminder', herald.shifted(p_start, interval '-1 day', p_zone)),
+  ('day_of', 'check_in_prep', least(
+    herald.local_instant((p_start at time zone p_zone)::date, '08:00', p_zone), p_start - interval '2 hours'
+  ))
+$$;
+
+-- herald.task_template(type) → the name of the template that a task uses if it names none.
+create function herald.task_template(p_type text) returns text
+language sql immutable set search_path = ''
+as $$
+  select case p_type
+    when 'send_reminder' then 'event_reminder_24h' when 'send_update' then 'event_update'
+    when 'check_in_prep' then 'check_in_instructions'
+  end
+$$;
+
+-- herald.keep_tasks(link, former link, obstacle) → the rules that have made their task. Makes what is missing, moves what is
+-- pending when start or zone has changed, takes back what the obstacle forbids or what would be too late.
+create function herald.keep_tasks(p_link herald.workshop_links, p_former herald.workshop_links, p_obstacle text)
+returns text[]
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+declare
+  made text[] := p_link.rules_made;
+  around constant text := coalesce(current_setting('herald.by_rule', true), '');
+  why constant text := coalesce(p_obstacle, 'Its time had passed.');
+begin
+  perform set_config('herald.by_rule', 'on', true);
+  update public.whatsapp_automation_tasks as t
+  set status = 'cancelled', error_message = why
+  where t.organization_id = p_link.organization_id and t.workshop_id = p_link.workshop_id and t.status = 'pending'
+    and (t.rule is not null or p_link.starts_at is null) and (
+      p_obstacle is not null
+      or (p_link.starts_at, p_link.timezone) is distinct from (p_former.starts_at, p_former.timezone)
+      and exists (
+        select 1 from herald.task_plan(p_link.starts_at, p_link.timezone) as p
+        where p.rule = t.rule and p.scheduled_for <= herald.clock()
+      )
+    );
+  if p_obstacle is null then
+    update public.whatsapp_automation_tasks as t
+    set scheduled_for = p.scheduled_for, status = 'pending', error_message = null
+    from herald.task_plan(p_link.starts_at, p_link.timezone) as p
+    where t.organization_id = p_link.organization_id and t.workshop_id = p_link.workshop_id and t.rule = p.rule
+      and p.scheduled_for > herald.clock() and (
+        t.status = 'pending'
+        and (p_link.starts_at, p_link.timezone) is distinct from (p_former.starts_at, p_former.timezone)
+        or t.status = 'cancelled' and t.error_message is not null
+      );
+    with fresh as (
+      insert into public.whatsapp_automation_tasks as t (organization_id, workshop_id, task_type, scheduled_for, rule)
+      select p_link.organization_id, p_link.workshop_id, p.task_type, p.scheduled_for, p.rule
+      from herald.task_plan(p_link.starts_at, p_link.timezone) as p
+      where p.rule <> all (made) and p.scheduled_for > herald.clock()
+      on conflict (workshop_id, rule) do nothing
+      returning t.rule
+    )
+    select made || coalesce(array_agg(f.rule), '{}') into made from fresh as f;
+  end if;
+  perform set_config('herald.by_rule', around, true);
+  return made;
+end
+$$;
+
+-- == steps ==
+create table herald.task_status_steps (
+  old_status text not null,
+  new_status text not null,
+  by_person boolean not null,
+  primary key (old_status, new_status)
+);
+comment on table herald.task_status_steps is 'Every legal step of a task; by_person: a CRM user may take it.';
+insert into herald.task_status_steps (old_status, new_status, by_person) values
+('pending', 'executing', true), ('pending', 'cancelled', true), ('pending', 'failed', false),
+('executing', 'done', false), ('executing', 'failed', false),
+('failed', 'pending', true),
+('cancelled', 'pending', false);
+alter table herald.task_status_steps enable row level security;
+
+-- herald.execute_task(task) → the task as it is afterwards, done or failed. One message per attendee whose attributes
+-- contain the filter; a number is written to once, however often the task is executed.
+create function herald.execute_task(p_task public.whatsapp_automation_tasks) returns public.whatsapp_automation_tasks
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+declare
+  task public.whatsapp_automation_tasks := p_task;
+  template public.whatsapp_message_templates;
+  template_name text := herald.task_template(p_task.task_type);
+  account constant uuid := herald.default_session(p_task.organization_id);
+  facts record;
+  zone text;
+  common jsonb;
+  attendees integer;
+  bad integer;
+  queued integer;
+begin
+  select f.title, f.starts_at, f.timezone into facts from herald.workshop_facts(task.workshop_id) as f;
+  zone := herald.workshop_zone(task.organization_id, facts.timezone);
+  common := herald.workshop_values(task.workshop_id, task.organization_id, facts.title, facts.starts_at, zone);
+  if task.template_id is null then
+    template := herald.template(task.organization_id, template_name);
+  else
+    select * into template from public.whatsapp_message_templates as t
+    where t.id = task.template_id and t.is_active and coalesce(t.organization_id, task.organization_id) = task.organization_id;
+    template_name := coalesce(
+      template.name, (select t.name from public.whatsapp_message_templates as t where t.id = task.template_id)
+    );
+  end if;
+  select count(*), count(*) filter (where a.phone is null or a.phone !~ '^\+[1-9][0-9]{6,14}$') into attendees, bad
+  from herald.workshop_attendees(task.workshop_id) as a
+  where coalesce(a.attributes, '{}') @> task.recipient_filter;
+
+  task.metadata := task.metadata - 'bad_phones';
+  if bad > 0 then
+    task.metadata := task.metadata || jsonb_build_object('bad_phones', bad);
+  end if;
+  task.error_message := case
+    when facts.starts_at is null then 'The workshop has no date or is cancelled.'
+    when account is null then 'No WhatsApp account is enabled. Link one, then try again.'
+    when attendees = 0 then 'No attendee matches.'
+    when attendees = bad then format('No attendee has a number that can be written to (%s have a bad one).', bad)
+    else herald.content_problem(template_name, template, common || '{"name": "there"}')
+  end;
+  if task.error_message is not null then
+    task.status := 'failed';
+    return task;
+  end if;
+
+  insert into public.scheduled_whatsapp_messages (
+    organization_id, session_id, recipient_phone, recipient_name, workshop_id, message_type, message_content, media_url,
+    media_kind, template_id, template_variables, scheduled_for, expires_at, idempotency_key
+  )
+  select
+    task.organization_id, account, a.phone, a.name, task.workshop_id, task.task_type,
+    herald.render(template.content, v.all_values), template.media_url, herald.media_kind_of(template.media_url),
+    template.id, v.all_values, herald.clock(),
+    -- Too late once it has begun; news that a person sends afterwards may take a day.
+    case
+      when facts.starts_at > herald.clock() + interval '1 minute' then facts.starts_at
+      else herald.clock() + interval '1 day'
+    end,
+    format('task:%s:%s', task.id, a.phone)
+  from (
+    select distinct on (w.phone) w.phone, nullif(btrim(w.name), '') as name
+    from herald.workshop_attendees(task.workshop_id) as w
+    where coalesce(w.attributes, '{}') @> task.recipient_filter and w.phone ~ '^\+[1-9][0-9]{6,14}$'
+    order by w.phone, w.name
+  ) as a
+  cross join lateral (select common || jsonb_build_object('name', coalesce(a.name, 'there')) as all_values) as v
+  on conflict (organization_id, idempotency_key) do nothing;
+  get diagnostics queued = row_count;
+  task.queued_count := task.queued_count + queued;
+  task.status := 'done';
+  return task;
+end
+$$;
+
+-- Holds the legal steps, what a person may edit and when; and executes: a task that is set to executing is done or failed
+-- when the statement ends. Of two that execute it at once, the second finds it done.
+create function herald.task_guard() returns trigger
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+  person constant boolean := coalesce((select auth.role()), '') = 'authenticated'
+    and coalesce(current_setting('herald.by_rule', true), '') <> 'on';
+begin
+  if new.template_id is not null and not exists (
+    select 1 from public.whatsapp_message_templates as t
+    where t.id = new.template_id and coalesce(t.organization_id, new.organization_id) = new.organization_id
+  ) then
+    raise exception 'This template belongs to another organisation.' using errcode = '23514';
+  end if;
+  if tg_op = 'UPDATE' then
+    if new.status <> old.status and not exists (
+      select 1 from herald.task_status_steps as s
+      where s.old_status = old.status and s.new_status = new.status and (s.by_person or not person)
+    ) then
+      raise exception 'A task that is % can''t become %.', old.status, new.status
+        using errcode = '23514', hint = 'Reload the task: its status has changed since you saw it.';
+    end if;
+    if person and old.status not in ('pending', 'failed')
+      and (new.scheduled_for, new.template_id, new.recipient_filter, new.metadata)
+      is distinct from (old.scheduled_for, old.template_id, old.recipient_filter, old.metadata) then
+      raise exception 'A task that is % can''t be edited any more.', old.status
+        using errcode = '23514', hint = 'Only pending tasks can be edited. Make a new one instead.';
+    end if;
+    if person and new.status in ('pending', 'cancelled') then
+      new.error_message := null;
+    end if;
+  end if;
+  if new.status = 'executing' then
+    begin
+      new := herald.execute_task(new);
+    exception
+      when serialization_failure or deadlock_detected or lock_not_available then
+        raise;
+      when others then
+        new.status := 'failed';
+        new.error_message := sqlerrm;
+    end;
+  end if;
+  return new;
+end
+$$;
+create trigger task_guard before insert or update on public.whatsapp_automation_tasks
+for each row execute function herald.task_guard();
+
+-- herald.run_due_tasks() → how many tasks were executed or given up, 100 at most; for the reaper. What is more than a day late
+-- is not executed: the server was away, and "tomorrow" would be a lie.
+create function herald.run_due_tasks() returns integer
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  many integer;
+begin
+  update public.whatsapp_automation_tasks as t
+  set status = case when d.late then 'failed' else 'executing' end,
+    error_message = case when d.late then 'Its time passed more than a day ago.' end
+  from (
+    select w.id, w.scheduled_for < herald.clock() - interval '1 day' as late
+    from public.whatsapp_automation_tasks as w
+    where w.status = 'pending' and w.scheduled_for <= herald.clock()
+    order by w.scheduled_for, w.id
+    limit 100
+    for update skip locked
+  ) as d
+  where t.id = d.id;
+  get diagnostics many = row_count;
+  return many;
+end
+$$;
+
+revoke execute on function
+  herald.default_session(uuid), herald.task_plan(timestamptz, text), herald.task_template(text),
+  herald.keep_tasks(herald.workshop_links, herald.workshop_links, text),
+  herald.execute_task(public.whatsapp_automation_tasks), herald.task_guard(), herald.run_due_tasks()
+from public;
