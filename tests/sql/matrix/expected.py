@@ -10,6 +10,7 @@ from tests.sql.matrix.access import (
     APPEND_ONLY,
     HERALD,
     INVOLVED,
+    MEMBERS,
     NOBODY,
     ORG_READS_ADMIN_WRITES,
     ORG_READS_HERALD_WRITES,
@@ -21,7 +22,6 @@ from tests.sql.matrix.access import (
 from tests.sql.matrix.ground import Ground
 from tests.sql.matrix.recipes import Json
 from tests.sql.matrix.speakers import Place, Standing
-from tests.sql.world import DENIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,7 @@ TABLES: Mapping[str, Table] = {
     "whatsapp_session_users": Table(
         replace(ADMIN_ONLY, update=HERALD), insert="organization_id session_id user_id"
     ),
-    "whatsapp_cloud_accounts": Table(
-        replace(ORG_READS_ADMIN_WRITES, update=HERALD),
-        insert="organization_id session_id phone_number_id business_account_id",
-    ),
+    "whatsapp_cloud_accounts": Table(replace(INVOLVED_READS, delete=ADMINS)),
     "whatsapp_commands": Table(
         replace(ADMIN_ONLY, update=HERALD, delete=HERALD), insert="organization_id session_id kind arguments"
     ),
@@ -121,15 +118,15 @@ TABLES: Mapping[str, Table] = {
         update="name audience template_id content_id scheduled_for state",
     ),
     "whatsapp_campaign_sessions": Table(
-        ORG_READS_ADMIN_WRITES, insert="organization_id campaign_id session_id priority", update="priority"
+        replace(ORG_READS_ADMIN_WRITES, select=INVOLVED),
+        insert="organization_id campaign_id session_id priority",
+        update="priority",
     ),
     "whatsapp_automation_tasks": Table(
         ORG_READS_ADMIN_WRITES, insert=f"organization_id workshop_id task_type {_TASK}", update=f"{_TASK} status"
     ),
     # Oversight
-    "whatsapp_alerts": Table(
-        replace(ORG_READS_HERALD_WRITES, update=ADMINS), update="acknowledged_at resolved_at"
-    ),
+    "whatsapp_alerts": Table(replace(INVOLVED_READS, update=ADMINS), update="acknowledged_at resolved_at"),
     "whatsapp_audit_logs": Table(APPEND_ONLY),
     "whatsapp_webhook_events": Table(ADMIN_READS_HERALD_WRITES),
 }
@@ -144,7 +141,7 @@ class View:
     of: str
     select: Set[Standing]
     values: Json = field(default_factory=dict)
-    write: Outcome = Outcome.NO_GRANT
+    write: Outcome = Outcome.NOT_WRITABLE
 
     def expected(self, verb: Verb, standing: Standing) -> Outcome:
         readers = Access(self.select, NOBODY, NOBODY, NOBODY)
@@ -152,21 +149,33 @@ class View:
 
 
 VIEWS: Mapping[str, View] = {
-    "whatsapp_session_overview": View("whatsapp_sessions", INVOLVED - HERALD, write=Outcome.NOT_WRITABLE),
+    "whatsapp_session_overview": View("whatsapp_sessions", INVOLVED - HERALD),
+    "whatsapp_queue_overview": View("scheduled_whatsapp_messages", MEMBERS),
+    "whatsapp_analytics": View("scheduled_whatsapp_messages", INVOLVED),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """A function that people call. arguments: about an organisation. refused: what others get, a SQLSTATE."""
+    """A function that people call. arguments: about an organisation, with something to tell.
+
+    Who isn't among the callers gets an answer in which every figure is nought and every list empty.
+    """
 
     callers: Set[Standing]
     arguments: Callable[[Ground, Place], Json]
-    refused: str = DENIED
 
 
 #: Functions of schema public that people call.
-RPCS: Mapping[str, Rpc] = {}
+RPCS: Mapping[str, Rpc] = {
+    "why_not_sent": Rpc(
+        INVOLVED, lambda ground, place: {"p_message": ground.row("scheduled_whatsapp_messages", place)["id"]}
+    ),
+    "whatsapp_stats": Rpc(
+        MEMBERS,
+        lambda ground, place: {"p_organization": ground.row("whatsapp_contacts", place)["organization_id"]},
+    ),
+}
 
 
 def _names(text: str) -> frozenset[str]:
@@ -177,13 +186,13 @@ def _names(text: str) -> frozenset[str]:
 HERALD_FUNCTIONS = _names("""
     whatsapp_claim whatsapp_claims_adopt whatsapp_claims_extend whatsapp_claims_return whatsapp_command_finish
     whatsapp_commands_take whatsapp_credentials_forget whatsapp_credentials_read whatsapp_credentials_write
-    whatsapp_direct_send_take whatsapp_groups_sync whatsapp_heartbeat whatsapp_lease_release whatsapp_reap
-    whatsapp_receipts whatsapp_session_attach whatsapp_session_report whatsapp_settle whatsapp_settle_and_claim
-    whatsapp_worker_start
+    whatsapp_direct_send_take whatsapp_groups_sync whatsapp_heartbeat whatsapp_housekeeping
+    whatsapp_lease_release whatsapp_reap whatsapp_receipts whatsapp_session_attach whatsapp_session_report
+    whatsapp_settle whatsapp_settle_and_claim whatsapp_worker_start
 """)
 
 #: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.
 HELPERS = _names("""
     clock is_quiet_hours is_super_admin is_timezone my_admin_organizations my_hidden_sessions my_organizations
-    schedule_problem session_overview
+    period_stats queue_overview schedule_problem session_overview
 """)

@@ -3,7 +3,7 @@
 A value that must differ from row to row is made of `n`, a number that no other row has.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +16,14 @@ class Recipe:
 
     names: columns that name a row of this table without a foreign key.
     parents: columns that may be null and shall name a row all the same.
-    one_of: columns of which only one may have a value.
+    one_of: columns of which only one may have a value; several such sets.
     """
 
     change: Json
     values: Callable[[int], Json] = lambda _: {}
     names: Mapping[str, str] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
-    one_of: frozenset[str] = frozenset()
+    one_of: tuple[Set[str], ...] = ()
 
 
 def phone(n: int) -> str:
@@ -49,13 +49,13 @@ RECIPES: Mapping[str, Recipe] = {
     "whatsapp_contacts": Recipe({"persona": "potter"}, lambda n: {"phone": phone(n)}),
     "whatsapp_group_members": Recipe({"is_admin": True}),
     "whatsapp_conversations": Recipe(
-        {"unread_count": 3}, parents=("contact_id",), one_of=frozenset({"contact_id", "group_id"})
+        {"unread_count": 3}, parents=("contact_id",), one_of=({"contact_id", "group_id"},)
     ),
     "whatsapp_messages": Recipe({"content": "Is it hot?"}, lambda _: {"direction": "inbound"}),
     "scheduled_whatsapp_messages": Recipe(
         {"priority": 9},
         lambda n: {"recipient_phone": phone(n), "message_content": "The kiln is hot"},
-        one_of=frozenset({"recipient_phone", "contact_id", "group_id"}),
+        one_of=({"recipient_phone", "contact_id", "group_id"}, {"message_content", "template_id"}),
     ),
     "whatsapp_delivery_logs": Recipe(
         {"read_at": "2030-01-01T10:00:00+00:00"}, names={"session_id": "whatsapp_sessions"}
@@ -63,7 +63,11 @@ RECIPES: Mapping[str, Recipe] = {
     "whatsapp_campaigns": Recipe({"name": "Open day"}),
     "whatsapp_campaign_sessions": Recipe({"priority": 9}),
     "whatsapp_automation_tasks": Recipe({"metadata": {"room": "Cellar"}}, lambda _: {"task_type": "send_update"}),
-    "whatsapp_alerts": Recipe({"acknowledged_at": "2030-01-01T10:00:00+00:00"}, lambda n: {"kind": f"matrix-{n}"}),
+    "whatsapp_alerts": Recipe(
+        {"acknowledged_at": "2030-01-01T10:00:00+00:00"},
+        lambda n: {"kind": f"matrix-{n}"},
+        parents=("session_id",),
+    ),
     "whatsapp_audit_logs": Recipe({"event_data": {"by": "hand"}}, lambda _: {"event_type": "matrix.told"}),
     "whatsapp_webhook_events": Recipe({"attempts": 1}),
 }

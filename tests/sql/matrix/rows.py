@@ -23,7 +23,10 @@ class Rows:
 
     def make(self, table: str, organization: str | None, **given: Any) -> Json:
         """A new row of this organisation (null: of none), as JSON."""
-        return self._insert(table, self.draft(table, organization, **given))
+        made = self._insert(table, self.draft(table, organization, **given))
+        row = self.find(table, {column: made[column] for column in self._catalog.relations[table].key})
+        assert row  # as the triggers after the insert left it
+        return row
 
     def draft(self, table: str, organization: str | None, **given: Any) -> Json:
         """A row that is not written yet; the rows that it refers to are."""
@@ -31,9 +34,10 @@ class Rows:
         row: Json = recipe.values(number) | given
         if table != "organizations":
             row["organization_id"] = organization
+        owned = organization is not None or table in ("organizations", "profiles")
         # The longest first: (organization, session, group) decides which session (organization, session) means.
         for key in sorted(relation.foreign_keys, key=lambda key: -len(key.columns)):
-            if _asked_for(relation, recipe, key) and not row.keys() >= set(key.columns):
+            if owned and _asked_for(relation, recipe, key) and not row.keys() >= set(key.columns):
                 row |= self._parent(key, row)
         for name, target in recipe.names.items():
             row.setdefault(name, self.make(target, organization)["id"])
@@ -91,7 +95,8 @@ def _public(table: str) -> sql.Identifier:
 
 
 def _asked_for(relation: Relation, recipe: Recipe, key: ForeignKey) -> bool:
-    return all(relation.columns[name].required or name in recipe.parents for name in key.columns)
+    own = [column for column in key.columns if column != "organization_id"]
+    return bool(own) and all(relation.columns[name].required or name in recipe.parents for name in own)
 
 
 def _value(column: Column, number: int) -> Any:

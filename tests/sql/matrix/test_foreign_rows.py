@@ -99,6 +99,7 @@ class References:
     def _draft(self, reference: Json) -> Json:
         """A row of the own organisation that holds the reference in place of what excludes it."""
         draft = self.ground.rows.draft(self.name, self.ground.organizations[Place.HOME], **reference)
-        one_of = RECIPES[self.name].one_of
-        excluded = one_of - reference.keys() if one_of & reference.keys() else frozenset()
-        return {column: value for column, value in draft.items() if column not in excluded}
+        for one_of in RECIPES[self.name].one_of:
+            for other in one_of - reference.keys() if one_of & reference.keys() else ():
+                draft.pop(other, None)
+        return draft
