@@ -54,8 +54,16 @@ where status = 'pending' and template_id is not null;
 create index messages_recipient_phone_idx on public.scheduled_whatsapp_messages (organization_id, recipient_phone)
 where recipient_phone is not null;
 create index messages_in_doubt_idx on public.scheduled_whatsapp_messages (organization_id) where status = 'in_doubt';
-create index messages_open_idx on public.scheduled_whatsapp_messages (organization_id, scheduled_for)
-where status in ('pending', 'sending');
+-- sent_at is in the predicate so that a query for one status can't take this index: right after a quiet hour, statistics
+-- say that nothing is open, and a claim would read all open rows of everyone.
+create index messages_open_idx on public.scheduled_whatsapp_messages (organization_id)
+where sent_at is null and status in ('pending', 'sending');
+-- A row without a group or workshop costs these nothing.
+drop index public.messages_organization_session_group_idx, public.messages_organization_workshop_idx;
+create index messages_organization_session_group_idx
+on public.scheduled_whatsapp_messages (organization_id, session_id, group_id) where group_id is not null;
+create index messages_organization_workshop_idx
+on public.scheduled_whatsapp_messages (organization_id, workshop_id) where workshop_id is not null;
 comment on column public.scheduled_whatsapp_messages.template_variables is
 'Values for the template''s {{placeholders}}. While the message is pending, message_content follows template and values.';
 comment on column public.scheduled_whatsapp_messages.payload is

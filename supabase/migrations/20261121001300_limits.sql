@@ -30,8 +30,12 @@ alter table herald.send_counts enable row level security;
 
 -- herald.bucket(rule, moment) → the step that a moment falls into.
 create function herald.bucket(p_rule text, p_moment timestamptz) returns timestamptz
-language sql stable set search_path = ''
-as $$ select date_bin(w.width, p_moment, 'epoch') from herald.limit_windows as w where w.rule = p_rule $$;
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (select date_bin(w.width, p_moment, 'epoch') from herald.limit_windows as w where w.rule = p_rule);
+end
+$$;
 
 -- herald.used(rule, subject) → how many count against the limit now.
 create function herald.used(p_rule text, p_subject uuid) returns bigint
@@ -71,15 +75,17 @@ $$;
 -- herald.daily_limit(account) → how many it may send in 24 hours today: the limit that was set, less while the account
 -- warms up or isn't well.
 create function herald.daily_limit(s public.whatsapp_sessions) returns integer
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select ceil(
+begin
+  return ceil(
     case
       when s.warmup_started_at is null or s.daily_limit <= 20 then s.daily_limit
       else 20 + (s.daily_limit - 20) * greatest(0, least(1, extract(epoch from herald.clock() - s.warmup_started_at)
           / (86400.0 * s.warmup_days)))
     end * case when s.health_score < 30 then 0.25 when s.health_score < 60 then 0.5 else 1 end
-  )::integer
+  );
+end
 $$;
 
 -- herald.quiet_until(quiet_hours, zone) → when the quiet hours end that are on now; null: they are not.
@@ -117,18 +123,22 @@ select a.*, case a.hold
   end as hold_until
 from (
   select s.id as session_id, s.organization_id, s.paused_until as account_paused_until,
-    c.paused_until as organization_paused_until, q.quiet_until, herald.daily_limit(s) as day_limit,
+    c.paused_until as organization_paused_until, q.quiet_until, q.day_limit,
     case
       when not s.enabled then 'account-disabled'
       when s.desired_state <> 'connected' then 'account-off'
-      when s.paused_until > herald.clock() then 'account-paused'
-      when c.paused_until > herald.clock() then 'organization-paused'
+      when s.paused_until > q.moment then 'account-paused'
+      when c.paused_until > q.moment then 'organization-paused'
       when coalesce(jsonb_array_length(c.quiet_hours -> 'exempt'), 0) = 0 and q.quiet_until is not null then 'quiet-hours'
-      when herald.used('account', s.id) >= herald.daily_limit(s) then 'account-limit'
+      when herald.used('account', s.id) >= q.day_limit then 'account-limit'
     end as hold
   from public.whatsapp_sessions as s
   join public.workshop_automation_config as c on c.organization_id = s.organization_id
-  cross join lateral (select herald.quiet_until(c.quiet_hours, c.timezone) as quiet_until) as q
+  cross join lateral (
+    select herald.clock() as moment, herald.quiet_until(c.quiet_hours, c.timezone) as quiet_until,
+      herald.daily_limit(s) as day_limit
+    offset 0 -- once a row, not once a mention
+  ) as q
 ) as a;
 comment on view herald.account_holds is 'Which rule holds an account back; null: none.';
 
@@ -207,13 +217,15 @@ $$;
 
 -- herald.recipient_address(message) → where it goes: a group's JID, a number (E.164), or a person's JID or LID.
 create function herald.recipient_address(m public.scheduled_whatsapp_messages) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select case
+begin
+  return case
     when m.recipient_phone is not null then m.recipient_phone
     when m.group_id is not null then (select g.group_jid from public.whatsapp_groups as g where g.id = m.group_id)
     else (select coalesce(p.phone, p.jid, p.lid) from public.whatsapp_contacts as p where p.id = m.contact_id)
-  end
+  end;
+end
 $$;
 
 -- What holds a message back beside its account and its times. In order of cost, the cheapest first: a paused campaign may

@@ -159,7 +159,8 @@ as $$
       count(*) filter (where m.status = 'sending' and (c.message_id is null or c.claimed_until <= herald.clock())) as stuck
     from public.scheduled_whatsapp_messages as m
     left join herald.message_claims as c on c.message_id = m.id
-    where m.organization_id = o.id and m.status in ('pending', 'sending')
+    where m.organization_id = o.id and m.sent_at is null
+      and m.status in ('pending', 'sending')
   ) as q
   cross join lateral (
     select count(*) as in_doubt from public.scheduled_whatsapp_messages as m

@@ -50,7 +50,8 @@ as $$
         'sending', count(*) filter (where m.status = 'sending')
       )
       from public.scheduled_whatsapp_messages as m
-      where m.organization_id = p_organization and m.status in ('pending', 'sending')
+      where m.organization_id = p_organization and m.sent_at is null
+      and m.status in ('pending', 'sending')
     ),
     'in_doubt', (
       select count(*) from public.scheduled_whatsapp_messages as m
