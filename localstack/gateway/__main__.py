@@ -21,12 +21,15 @@ def main() -> None:
         parser.add_argument(port, type=int, required=True)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    credentials = Credentials.load_or_generate(Layout.at(options.directory).credentials)
+    layout = Layout.at(options.directory)
+    credentials = Credentials.load_or_generate(layout.credentials)
     upstreams = Upstreams(
         url=f"http://127.0.0.1:{options.port}",
         postgrest=f"http://127.0.0.1:{options.postgrest}",
         admin_dsn=credentials.dsn("supabase_admin", options.postgres),
         authenticator_dsn=credentials.dsn("authenticator", options.postgres),
+        dsn_of=lambda role: credentials.dsn(role, options.postgres) if role in credentials.passwords else None,
+        storage=layout.storage,
     )
     with contextlib.suppress(web.GracefulExit):
         asyncio.run(serve(build(credentials, upstreams), options.port))

@@ -1,0 +1,192 @@
+"""The local stack's Storage as the official clients see it: what becomes of files."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from storage3.exceptions import StorageApiError
+
+from localstack.client import LocalStack, Stack
+from localstack.layout import Layout
+from tests.integration.storage_world import IGNORED, PNG, Person, World, bytes_on_disk, storage_world
+
+pytestmark = pytest.mark.filterwarnings(IGNORED)
+
+
+@pytest.fixture(scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with storage_world(tmp_path_factory.mktemp("stack")) as world:
+        yield world
+
+
+@pytest.fixture
+def stack(world: World) -> Stack:
+    return world.stack
+
+
+@pytest.fixture
+async def asha(world: World) -> Person:
+    return await world.member("asha")
+
+
+@pytest.fixture
+async def service(world: World) -> Person:
+    return await world.service()
+
+
+@pytest.fixture
+async def http(world: World) -> httpx.AsyncClient:
+    return await world.plain()
+
+
+async def test_an_object_is_replaced_only_when_asked(stack: Stack, asha: Person) -> None:
+    await asha.media.upload(asha("a.png"), b"first of all", PNG)
+    with pytest.raises(StorageApiError) as refusal:
+        await asha.media.upload(asha("a.png"), b"second", PNG)
+    assert (refusal.value.code, refusal.value.status) == ("Duplicate", "409")
+    first = (await asha.media.info(asha("a.png")))["version"]
+    await asha.media.upload(asha("a.png"), b"second", {**PNG, "upsert": "true"})
+    assert await asha.media.download(asha("a.png")) == b"second"
+    assert first not in bytes_on_disk(stack)
+    await asha.media.update(asha("a.png"), b"third", PNG)
+    assert await asha.media.download(asha("a.png")) == b"third"
+
+
+async def test_bytes_stay_as_long_as_one_copy(stack: Stack, asha: Person) -> None:
+    await asha.media.upload(asha("a.png"), b"shared by two", PNG)
+    await asha.media.copy(asha("a.png"), asha("sub/b.png"))
+    version = (await asha.media.info(asha("a.png")))["version"]
+    [gone] = await asha.media.remove([asha("a.png")])
+    assert gone["name"] == asha("a.png")
+    assert await asha.media.exists(asha("a.png")) is False
+    assert await asha.media.download(asha("sub/b.png")) == b"shared by two"
+    await asha.media.move(asha("sub/b.png"), asha("c.png"))
+    assert await asha.media.exists(asha("c.png"))
+    await asha.media.remove([asha("c.png")])
+    assert version not in bytes_on_disk(stack)
+
+
+async def test_an_upload_keeps_bytes_that_a_removal_was_about_to_take(asha: Person) -> None:
+    first, second = ([asha(f"{letter}{n}.png") for n in range(10)] for letter in "ab")
+    for name in first:
+        await asha.media.upload(name, b"the same everywhere", PNG)
+    await asyncio.gather(
+        *(asha.media.remove([name]) for name in first),
+        *(asha.media.upload(name, b"the same everywhere", PNG) for name in second),
+    )
+    for name in second:
+        assert await asha.media.download(name) == b"the same everywhere"
+
+
+async def test_a_list_shows_files_and_folders_of_one_level(asha: Person) -> None:
+    for name in ("b.png", "a.png", "sub/deep/c.png", "Alps.png"):
+        await asha.media.upload(asha(name), b"x", PNG)
+    listed = await asha.media.list(asha.folder)
+    assert [(row["name"], row["id"] is None) for row in listed] == [
+        ("Alps.png", False), ("a.png", False), ("b.png", False), ("sub", True),
+    ]  # fmt: skip
+    assert listed[0]["metadata"]["mimetype"] == "image/png"
+    down = {"limit": 1, "offset": 1, "search": "A", "sortBy": {"column": "name", "order": "desc"}}
+    assert [row["name"] for row in await asha.media.list(asha.folder, down)] == ["Alps.png"]  # type: ignore[arg-type]
+    first = await asha.media.list_v2({"prefix": f"{asha.folder}/", "limit": 3})
+    rest = await asha.media.list_v2({"prefix": f"{asha.folder}/", "cursor": first.nextCursor or ""})
+    assert [found.name for found in (*first.objects, *rest.objects)] == [
+        asha(name) for name in ("Alps.png", "a.png", "b.png", "sub/deep/c.png")
+    ]
+    assert (first.hasNext, rest.hasNext) == (True, False)
+
+
+async def test_a_signed_address_opens_one_object_for_a_time(http: httpx.AsyncClient, asha: Person) -> None:
+    await asha.media.upload(asha("a b.png"), b"picture", PNG)
+    await asha.media.upload(asha("other.png"), b"other", PNG)
+    url = (await asha.media.create_signed_url(asha("a b.png"), 60, {"download": "Blick.png"}))["signedURL"]
+    assert url
+    answer = await http.get(url)
+    assert (answer.content, answer.headers["content-disposition"]) == (
+        b"picture",
+        "attachment; filename*=UTF-8''Blick.png",
+    )
+    [several] = await asha.media.create_signed_urls([asha("other.png")], 60)
+    assert (await http.get(several["signedURL"] or "")).content == b"other"
+    wrong = (await http.get(url.replace("a%20b.png", "other.png"))).json()
+    assert wrong["error"] == "InvalidSignature"
+    assert (await http.get(f"object/sign/media/{asha('a b.png')}")).json()["statusCode"] == "400"
+
+    soon = (await asha.media.create_signed_url(asha("other.png"), 1))["signedURL"] or ""
+    deadline = time.monotonic() + 10
+    while (late := (await http.get(soon))).status_code == 200:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    assert (late.status_code, late.json()["error"]) == (400, "InvalidJWT")
+
+
+async def test_a_signed_address_takes_one_upload_as_its_maker_could(asha: Person, http: httpx.AsyncClient) -> None:
+    signed = await asha.media.create_signed_upload_url(asha("gift.png"))
+    again = {"file": ("gift.png", b"second", "image/png")}
+    visitor = await http.put(f"object/upload/sign/media/{asha('gift.png')}", params={"token": "no"}, files=again)
+    assert visitor.json()["error"] == "InvalidJWT"
+    await asha.media.upload_to_signed_url(asha("gift.png"), signed["token"], b"from a visitor", PNG)
+    assert await asha.media.download(asha("gift.png")) == b"from a visitor"
+    assert (await http.put(signed["signed_url"], files=again)).json()["error"] == "Duplicate"
+
+
+async def test_parts_of_an_object_and_what_caches_ask(http: httpx.AsyncClient, service: Person) -> None:
+    digits = {**PNG, "cache-control": "60"}
+    await service.storage.from_("shop").upload("digits.png", b"0123456789", digits)  # type: ignore[arg-type]
+    url = "object/public/shop/digits.png"
+    whole = await http.get(url)
+    assert whole.headers["cache-control"] == "max-age=60"
+    for asked, status, said, content in (
+        ("bytes=2-4", 206, "bytes 2-4/10", b"234"),
+        ("bytes=-3", 206, "bytes 7-9/10", b"789"),
+        ("bytes=8-99", 206, "bytes 8-9/10", b"89"),
+        ("bytes=10-", 416, "bytes */10", b""),
+    ):
+        part = await http.get(url, headers={"Range": asked})
+        assert (part.status_code, part.headers["content-range"], part.content) == (status, said, content)
+    assert (await http.get(url, headers={"If-None-Match": whole.headers["etag"]})).status_code == 304
+    head = await http.head(url)
+    assert (head.status_code, head.headers["content-length"], head.content) == (200, "10", b"")
+
+
+async def test_a_bucket_has_its_limits(service: Person) -> None:
+    limited = service.storage.from_("limited")
+    await limited.upload("just.png", b"x" * 1024, PNG)
+    with pytest.raises(StorageApiError) as refusal:
+        await limited.upload("more.png", b"x" * 1025, PNG)
+    assert (refusal.value.code, refusal.value.status) == ("Payload too large", "413")
+    with pytest.raises(StorageApiError, match="mime type application/pdf is not supported"):
+        await limited.upload("paper.pdf", b"x", {"content-type": "application/pdf"})
+    with pytest.raises(StorageApiError, match="exceeded the maximum"):
+        await service.storage.create_bucket("huge", options={"file_size_limit": 2**40})
+
+
+@pytest.mark.parametrize("key", ["..%2F..%2Fcredentials.json", "a%2F..%2Fb", "a//b", "a%5Cb", "a%00b", "%2Fa"])
+async def test_no_key_climbs_out_of_its_bucket(stack: Stack, http: httpx.AsyncClient, key: str) -> None:
+    headers = {"apikey": stack.secret_key}
+    for answer in (
+        await http.post(f"object/media/{key}", content=b"x", headers=headers),
+        await http.get(f"object/public/shop/{key}"),
+        await http.get(f"object/media/{key}", headers=headers),
+    ):
+        assert (answer.status_code, answer.json()["error"]) == (400, "InvalidKey")
+
+
+async def test_files_survive_a_restart_and_end_with_a_reset(tmp_path: Path) -> None:
+    headers = {}
+    async with LocalStack.start(tmp_path / "stack", migrate=False) as stack:
+        headers = {"apikey": stack.secret_key}
+        async with httpx.AsyncClient(base_url=f"{stack.url}/storage/v1/", headers=headers) as http:
+            await http.post("bucket", json={"id": "media"})
+            await http.post("object/media/a.txt", content=b"kept")
+            killed = stack.kill("postgres"), stack.kill("gateway")
+            await asyncio.to_thread(stack.await_restart, "postgres", killed[0])
+            await asyncio.to_thread(stack.await_restart, "gateway", killed[1])
+            assert (await http.get("object/media/a.txt")).content == b"kept"
+            await asyncio.to_thread(stack.reset)
+            assert (await http.get("bucket")).json() == []
+            assert not Layout(stack.directory).storage.exists()
+    assert not Layout(tmp_path / "stack").database.exists()
