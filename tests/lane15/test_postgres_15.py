@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -17,7 +18,10 @@ import pytest
 from localstack.client import LocalStack, Stack
 from localstack.credentials import Credentials
 from localstack.layout import REPOSITORY, Layout
+from localstack.migrations import migrate
 from tests.lane15 import debian
+from tests.sql.projects.folders import documented_adapter, with_adapter
+from tests.sql.projects.test_own_crm import CRM
 from tests.sql.world import Db, Row
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
@@ -68,21 +72,44 @@ def stack15(postgres15: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield stack
 
 
-@pytest.fixture(scope="module")
-def superuser(stack15: Stack) -> Iterator[Db]:
-    credentials = Credentials.load_or_generate(Layout(stack15.directory).credentials)
-    dsn = credentials.dsn("supabase_admin", stack15.state.ports["postgres"])
-    with Db.connect(dsn, autocommit=True) as db:
+@contextmanager
+def as_superuser(stack: Stack) -> Iterator[Db]:
+    """With plpgsql_check and pgTAP, which a hosted project's postgres can't create."""
+    credentials = Credentials.load_or_generate(Layout(stack.directory).credentials)
+    with Db.connect(credentials.dsn("supabase_admin", stack.state.ports["postgres"]), autocommit=True) as db:
         db.run(EXTENSIONS)
         yield db
 
 
-def test_every_function_passes_plpgsql_check(superuser: Db) -> None:
-    assert superuser.value("select current_setting('server_version_num')::int / 10000") == 15
-    said = [row["said"] for row in superuser.rows(FINDINGS)]
+@pytest.fixture(scope="module")
+def superuser(stack15: Stack) -> Iterator[Db]:
+    with as_superuser(stack15) as db:
+        yield db
+
+
+def check_functions(db: Db) -> None:
+    assert db.value("select current_setting('server_version_num')::int / 10000") == 15
+    said = [row["said"] for row in db.rows(FINDINGS)]
     found = [line for line in said if not any(re.search(pattern, line) for pattern in ALLOWED)]
     assert not found, "\n".join(found)
     assert [pattern for pattern in ALLOWED if not re.search(pattern, "\n".join(said))] == [], "not needed any more"
+
+
+def test_every_function_passes_plpgsql_check(superuser: Db) -> None:
+    check_functions(superuser)
+
+
+def test_no_function_needs_columns_that_another_crm_lacks(
+    postgres15: None,  # noqa: ARG001
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("own-crm")
+    with LocalStack.start(folder / "stack", migrate=False) as stack:
+        with Db.connect(stack.database_url, autocommit=True) as crm:
+            crm.connection.execute(CRM)
+        migrate(stack.database_url, with_adapter(folder / "migrations", documented_adapter()))
+        with as_superuser(stack) as db:
+            check_functions(db)
 
 
 def tap(connection: psycopg.Connection[Row], script: str) -> list[str]:

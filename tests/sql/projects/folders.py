@@ -52,5 +52,10 @@ def with_adapter(folder: Path, bodies: str) -> Path:
 def documented_adapter() -> str:
     """The example of docs/connect-a-crm.md, so that what the docs say is what is tested."""
     page = (REPOSITORY / "docs/connect-a-crm.md").read_text()
-    (block,) = [part.split("```")[0] for part in page.split("```sql\n")[1:]]
-    return block
+    return page.split("```sql\n")[1].split("```")[0]
+
+
+def documented_trigger() -> str:
+    """The page's other example: dates that stand in another table."""
+    page = (REPOSITORY / "docs/connect-a-crm.md").read_text()
+    return page.split("```sql\n")[2].split("```")[0]

@@ -7,19 +7,30 @@ from typing import LiteralString
 from uuid import UUID
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from localstack.client import LocalStack, Stack
 from localstack.layout import LocalStackError
 from localstack.migrations import migrate
-from tests.sql.projects.folders import documented_adapter, with_adapter
+from tests.sql.projects.folders import documented_adapter, documented_trigger, with_adapter
 from tests.sql.world import DENIED, Db, Row
 
 CRM = Path(__file__).with_name("user_roles.sql").read_bytes()
 POTTERY, WEAVING = (UUID(f"00000000-0000-0000-0000-0000000000a{n}") for n in (1, 2))
 OWNER, STAFF, BOTH, SUPER, NOBODY = (UUID(f"00000000-0000-0000-0000-0000000000b{n}") for n in range(1, 6))
-GLAZING, THROWING, RAKU, FELTING = (UUID(f"00000000-0000-0000-0000-0000000000c{n}") for n in range(1, 5))
+GLAZING, THROWING, RAKU, FELTING, GLASS = (UUID(f"00000000-0000-0000-0000-0000000000c{n}") for n in range(1, 6))
 
 IN_BERLIN: LiteralString = "update public.workshop_automation_config set timezone = 'Europe/Berlin'"
+#: The example's facts, but for a date that stands in another table.
+DATE_ELSEWHERE = b"""
+create or replace function herald.workshop_facts(p_workshop uuid)
+returns table (workshop_id uuid, organization_id uuid, title text, starts_at timestamptz, timezone text)
+language sql stable security definer set search_path = ''
+as $$
+  select w.id, w.organization_id, w.name, herald.local_instant(s.day, '19:00', 'Europe/Berlin'), 'Europe/Berlin'
+  from public.workshops as w left join public.sessions as s on s.workshop_id = w.id where w.id = p_workshop
+$$
+"""
 #: The CRM's own objects; nothing of Herald may touch them.
 OWN = """
 select jsonb_build_object(
@@ -130,3 +141,57 @@ def test_nobody_asks_for_the_facts_by_themselves(crm: Db) -> None:
     with crm.speaking_as("authenticated", OWNER):
         for function in ("workshop_facts", "workshop_variables", "workshop_attendees"):
             assert crm.refusal(f"select herald.{function}(%s)", GLAZING) == DENIED
+
+
+@pytest.fixture
+def group(crm: Db) -> UUID:
+    """A group of Pottery's, whose workshops are in Berlin."""
+    crm.run(IN_BERLIN)
+    session = crm.insert("public.whatsapp_sessions", organization_id=POTTERY)
+    return crm.insert("public.whatsapp_groups", organization_id=POTTERY, session_id=session, group_jid="1@g.us")
+
+
+def goes_live(crm: Db, workshop: UUID) -> datetime | None:
+    """When the message of a workshop's start goes out, as it stands now."""
+    rows = crm.rows(
+        "select scheduled_for from public.scheduled_whatsapp_messages"
+        " where workshop_id = %s and message_type = 'we_are_live' and status = 'pending'",
+        workshop,
+    )
+    return rows[0]["scheduled_for"] if rows else None
+
+
+def test_messages_follow_the_crms_own_date_time_and_status(crm: Db, group: UUID) -> None:
+    crm.run("update public.workshops set whatsapp_group_id = %s where id = %s", group, GLAZING)
+    assert goes_live(crm, GLAZING) == datetime(2030, 7, 1, 16, 30, tzinfo=UTC)
+    crm.run("update public.workshops set event_date = '2030-12-01', event_time = null where id = %s", GLAZING)
+    assert goes_live(crm, GLAZING) == datetime(2030, 12, 1, 18, 0, tzinfo=UTC)
+    crm.run("update public.workshop_automation_config set default_workshop_time = '20:15'")
+    assert goes_live(crm, GLAZING) == datetime(2030, 12, 1, 19, 15, tzinfo=UTC)
+    crm.run("update public.workshops set status = 'cancelled' where id = %s", GLAZING)
+    assert goes_live(crm, GLAZING) is None
+
+
+def test_a_date_in_another_table_is_followed_by_the_documented_trigger(crm: Db, group: UUID) -> None:
+    crm.run("create table public.sessions (id serial primary key, workshop_id uuid, day date)")
+    crm.connection.execute(documented_trigger().encode())
+    crm.connection.execute(DATE_ELSEWHERE)
+    crm.run("update public.workshops set whatsapp_group_id = %s where id = %s", group, GLASS)
+    assert goes_live(crm, GLASS) is None
+    crm.run("insert into public.sessions (workshop_id, day) values (%s, '2030-07-01')", GLASS)
+    assert goes_live(crm, GLASS) == datetime(2030, 7, 1, 17, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("group")
+def test_a_task_writes_to_the_bookings_that_match(crm: Db) -> None:
+    task = crm.insert(
+        "public.whatsapp_automation_tasks",
+        **{"organization_id": POTTERY, "workshop_id": GLAZING, "task_type": "send_reminder"},
+        **{"scheduled_for": crm.now(), "recipient_filter": Jsonb({"ticket": "vip"})},
+    )
+    crm.run("update public.whatsapp_automation_tasks set status = 'executing' where id = %s", task)
+    messages = crm.rows(
+        "select recipient_phone, recipient_name from public.scheduled_whatsapp_messages where workshop_id = %s",
+        GLAZING,
+    )
+    assert messages == [{"recipient_phone": "+491701234567", "recipient_name": "Mira"}]

@@ -64,7 +64,8 @@ insert into public.workshops (id, organization_id, name, event_date, event_time,
   'Throwing', '2030-01-15', null, 'planned', null),
 ('00000000-0000-0000-0000-0000000000c3', '00000000-0000-0000-0000-0000000000a1',
   'Raku', '2030-07-02', '10:00', 'cancelled', null),
-('00000000-0000-0000-0000-0000000000c4', '00000000-0000-0000-0000-0000000000a2', 'Felting', null, null, 'planned', null);
+('00000000-0000-0000-0000-0000000000c4', '00000000-0000-0000-0000-0000000000a2', 'Felting', null, null, 'planned', null),
+('00000000-0000-0000-0000-0000000000c5', '00000000-0000-0000-0000-0000000000a1', 'Glass', null, null, 'planned', null);
 insert into public.bookings (workshop_id, customer_name, customer_phone, state, ticket) values
 ('00000000-0000-0000-0000-0000000000c1', 'Mira', '+49 170 123-4567', 'confirmed', 'vip'),
 ('00000000-0000-0000-0000-0000000000c1', 'Noah', '0171 7654321', 'waiting', 'standard'),
