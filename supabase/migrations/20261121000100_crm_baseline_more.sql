@@ -69,6 +69,10 @@ begin
     create index notification_queue_organization_id_idx on public.notification_queue (organization_id, created_at desc);
     comment on table public.notification_queue is
     'A CRM''s own notifications. Those of type whatsapp become messages; their status comes back here.';
+    comment on column public.notification_queue.message_data is 'Values for the template''s {{placeholders}}.';
+    comment on column public.notification_queue.priority is '1 to 10; 10 goes first.';
+    comment on column public.notification_queue.attempts is 'How often it was tried.';
+    comment on column public.notification_queue.max_attempts is 'After so many it fails.';
     create trigger touch before update on public.notification_queue for each row execute function herald.touch();
 
     alter table public.notification_queue enable row level security;

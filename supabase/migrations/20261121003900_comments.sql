@@ -30,10 +30,6 @@ comment on column herald.workers.worker_id is 'Its WORKER_ID setting, by default
 comment on column herald.workers.run_id is
 'The one process that may write now; an earlier one of this WORKER_ID is fenced off.';
 
-comment on column public.notification_queue.message_data is 'Values for the template''s {{placeholders}}.';
-comment on column public.notification_queue.priority is '1 to 10; 10 goes first.';
-comment on column public.notification_queue.attempts is 'How often it was tried.';
-comment on column public.notification_queue.max_attempts is 'After so many it fails.';
 comment on column public.scheduled_whatsapp_messages.priority is '1 to 10; 10 goes first.';
 comment on column public.scheduled_whatsapp_messages.max_retries is
 'How often a refused send is tried again before it fails.';

@@ -42,9 +42,18 @@ select jsonb_build_object(
     from public.workshops as w
   ),
   'bookings', (select jsonb_agg(to_jsonb(b) order by b.id) from public.bookings as b),
+  'columns', (
+    select jsonb_agg(jsonb_build_array(a.attrelid::regclass, a.attname, format_type(a.atttypid, a.atttypmod),
+      col_description(a.attrelid, a.attnum)) order by a.attrelid, a.attnum)
+    from pg_attribute as a
+    where a.attnum > 0 and a.attname not in ('whatsapp_group_id', 'automation_status') and a.attrelid = any (
+      '{organizations,profiles,user_roles,workshops,bookings,notification_queue}'::regclass[]
+    )
+  ),
   'policies', (
     select jsonb_agg(to_jsonb(p) order by p.tablename, p.policyname) from pg_policies as p
-    where p.tablename in ('organizations', 'profiles', 'user_roles', 'workshops', 'bookings')
+    where p.tablename
+      in ('organizations', 'profiles', 'user_roles', 'workshops', 'bookings', 'notification_queue')
   ),
   'triggers', (
     select jsonb_agg(pg_get_triggerdef(t.oid) order by t.tgname) from pg_trigger as t
@@ -53,7 +62,8 @@ select jsonb_build_object(
   'grants', (
     select jsonb_agg(to_jsonb(g) order by g.table_name, g.grantee, g.privilege_type)
     from information_schema.role_table_grants as g
-    where g.table_name in ('organizations', 'profiles', 'user_roles', 'workshops', 'bookings')
+    where g.table_name
+      in ('organizations', 'profiles', 'user_roles', 'workshops', 'bookings', 'notification_queue')
   )
 )
 """
