@@ -1,13 +1,14 @@
 """A local Supabase on loopback without Docker: for development and tests only.
 
 `python -m localstack up` starts real Postgres and real PostgREST, and a gateway that stands in for
-Supabase's API keys, Auth, Realtime, Storage and the workers of pg_cron and pg_net. Programs and tests use `localstack.client`.
+Supabase's API keys, Auth, Realtime, Storage and the workers of pg_cron and pg_net. Programs and tests use
+`localstack.client`.
 
     __main__.py    the command line
     supervisor.py  owns the children: starts, restarts and stops them
     process.py     one child that can't outlive its supervisor
-    postgres.py    the server's files, cluster and configuration; database.sql and storage.sql are what Supabase adds;
-                   pg_cron.sql, pg_net.sql, supabase_vault.sql its extensions that the package lacks
+    postgres.py    the server's files, cluster and configuration; database.sql and storage.sql are what Supabase
+                   adds; pg_cron.sql, pg_net.sql and supabase_vault.sql extensions that the package lacks
     migrations.py  supabase/migrations through the official CLI
     credentials.py API keys, passwords and the signing key of one stack
     layout.py      where everything lies on disk, and the state that others read

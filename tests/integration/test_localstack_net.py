@@ -12,7 +12,7 @@ from aiohttp import web
 from psycopg.rows import dict_row
 
 from localstack.client import LocalStack, Stack
-from localstack.gateway.net import AT_ONCE, LARGEST_ANSWER
+from localstack.gateway.net import AT_ONCE, LARGEST_ANSWER, POLL
 
 DEADLINE = 10.0  # seconds
 
@@ -181,6 +181,14 @@ async def test_a_crowd_is_served_a_few_at_a_time(db: Db, site: Site, url: str) -
     for _ in range(crowd):
         await site.next()
     assert 1 < site.most_at_once <= AT_ONCE
+
+
+async def test_a_commit_is_noticed_without_waiting_for_a_poll(db: Db, site: Site, url: str) -> None:
+    started = time.monotonic()
+    for _ in range(8):
+        await ask(db, "select net.http_get(%s)", f"{url}/a")
+        await site.next()
+    assert time.monotonic() - started < 8 * POLL / 2
 
 
 async def test_answers_of_six_hours_ago_are_forgotten(stack: Stack, db: Db) -> None:

@@ -129,14 +129,18 @@ async def test_the_secret_key_alone_keeps_buckets(asha: Person, service: Person)
         await service.storage.get_bucket("attic")
 
 
-@pytest.mark.parametrize("word", ["not.a.jwt", "EXPIRED", "SIGNED"])
+@pytest.mark.parametrize("word", ["not.a.jwt", "EXPIRED", "SIGNED", "CLIMBING"])
 async def test_a_token_that_is_none_of_auth_opens_nothing(
     stack: Stack, http: httpx.AsyncClient, asha: Person, word: str
 ) -> None:
     await asha.media.upload(asha("a.png"), b"picture", PNG)
     url = (await asha.media.create_signed_url(asha("a.png"), 60))["signedURL"] or ""
-    claims = {"sub": asha.folder, "role": "authenticated", "exp": int(time.time()) - 5}
-    bearer = word.replace("EXPIRED", stack.sign(claims)).replace("SIGNED", url.partition("token=")[2])
+    claims = {"sub": asha.folder, "role": "authenticated"}
+    bearer = {
+        "EXPIRED": stack.sign({**claims, "exp": int(time.time()) - 5}),
+        "SIGNED": url.partition("token=")[2],
+        "CLIMBING": stack.sign({**claims, "role": "postgres", "exp": int(time.time()) + 60}),
+    }.get(word, word)
     answer = await http.get(
         f"object/media/{asha('a.png')}",
         headers={"apikey": stack.publishable_key, "Authorization": f"Bearer {bearer}"},
