@@ -88,27 +88,30 @@ begin
 end
 $$;
 
--- herald.quiet_until(quiet_hours, zone) → when the quiet hours end that are on now; null: they are not.
+-- herald.quiet_until(quiet_hours, zone) → when the quiet hours end that are on now; null: they are not. They last from one
+-- instant to another, so that a local time that comes twice doesn't begin or end them twice.
 create function herald.quiet_until(p_quiet jsonb, p_zone text) returns timestamptz
 language plpgsql stable set search_path = ''
 as $$
 declare
+  moment timestamptz := herald.clock();
   here timestamp;
   starts time;
   ends time;
+  over timestamptz;
 begin
   if p_quiet is null then
     return null;
   end if;
-  here := herald.clock() at time zone p_zone;
+  here := moment at time zone p_zone;
   starts := (p_quiet ->> 'start')::time;
   ends := (p_quiet ->> 'end')::time;
-  if starts < ends and here::time >= starts and here::time < ends
-    or starts > ends and here::time < ends then
-    return herald.local_instant(here::date, ends, p_zone);
-  elsif starts > ends and here::time >= starts then
-    return herald.local_instant(here::date + 1, ends, p_zone);
-  end if;
+  for back in 0..1 loop
+    over := herald.local_instant(here::date - back + (ends < starts)::integer, ends, p_zone);
+    if moment < over and moment >= herald.local_instant(here::date - back, starts, p_zone) then
+      return over;
+    end if;
+  end loop;
   return null;
 end
 $$;
@@ -175,6 +178,7 @@ create function herald.cloud_hold(m public.scheduled_whatsapp_messages) returns 
 language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
+  moment timestamptz := herald.clock();
   account public.whatsapp_cloud_accounts;
   person text := herald.recipient_address(m);
   size integer;
@@ -182,7 +186,7 @@ begin
   if m.template_id is null and not exists (
     select 1 from public.whatsapp_conversations as v
     join public.whatsapp_contacts as p on p.organization_id = v.organization_id and p.id = v.contact_id
-    where v.session_id = m.session_id and v.last_inbound_at > herald.clock() - interval '24 hours'
+    where v.session_id = m.session_id and v.last_inbound_at > moment - interval '24 hours'
       and (p.id = m.contact_id or p.phone = m.recipient_phone)
   ) then
     return 'window';
@@ -190,7 +194,7 @@ begin
   if exists (
     select 1 from herald.cloud_pairs as p
     where p.session_id = m.session_id and p.recipient = person
-      and p.paid_until > herald.clock() + 44 * interval '6 seconds'
+      and p.paid_until > moment + 44 * interval '6 seconds'
   ) then
     return 'pair-limit';
   end if;
@@ -199,11 +203,11 @@ begin
   if size is not null and not exists (
     select 1 from herald.cloud_recipients as r
     where r.business_account_id = account.business_account_id and r.recipient = person
-      and r.last_at > herald.clock() - interval '24 hours'
+      and r.last_at > moment - interval '24 hours'
   ) and size <= (
     select count(*) from (
       select 1 from herald.cloud_recipients as r
-      where r.business_account_id = account.business_account_id and r.last_at > herald.clock() - interval '24 hours'
+      where r.business_account_id = account.business_account_id and r.last_at > moment - interval '24 hours'
       limit size
     ) as recent
   ) then
@@ -228,13 +232,14 @@ begin
 end
 $$;
 
--- What holds a message back beside its account and its times. In order of cost, the cheapest first: a paused campaign may
--- have ten thousand messages at the head of the queue.
+-- What holds a message back beside its account and its times. In order of cost, the cheapest first. A campaign that is done
+-- holds nothing back: what is still open of it is tried again by a person.
 create view herald.message_holds as
 select m.id, m.session_id, m.status, m.priority, m.scheduled_for, m.next_attempt_at, m.expires_at,
   case
     when m.campaign_id is not null
-      and (select k.state from public.whatsapp_campaigns as k where k.id = m.campaign_id) <> 'running' then 'campaign'
+      and (select k.state from public.whatsapp_campaigns as k where k.id = m.campaign_id) not in ('running', 'done')
+      then 'campaign'
     when c.quiet_hours is not null and not coalesce(c.quiet_hours -> 'exempt' ? m.message_type, false)
       and herald.quiet_until(c.quiet_hours, c.timezone) is not null then 'quiet-hours'
     when m.contact_id is not null and (

@@ -97,27 +97,82 @@ begin
 end
 $$;
 
+-- herald.message_to_send(account) → what this account may send now, however many messages in front are held back. Leaves
+-- out at once what three rules hold by the thousand, with what is the same for all of them asked once: campaigns that don't
+-- run, quiet hours, full groups. What it finds is asked of all rules like any other.
+create function herald.message_to_send(p_account uuid) returns uuid
+language plpgsql stable set search_path = '' set jit = off
+as $$
+declare
+  moment timestamptz := herald.clock();
+  account public.whatsapp_sessions;
+  config public.workshop_automation_config;
+  resting uuid[];
+  full_groups uuid[];
+  quiet boolean;
+  answer uuid;
+begin
+  select s.* into account from public.whatsapp_sessions as s where s.id = p_account;
+  select c.* into config from public.workshop_automation_config as c where c.organization_id = account.organization_id;
+  quiet := herald.quiet_until(config.quiet_hours, config.timezone) is not null;
+  resting := array(
+    select k.id from public.whatsapp_campaigns as k
+    where k.organization_id = account.organization_id and k.state in ('draft', 'paused')
+  );
+  full_groups := array(
+    select g.id from public.whatsapp_groups as g
+    where g.session_id = p_account and herald.used('group', g.id) >= account.per_group_per_minute
+  );
+  select h.id into answer
+  from public.scheduled_whatsapp_messages as m join herald.message_holds as h on h.id = m.id
+  where m.session_id = p_account and m.status = 'pending' and m.scheduled_for <= moment
+    and (m.next_attempt_at is null or m.next_attempt_at <= moment)
+    and (m.expires_at is null or m.expires_at > moment)
+    and (m.campaign_id is null or m.campaign_id <> all(resting))
+    and (m.group_id is null or m.group_id <> all(full_groups))
+    and (not quiet or config.quiet_hours -> 'exempt' ? m.message_type)
+    and h.hold is null
+  order by m.priority desc, m.scheduled_for, m.id
+  limit 1;
+  return answer;
+end
+$$;
+
 -- herald.messages_to_send(accounts) → what each of these accounts may send now: highest priority first, then oldest; one of
--- a web account. Nothing that a rule holds back, that is not due or that has expired.
+-- a web account. Nothing that a rule holds back, that is not due or that has expired. Looks at the first 20 messages of
+-- each, which is where it nearly always lies, and for the others where these are all held back.
 create function herald.messages_to_send(p_accounts uuid[]) returns uuid[]
 language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   moment timestamptz := herald.clock();
+  answer uuid[];
 begin
-  return (
-    select array_agg(q.id)
-    from herald.account_holds as a
-    cross join lateral (
-      select h.id from herald.message_holds as h
-      where h.session_id = a.session_id and h.status = 'pending' and h.scheduled_for <= moment
-        and (h.next_attempt_at is null or h.next_attempt_at <= moment)
-        and (h.expires_at is null or h.expires_at > moment) and h.hold is null
-      order by h.priority desc, h.scheduled_for, h.id
-      limit 1
-    ) as q
-    where a.session_id = any(p_accounts) and a.hold is null
-  );
+  select array_agg(coalesce(q.id, case when crowd.waits then herald.message_to_send(a.session_id) end)) into answer
+  from herald.account_holds as a
+  left join lateral (
+    select h.id
+    from (
+      select m.id, m.priority, m.scheduled_for from public.scheduled_whatsapp_messages as m
+      where m.session_id = a.session_id and m.status = 'pending' and m.scheduled_for <= moment
+        and (m.next_attempt_at is null or m.next_attempt_at <= moment)
+        and (m.expires_at is null or m.expires_at > moment)
+      order by m.priority desc, m.scheduled_for, m.id
+      limit 20
+    ) as head
+    join herald.message_holds as h on h.id = head.id
+    where h.hold is null
+    order by head.priority desc, head.scheduled_for, head.id
+    limit 1
+  ) as q on true
+  left join lateral (
+    select true as waits from public.scheduled_whatsapp_messages as m
+    where q.id is null and m.session_id = a.session_id and m.status = 'pending'
+      and greatest(m.scheduled_for, m.next_attempt_at) <= moment
+    offset 20 limit 1
+  ) as crowd on true
+  where a.session_id = any(p_accounts) and a.hold is null;
+  return array_remove(answer, null);
 end
 $$;
 
@@ -173,6 +228,7 @@ $$;
 -- as its provider allows (web 1); highest priority, then oldest, first. Never returns what a rule holds back.
 -- What it looks at is decided once the accounts are locked, in a new statement, so that it sees what a call that crossed
 -- with this one has claimed and counted. An account whose due messages are all held back is looked at again in a second.
+-- Businesses are locked one after the other in one order, so that two calls don't wait for each other.
 create or replace function public.whatsapp_claim(p_run uuid, p_limit integer default 50) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -190,7 +246,12 @@ begin
   chosen := herald.messages_to_send((
     select array_agg(s.id) from public.whatsapp_sessions as s where s.id = any(accounts) and s.provider = 'web'
   ));
-  for cloud in select s.id from public.whatsapp_sessions as s where s.id = any(accounts) and s.provider = 'cloud' loop
+  for cloud in
+    select s.id from public.whatsapp_sessions as s
+    join public.whatsapp_cloud_accounts as c on c.session_id = s.id
+    where s.id = any(accounts) and s.provider = 'cloud'
+    order by c.business_account_id
+  loop
     chosen := chosen || herald.cloud_messages_to_send(cloud, p_limit - coalesce(cardinality(chosen), 0));
   end loop;
 
@@ -220,9 +281,9 @@ begin
     update herald.session_leases as l
     set looked_at = moment,
       look_again_at = case
-        when c.session_id is null
-          and not exists (select 1 from herald.message_claims as x where x.session_id = l.session_id)
-          then moment + interval '1 second'
+        when c.session_id is null and herald.slots(s.provider) > (
+          select count(*) from herald.message_claims as x where x.session_id = l.session_id
+        ) then moment + interval '1 second'
         else '-infinity'
       end,
       next_send_at = case
@@ -279,5 +340,5 @@ $$;
 revoke execute on function
   herald.message_kind(public.scheduled_whatsapp_messages), herald.slots(text),
   herald.count_sends(herald.message_claims[], integer), herald.accounts_to_serve(uuid, integer),
-  herald.messages_to_send(uuid[]), herald.cloud_messages_to_send(uuid, integer)
+  herald.message_to_send(uuid), herald.messages_to_send(uuid[]), herald.cloud_messages_to_send(uuid, integer)
 from public;

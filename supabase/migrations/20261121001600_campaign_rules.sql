@@ -16,13 +16,19 @@ for each row when (new.state = 'cancelled' and old.state <> 'cancelled')
 execute function herald.campaign_cancelled();
 
 -- herald.count_campaigns() → how many it changed. Counts running and lately finished campaigns anew, instead of a hot row
--- that every settle would wait for; a running one whose messages are all settled is done.
+-- that every settle would wait for; a running one whose messages are all settled is done. What came back to the queue after
+-- its campaign was cancelled (it was being sent, or a person tries it again) is taken along here.
 create function herald.count_campaigns() returns integer
 language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
   many integer;
 begin
+  update public.scheduled_whatsapp_messages as m
+  set status = 'cancelled', error_message = 'Its campaign was cancelled.'
+  from public.whatsapp_campaigns as k
+  where k.state = 'cancelled' and k.finished_at > herald.clock() - interval '3 days'
+    and m.organization_id = k.organization_id and m.campaign_id = k.id and m.status = 'pending';
   with counted as (
     select k.id, count(m.id)::integer as total, count(m.sent_at)::integer as sent,
       count(m.delivered_at)::integer as delivered, count(m.read_at)::integer as read,

@@ -29,6 +29,7 @@ declare
   moment timestamptz := herald.clock();
   account public.whatsapp_sessions;
   lease herald.session_leases;
+  served boolean;
   ahead bigint;
 begin
   select s.* into account from public.whatsapp_sessions as s where s.id = m.session_id;
@@ -48,16 +49,23 @@ begin
   return query
     select a.hold, herald.hold_explained(a.hold), a.hold_until
     from herald.account_holds as a where a.session_id = m.session_id and a.hold is not null;
-  if account.enabled and account.desired_state = 'connected' and account.status <> 'connected' then
-    return query select 'account-' || replace(account.status, '_', '-'), case account.status
-        when 'qr_pending' then 'The account waits for its QR code to be scanned.'
-        when 'logged_out' then 'The account was logged out on the phone. Connect it and scan the QR code again.'
-        when 'banned' then 'WhatsApp has banned the account. It can''t send.'
-        else format('The account is not connected (%s).', coalesce(account.last_error, account.status))
-      end, null::timestamptz;
-  elsif account.desired_state = 'connected' and (lease is null or lease.expires_at <= moment) then
-    return query select 'no-worker', 'No worker serves the account at the moment. It goes out as soon as one does.',
-      null::timestamptz;
+  if account.enabled and account.desired_state = 'connected' then
+    served := coalesce(lease.expires_at > moment, false);
+    if not served then
+      return query select 'no-worker', 'No worker serves the account at the moment. It goes out as soon as one does.',
+        null::timestamptz;
+    end if;
+    if account.status in ('qr_pending', 'logged_out', 'banned') or served and account.status <> 'connected' then
+      return query select 'account-' || replace(account.status, '_', '-'), case account.status
+          when 'qr_pending' then 'The account waits for its QR code to be scanned.'
+          when 'logged_out' then 'The account was logged out on the phone. Connect it and scan the QR code again.'
+          when 'banned' then 'WhatsApp has banned the account. It can''t send.'
+          else format('The account is not connected (%s).', coalesce(account.last_error, account.status))
+        end, null::timestamptz;
+    elsif served and (not lease.ready or lease.incarnation is null) then
+      return query select 'account-connecting', 'A worker has taken the account over and is connecting it.',
+        null::timestamptz;
+    end if;
   end if;
   return query
     select h.hold, herald.hold_explained(h.hold), case h.hold
@@ -70,17 +78,31 @@ begin
           select p.paid_until - 44 * interval '6 seconds' from herald.cloud_pairs as p
           where p.session_id = m.session_id and p.recipient = herald.recipient_address(m)
         )
+        when 'tier-limit' then (
+          select r.last_at + interval '24 hours'
+          from public.whatsapp_cloud_accounts as c
+          join herald.cloud_recipients as r on r.business_account_id = c.business_account_id
+          where c.session_id = m.session_id
+          order by r.last_at desc limit 1
+          offset (select herald.tier_size(x.rate_limit_tier) from public.whatsapp_cloud_accounts as x
+            where x.session_id = m.session_id) - 1
+        )
       end
     from herald.message_holds as h
     where h.id = m.id and h.hold is not null
       and not exists (select 1 from herald.account_holds as a where a.session_id = m.session_id and a.hold = h.hold);
   if lease.next_send_at > moment then
     return query select 'pace', 'The account leaves a little time between two messages.', lease.next_send_at;
+  elsif account.provider = 'cloud' and herald.used('number', account.id) >= 80 then
+    return query select 'pace', 'The number has sent as much in this second as WhatsApp allows.',
+      herald.room_at('number', account.id, 80);
   end if;
   select count(*) into ahead from (
-    select 1 from public.scheduled_whatsapp_messages as o
+    select 1 from herald.message_holds as o
     where o.session_id = m.session_id and o.status = 'pending' and o.scheduled_for <= moment and o.id <> m.id
+      and (o.next_attempt_at is null or o.next_attempt_at <= moment) and (o.expires_at is null or o.expires_at > moment)
       and (o.priority > m.priority or o.priority = m.priority and (o.scheduled_for, o.id) < (m.scheduled_for, m.id))
+      and o.hold is null
     limit 1000
   ) as before;
   if ahead > 0 then
@@ -139,7 +161,7 @@ comment on function public.why_not_sent(uuid) is
 
 -- == the queue at a glance ==
 
--- herald.queue_overview() → one row per organisation that the caller may see.
+-- herald.queue_overview() → one row per organisation that the caller may see, without accounts that are private to others.
 create function herald.queue_overview()
 returns table (
   organization_id uuid, pending bigint, due bigint, oldest_due_at timestamptz, sending bigint, stuck bigint,
@@ -161,14 +183,17 @@ as $$
     left join herald.message_claims as c on c.message_id = m.id
     where m.organization_id = o.id and m.sent_at is null
       and m.status in ('pending', 'sending')
+      and m.session_id not in (select herald.my_hidden_sessions())
   ) as q
   cross join lateral (
     select count(*) as in_doubt from public.scheduled_whatsapp_messages as m
     where m.organization_id = o.id and m.status = 'in_doubt'
+      and m.session_id not in (select herald.my_hidden_sessions())
   ) as d
   cross join lateral (
     select count(*) as accounts, count(*) filter (where s.status = 'connected') as connected
-    from public.whatsapp_sessions as s where s.organization_id = o.id
+    from public.whatsapp_sessions as s
+    where s.organization_id = o.id and s.id not in (select herald.my_hidden_sessions())
   ) as a
   where coalesce((select auth.role()), '') <> 'authenticated'
     or o.id in (select herald.my_organizations()) or (select herald.is_super_admin())
