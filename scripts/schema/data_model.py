@@ -90,13 +90,15 @@ def _chooser(key: Constraint) -> str:
 
 def _section(table: Table) -> list[str]:
     lines = [f"### {_title(table)}", "", _cell(table.comment or "") + (" (A view.)" if table.is_view else ""), ""]
+    if table.is_view:
+        lines += ["| column | type | what |", "|---|---|---|"]
+        lines += [f"| `{one.name}` | {_type(one)} | {_cell(_what(table, one))} |" for one in table.columns]
+        return [*lines, "", *access(table), ""]
     lines += ["| column | type | default | what |", "|---|---|---|---|"]
     for column in table.columns:
-        default = f"`{_expression(column.default)}`" if column.default else ""
+        default = f"`{_expression(column.default)}`" if column.default else "" if column.required else "null"
         if column.generated:
             default = "generated"
-        elif not default and not column.required and not table.is_view:
-            default = "null"
         lines.append(f"| `{column.name}` | {_type(column)} | {_cell(default)} | {_cell(_what(table, column))} |")
     return [*lines, "", *access(table), ""]
 

@@ -145,6 +145,7 @@ class PublicScheduledWhatsappMessages(BaseModel):
     read_count: int = Field(alias="read_count")
     recipient_name: str | None = Field(alias="recipient_name")
     recipient_phone: str | None = Field(alias="recipient_phone")
+    redacted_at: datetime.datetime | None = Field(alias="redacted_at")
     responded_at: datetime.datetime | None = Field(alias="responded_at")
     retry_count: int = Field(alias="retry_count")
     scheduled_for: datetime.datetime = Field(alias="scheduled_for")
@@ -186,6 +187,7 @@ class PublicScheduledWhatsappMessagesInsert(TypedDict):
     read_count: NotRequired[Annotated[int, Field(alias="read_count")]]
     recipient_name: NotRequired[Annotated[str | None, Field(alias="recipient_name")]]
     recipient_phone: NotRequired[Annotated[str | None, Field(alias="recipient_phone")]]
+    redacted_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="redacted_at")]]
     responded_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="responded_at")]]
     retry_count: NotRequired[Annotated[int, Field(alias="retry_count")]]
     scheduled_for: NotRequired[Annotated[datetime.datetime, Field(alias="scheduled_for")]]
@@ -227,6 +229,7 @@ class PublicScheduledWhatsappMessagesUpdate(TypedDict):
     read_count: NotRequired[Annotated[int, Field(alias="read_count")]]
     recipient_name: NotRequired[Annotated[str | None, Field(alias="recipient_name")]]
     recipient_phone: NotRequired[Annotated[str | None, Field(alias="recipient_phone")]]
+    redacted_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="redacted_at")]]
     responded_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="responded_at")]]
     retry_count: NotRequired[Annotated[int, Field(alias="retry_count")]]
     scheduled_for: NotRequired[Annotated[datetime.datetime, Field(alias="scheduled_for")]]
@@ -882,6 +885,7 @@ class PublicWhatsappMessages(BaseModel):
     media_url: str | None = Field(alias="media_url")
     organization_id: uuid.UUID = Field(alias="organization_id")
     quoted_message_id: str | None = Field(alias="quoted_message_id")
+    redacted_at: datetime.datetime | None = Field(alias="redacted_at")
     scheduled_message_id: uuid.UUID | None = Field(alias="scheduled_message_id")
     sender: str | None = Field(alias="sender")
     sender_contact_id: uuid.UUID | None = Field(alias="sender_contact_id")
@@ -903,6 +907,7 @@ class PublicWhatsappMessagesInsert(TypedDict):
     media_url: NotRequired[Annotated[str | None, Field(alias="media_url")]]
     organization_id: Annotated[uuid.UUID, Field(alias="organization_id")]
     quoted_message_id: NotRequired[Annotated[str | None, Field(alias="quoted_message_id")]]
+    redacted_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="redacted_at")]]
     scheduled_message_id: NotRequired[Annotated[uuid.UUID | None, Field(alias="scheduled_message_id")]]
     sender: NotRequired[Annotated[str | None, Field(alias="sender")]]
     sender_contact_id: NotRequired[Annotated[uuid.UUID | None, Field(alias="sender_contact_id")]]
@@ -924,6 +929,7 @@ class PublicWhatsappMessagesUpdate(TypedDict):
     media_url: NotRequired[Annotated[str | None, Field(alias="media_url")]]
     organization_id: NotRequired[Annotated[uuid.UUID, Field(alias="organization_id")]]
     quoted_message_id: NotRequired[Annotated[str | None, Field(alias="quoted_message_id")]]
+    redacted_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="redacted_at")]]
     scheduled_message_id: NotRequired[Annotated[uuid.UUID | None, Field(alias="scheduled_message_id")]]
     sender: NotRequired[Annotated[str | None, Field(alias="sender")]]
     sender_contact_id: NotRequired[Annotated[uuid.UUID | None, Field(alias="sender_contact_id")]]

@@ -157,6 +157,7 @@ export type Database = {
           "read_count": number,
           "recipient_name": string | null,
           "recipient_phone": string | null,
+          "redacted_at": string | null,
           "responded_at": string | null,
           "retry_count": number,
           "scheduled_for": string,
@@ -198,6 +199,7 @@ export type Database = {
           "read_count"?: number,
           "recipient_name"?: string | null,
           "recipient_phone"?: string | null,
+          "redacted_at"?: string | null,
           "responded_at"?: string | null,
           "retry_count"?: number,
           "scheduled_for"?: string,
@@ -238,6 +240,7 @@ export type Database = {
           "read_count"?: number,
           "recipient_name"?: string | null,
           "recipient_phone"?: string | null,
+          "redacted_at"?: string | null,
           "responded_at"?: string | null,
           "retry_count"?: number,
           "scheduled_for"?: string,
@@ -1174,6 +1177,7 @@ export type Database = {
           "media_url": string | null,
           "organization_id": string,
           "quoted_message_id": string | null,
+          "redacted_at": string | null,
           "scheduled_message_id": string | null,
           "sender": string | null,
           "sender_contact_id": string | null,
@@ -1195,6 +1199,7 @@ export type Database = {
           "media_url"?: string | null,
           "organization_id": string,
           "quoted_message_id"?: string | null,
+          "redacted_at"?: string | null,
           "scheduled_message_id"?: string | null,
           "sender"?: string | null,
           "sender_contact_id"?: string | null,
@@ -1215,6 +1220,7 @@ export type Database = {
           "media_url"?: string | null,
           "organization_id"?: string,
           "quoted_message_id"?: string | null,
+          "redacted_at"?: string | null,
           "scheduled_message_id"?: string | null,
           "sender"?: string | null,
           "sender_contact_id"?: string | null,
@@ -1779,6 +1785,8 @@ export type Database = {
       "whatsapp_credentials_write": { Args: { "p_clean": boolean, "p_epoch": number, "p_generation": number, "p_incarnation": string, "p_key_id": string, "p_run": string, "p_sealed": string, "p_session": string }; Returns: undefined
       },
       "whatsapp_direct_send_take": { Args: { "p_limit"?: number, "p_organization": string }; Returns: number
+      },
+      "whatsapp_erase_contact": { Args: { "p_organization": string, "p_phone": string }; Returns: Json
       },
       "whatsapp_groups_sync": { Args: { "p_epoch": number, "p_groups": Json, "p_run": string, "p_session": string }; Returns: number
       },
