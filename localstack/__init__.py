@@ -6,6 +6,7 @@ Supabase's API keys, Auth, Realtime, Storage and the workers of pg_cron and pg_n
 
     __main__.py    the command line
     supervisor.py  owns the children: starts, restarts and stops them
+    ports.py       ports that no other stack takes
     process.py     one child that can't outlive its supervisor
     postgres.py    the server's files, cluster and configuration; database.sql and storage.sql are what Supabase
                    adds; pg_cron.sql, pg_net.sql and supabase_vault.sql extensions that the package lacks

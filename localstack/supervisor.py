@@ -7,12 +7,10 @@ SIGUSR1           reset: a new database with the same keys and ports
 """
 
 import os
-import random
 import shutil
 import signal
-import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from localstack import postgres
@@ -29,14 +27,13 @@ from localstack.layout import (
     write_private,
 )
 from localstack.migrations import migrate
+from localstack.ports import free_ports
 from localstack.process import Child
 
 RESET = signal.SIGUSR1
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 _AWAITED = {signal.SIGCHLD, RESET, *_STOPS}
 START_PATIENCE = 30.0  #: seconds until a child must answer for the first time
-#: Below the kernel's range for outgoing connections, so that none of them takes the port of a restarting child.
-PORTS = range(18_000, 32_000)
 PORT_NAMES = ("postgres", "postgrest", "postgrest_admin", "gateway")
 
 Progress = Callable[[str], None]
@@ -218,24 +215,3 @@ class Supervisor:
             if child := self._children.get(name):
                 child.stop()
         self._publish(phase)
-
-
-def free_ports(*names: str, preferred: Mapping[str, int] | None = None) -> dict[str, int]:
-    """A port nobody listens on for each name: the preferred one if it's free."""
-    ports: dict[str, int] = {}
-    for name in names:
-        port = (preferred or {}).get(name) or random.choice(PORTS)
-        while port in ports.values() or not _is_free(port):
-            port = random.choice(PORTS)
-        ports[name] = port
-    return ports
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

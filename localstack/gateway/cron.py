@@ -82,9 +82,9 @@ class Cron:
         async with await psycopg.AsyncConnection.connect(
             self._admin_dsn, autocommit=True, row_factory=dict_row
         ) as connection:
-            there = await (await connection.execute("select to_regclass('cron.job') as job")).fetchone()
+            there = await (await connection.execute("select to_regproc('cron._due') as ours")).fetchone()
             job: Row | None = None
-            if there and there["job"]:
+            if there and there["ours"]:
                 job = await (
                     await connection.execute("select * from cron.job where jobname = %s", [body.get("run")])
                 ).fetchone()

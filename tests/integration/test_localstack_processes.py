@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ import psycopg
 import pytest
 
 from localstack.client import LocalStack, Stack
-from localstack.layout import LocalStackError
+from localstack.layout import REPOSITORY, LocalStackError
+from localstack.ports import free_ports
 
 DEADLINE = 10.0  # seconds
 
@@ -67,6 +69,16 @@ async def test_two_stacks_share_nothing(stack: Stack, tmp_path: Path) -> None:
         async with httpx.AsyncClient(base_url=other.url) as client:
             answer = await client.get("/rest/v1/", headers={"apikey": stack.secret_key})
         assert answer.status_code == 401
+
+
+async def test_a_port_that_another_starting_stack_chose_is_not_chosen_again() -> None:
+    [chosen] = free_ports("gateway").values()  # this process is the other stack; nobody listens there yet
+    choose = f"from localstack.ports import free_ports; print(free_ports('a', preferred={{'a': {chosen}}})['a'])"
+    other = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", choose), cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await other.communicate()
+    assert int(said) not in (0, chosen)
 
 
 async def test_reset_gives_a_fresh_database_with_the_migrations(tmp_path: Path) -> None:
