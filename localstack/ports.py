@@ -8,8 +8,8 @@ from collections.abc import Mapping
 #: Below the kernel's range for outgoing connections, so that none of them takes the port of a restarting child.
 PORTS = range(18_000, 32_000)
 
-#: Between the choice of a port and its program's bind lie seconds, in which another stack could choose it too. So each
-#: choice holds an abstract socket's name, which the kernel gives to one process and takes back at its death.
+#: Between the choice of a port and its program's bind lie seconds, in which another stack could choose it too. So
+#: each choice holds an abstract socket's name, which the kernel gives to one process and takes back at its death.
 _claims: dict[int, socket.socket] = {}
 
 

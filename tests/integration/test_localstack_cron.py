@@ -144,6 +144,8 @@ def test_only_postgres_schedules(db: psycopg.Connection, role: str) -> None:
     [
         "select cron.schedule_in_database('mine', '* * * * *', 'select 1', 'postgres', 'supabase_admin')",
         "select cron._put('supabase_admin', 'mine', '* * * * *', 'select 1', 'postgres', true)",
+        "select cron._remove('supabase_admin', 1, null)",
+        "select cron._alter('supabase_admin', 1, null, 'select 1', null, null)",
         "insert into cron.job (schedule, command, username) values ('* * * * *', 'select 1', 'supabase_admin')",
     ],
 )

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from aiohttp import web
@@ -189,6 +190,21 @@ async def test_a_commit_is_noticed_without_waiting_for_a_poll(db: Db, site: Site
         await ask(db, "select net.http_get(%s)", f"{url}/a")
         await site.next()
     assert time.monotonic() - started < 8 * POLL / 2
+
+
+async def test_a_job_posts_with_a_secret_of_the_vault(stack: Stack, db: Db, site: Site, url: str) -> None:
+    await db.execute("create extension if not exists pg_cron")
+    await db.execute("select vault.create_secret('the key', 'hook')")
+    command = f"""
+      select net.http_post('{url}/wake', headers := jsonb_build_object('X-Key', s.decrypted_secret))
+      from vault.decrypted_secrets s where s.name = 'hook'
+    """
+    await db.execute("select cron.schedule('wake', '0 0 1 1 *', %s)", [command])
+    async with httpx.AsyncClient(base_url=stack.url, headers={"apikey": stack.secret_key}) as http:
+        run = (await http.post("/localstack/cron", json={"run": "wake"})).json()
+    assert (run["status"], run["return_message"]) == ("succeeded", "1 row")
+    heard = await site.next()
+    assert (heard["path"], heard["key"], heard["type"]) == ("/wake", "the key", "application/json")
 
 
 async def test_answers_of_six_hours_ago_are_forgotten(stack: Stack, db: Db) -> None:
