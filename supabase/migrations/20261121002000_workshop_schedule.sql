@@ -1,5 +1,6 @@
 -- What an organisation's schedule wants of a workshop: instants from local times, values for placeholders, and the plan,
--- one row a message type. Nothing here writes; 20261121002010_workshop_links.sql acts on it.
+-- one row a message type. Nothing here writes; the next files act on it.
+-- plpgsql throughout: Postgres plans an SQL function anew for every statement that calls it, 20 times a workshop.
 
 -- == instants ==
 
@@ -7,71 +8,80 @@
 -- clocks go forward is taken with the offset of before the gap (02:30 → 03:30); of one that comes twice it is the first.
 -- In both cases that is the offset before the change, which Postgres' own `at time zone` doesn't promise.
 create function herald.local_instant(p_date date, p_time time, p_zone text) returns timestamptz
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  -- No offset is above 16 hours, so the instant lies between these two moments, and at most one change does.
-  select case
-    when c.by_former at time zone p_zone = c.wall then c.by_former
-    when c.by_later at time zone p_zone = c.wall then c.by_later
-    else c.by_former
-  end
-  from (
-    select w.wall, w.utc - (f.former at time zone p_zone - f.former at time zone 'UTC') as by_former,
-      w.utc - (f.later at time zone p_zone - f.later at time zone 'UTC') as by_later
-    from (select p_date + p_time as wall, (p_date + p_time) at time zone 'UTC' as utc) as w
-    cross join lateral (
-      select w.utc - interval '16 hours' as former, w.utc + interval '16 hours' as later
-    ) as f
-  ) as c
+declare
+  wall constant timestamp := p_date + p_time;
+  utc constant timestamptz := wall at time zone 'UTC';
+  -- No offset is above 16 hours: the instant lies between these two moments, and so does at most one change.
+  former constant timestamptz := utc - interval '16 hours';
+  later constant timestamptz := utc + interval '16 hours';
+  by_former constant timestamptz := utc - (former at time zone p_zone - former at time zone 'UTC');
+  by_later constant timestamptz := utc - (later at time zone p_zone - later at time zone 'UTC');
+begin
+  if by_former at time zone p_zone <> wall and by_later at time zone p_zone = wall then
+    return by_later;
+  end if;
+  return by_former;
+end
 $$;
 
 -- herald.shifted(instant, interval, zone) → months and days keep the local time ("-1 day" before 19:00 is 19:00), then
 -- hours, minutes and seconds are added as they are ("-24 hours" is 86,400 seconds).
 create function herald.shifted(p_instant timestamptz, p_shift interval, p_zone text) returns timestamptz
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select case
-    when c.calendar = interval '0' then p_instant
-    else herald.local_instant(
-      (p_instant at time zone p_zone + c.calendar)::date, (p_instant at time zone p_zone + c.calendar)::time, p_zone
-    )
-  end + (p_shift - c.calendar)
-  from (
-    select make_interval(
-      years => extract(year from p_shift)::integer, months => extract(month from p_shift)::integer,
-      days => extract(day from p_shift)::integer
-    ) as calendar
-  ) as c
+declare
+  calendar constant interval := make_interval(
+    years => extract(year from p_shift)::integer, months => extract(month from p_shift)::integer,
+    days => extract(day from p_shift)::integer
+  );
+  wall constant timestamp := p_instant at time zone p_zone + calendar;
+begin
+  if calendar = interval '0' then
+    return p_instant + p_shift;
+  end if;
+  return herald.local_instant(wall::date, wall::time, p_zone) + (p_shift - calendar);
+end
 $$;
 
 -- herald.schedule_instant(entry, start, zone) → when the message of this entry of message_schedule goes out.
 create function herald.schedule_instant(p_entry jsonb, p_start timestamptz, p_zone text) returns timestamptz
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select case
-    when p_entry ? 'offset' then herald.shifted(p_start, (p_entry ->> 'offset')::interval, p_zone)
-    else herald.local_instant(
-      (p_start at time zone p_zone)::date + coalesce((p_entry ->> 'day')::integer, 0), (p_entry ->> 'at')::time, p_zone
-    )
-  end
+begin
+  if p_entry ? 'offset' then
+    return herald.shifted(p_start, (p_entry ->> 'offset')::interval, p_zone);
+  end if;
+  return herald.local_instant(
+    (p_start at time zone p_zone)::date + coalesce((p_entry ->> 'day')::integer, 0), (p_entry ->> 'at')::time, p_zone
+  );
+end
 $$;
 
 -- herald.utc_text(instant) → as JSON tells it, whatever the connection's zone is.
 create function herald.utc_text(p_instant timestamptz) returns text
-language sql stable set search_path = ''
-as $$ select to_char(p_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') $$;
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return to_char(p_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+end
+$$;
 
 -- == values ==
 
 -- herald.workshop_zone(organisation, zone) → the zone if Postgres knows it, else that of the organisation's settings.
 create function herald.workshop_zone(p_organization uuid, p_zone text) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select coalesce(
-    case when herald.is_timezone(p_zone) then p_zone end,
-    (select c.timezone from public.workshop_automation_config as c where c.organization_id = p_organization),
-    'UTC'
-  )
+begin
+  if herald.is_timezone(p_zone) then
+    return p_zone;
+  end if;
+  return coalesce(
+    (select c.timezone from public.workshop_automation_config as c where c.organization_id = p_organization), 'UTC'
+  );
+end
 $$;
 
 -- herald.workshop_values(workshop, organisation, title, start, zone) → values for {{placeholders}}: title, date ("Saturday,
@@ -79,48 +89,61 @@ $$;
 create function herald.workshop_values(
   p_workshop uuid, p_organization uuid, p_title text, p_start timestamptz, p_zone text
 ) returns jsonb
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select jsonb_strip_nulls(jsonb_build_object(
+declare
+  wall constant timestamp := p_start at time zone p_zone;
+begin
+  return jsonb_strip_nulls(jsonb_build_object(
     'title', p_title,
-    'date', to_char(p_start at time zone p_zone, 'FMDay, FMDD FMMonth FMYYYY'),
-    'time', to_char(p_start at time zone p_zone, 'HH24:MI'),
+    'date', to_char(wall, 'FMDay, FMDD FMMonth FMYYYY'),
+    'time', to_char(wall, 'HH24:MI'),
     'timezone', p_zone,
     'organization', (select to_jsonb(o) ->> 'name' from public.organizations as o where o.id = p_organization)
-  )) || jsonb_strip_nulls(coalesce(herald.workshop_variables(p_workshop), '{}'))
+  )) || jsonb_strip_nulls(coalesce(herald.workshop_variables(p_workshop), '{}'));
+end
 $$;
 
 -- herald.media_kind_of(url) → what the name of a template's file says that it is; an image unless it says otherwise.
 create function herald.media_kind_of(p_url text) returns text
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select case
+declare
+  name constant text := lower(regexp_replace(p_url, '[?#].*$', ''));
+begin
+  return case
     when p_url is null then null
-    when n.name ~ '\.(mp4|3gp|mov|m4v)$' then 'video'
-    when n.name ~ '\.(mp3|m4a|aac|amr|ogg|opus|wav)$' then 'audio'
-    when n.name ~ '\.(pdf|docx?|xlsx?|pptx?|odt|ods|txt|csv|zip)$' then 'document'
+    when name ~ '\.(mp4|3gp|mov|m4v)$' then 'video'
+    when name ~ '\.(mp3|m4a|aac|amr|ogg|opus|wav)$' then 'audio'
+    when name ~ '\.(pdf|docx?|xlsx?|pptx?|odt|ods|txt|csv|zip)$' then 'document'
     else 'image'
-  end
-  from (select lower(regexp_replace(p_url, '[?#].*$', '')) as name) as n
+  end;
+end
 $$;
 
 -- herald.content_problem(template name, template, values) → why no message can be made of it, in words; null if one can.
 create function herald.content_problem(p_name text, p_template public.whatsapp_message_templates, p_values jsonb)
 returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select case
-    when p_template.id is null then format('There is no active template "%s".', p_name)
-    when cardinality(m.missing) > 0 then format(
+declare
+  content text;
+begin
+  if p_template.id is null then
+    return format('There is no active template "%s".', p_name);
+  end if;
+  if not jsonb_strip_nulls(p_values) ?& p_template.variables then
+    return format(
       'Template "%s" asks for %s, for which there is no value.', p_name,
-      (select string_agg('{{' || n || '}}', ', ') from unnest(m.missing) as n)
-    )
-    when p_template.media_url is null and btrim(herald.render(p_template.content, p_values)) = ''
-      then format('Template "%s" gives an empty text.', p_name)
-    when length(herald.render(p_template.content, p_values)) > 65536
-      then format('Template "%s" gives a text of more than 65,536 characters.', p_name)
-  end
-  from (select herald.missing_values(p_template.content, p_values) as missing) as m
+      (select string_agg('{{' || n || '}}', ', ') from unnest(p_template.variables) as n where p_values ->> n is null)
+    );
+  end if;
+  content := herald.render(p_template.content, p_values);
+  return case
+    when p_template.media_url is null and btrim(content) = '' then format('Template "%s" gives an empty text.', p_name)
+    when length(content) > 65536 then format('Template "%s" gives a text of more than 65,536 characters.', p_name)
+  end;
+end
 $$;
 
 -- == the plan ==
@@ -132,20 +155,32 @@ returns table (
   message_type text, scheduled_for timestamptz, expires_at timestamptz, template_id uuid, content text, media_url text,
   problem text
 )
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select
-    e.message_type, e.at,
-    e.at + make_interval(secs => extract(epoch from coalesce((e.entry ->> 'late')::interval, interval '1 hour'))),
-    t.id, herald.render(t.content, p_values), t.media_url, herald.content_problem(e.template, t, p_values)
-  from (
-    select s.key as message_type, s.value as entry, coalesce(s.value ->> 'template', s.key) as template,
-      herald.schedule_instant(s.value, p_start, p_zone) as at
+declare
+  entry record;
+  name text;
+  template public.whatsapp_message_templates;
+begin
+  for entry in
+    select s.key, s.value
     from public.workshop_automation_config as c
     cross join lateral jsonb_each(c.message_schedule) as s
     where c.organization_id = p_organization and coalesce((s.value ->> 'enabled')::boolean, true)
-  ) as e
-  cross join lateral herald.template(p_organization, e.template) as t
+  loop
+    name := coalesce(entry.value ->> 'template', entry.key);
+    template := herald.template(p_organization, name);
+    message_type := entry.key;
+    scheduled_for := herald.schedule_instant(entry.value, p_start, p_zone);
+    expires_at := scheduled_for
+      + make_interval(secs => extract(epoch from coalesce((entry.value ->> 'late')::interval, interval '1 hour')));
+    template_id := template.id;
+    content := herald.render(template.content, p_values);
+    media_url := template.media_url;
+    problem := herald.content_problem(name, template, p_values);
+    return next;
+  end loop;
+end
 $$;
 
 revoke execute on function

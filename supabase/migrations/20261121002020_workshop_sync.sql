@@ -1,15 +1,17 @@
--- What makes the schedule act: changes of workshops, settings, templates and groups, each in its own transaction.
+-- One workshop brought up to date: its messages, tasks, group and status. 20261121002030_workshop_triggers.sql says when.
 
--- herald.act_on_workshop(workshop, organisation, group) → what automation_status says under "whatsapp". Compares what is
--- with what was acted on last, so that calling it twice changes nothing.
-create function herald.act_on_workshop(p_workshop uuid, p_organization uuid, p_group uuid) returns jsonb
+-- herald.act_on_workshop(workshop, organisation, group, anyway) → what automation_status says under "whatsapp". Compares what
+-- is with what was acted on last: twice is as good as once. Unless anyway, a workshop that says what it said is left at
+-- that: null.
+create function herald.act_on_workshop(p_workshop uuid, p_organization uuid, p_group uuid, p_anyway boolean)
+returns jsonb
 language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
   link herald.workshop_links;
   former herald.workshop_links;
   facts record;
-  obstacle text;
+  values_now jsonb;
   report jsonb := '{}';
   withdrawn integer := 0;
 begin
@@ -21,6 +23,19 @@ begin
   link.starts_at := facts.starts_at;
   link.timezone := herald.workshop_zone(p_organization, facts.timezone);
   link.group_id := p_group;
+  values_now := herald.workshop_values(p_workshop, p_organization, facts.title, link.starts_at, link.timezone);
+  link.obstacle := case
+    when facts.starts_at is null then 'The workshop has no date or is cancelled.'
+    when not coalesce(
+      (select c.auto_schedule_messages from public.workshop_automation_config as c where c.organization_id = p_organization),
+      false
+    ) then 'Automatic messages are switched off in the settings.'
+  end;
+  link.acted_on := md5(jsonb_build_array(values_now, link.starts_at, p_group, link.obstacle)::text);
+  if link.acted_on is not distinct from former.acted_on and former.problem is null and not p_anyway then
+    return null;
+  end if;
+
   if link.group_id is distinct from former.group_id then
     perform herald.withdraw_schedule(former, case
       when p_group is null then 'The workshop was unlinked from its group.'
@@ -33,50 +48,44 @@ begin
     end if;
   end if;
 
-  obstacle := case
-    when facts.starts_at is null then 'The workshop has no date or is cancelled.'
-    when not coalesce(
-      (select c.auto_schedule_messages from public.workshop_automation_config as c where c.organization_id = p_organization),
-      false
-    ) then 'Automatic messages are switched off in the settings.'
-  end;
   if link.group_id is not null then
-    if obstacle is null then
-      report := herald.keep_schedule(
-        link, herald.workshop_values(p_workshop, p_organization, facts.title, link.starts_at, link.timezone)
-      );
+    if link.obstacle is null then
+      report := herald.keep_schedule(link, values_now);
       withdrawn := (report ->> 'withdrawn')::integer;
     else
-      report := jsonb_build_object('why_not', obstacle);
-      withdrawn := herald.withdraw_schedule(link, obstacle);
+      report := jsonb_build_object('why_not', link.obstacle);
+      withdrawn := herald.withdraw_schedule(link, link.obstacle);
     end if;
     if withdrawn > 0 then
       link.generation := link.generation + 1;
     end if;
   end if;
-  link.rules_made := herald.keep_tasks(link, former, obstacle);
+  link.rules_made := herald.keep_tasks(link, former);
+  if (link.starts_at, link.timezone) is distinct from (former.starts_at, former.timezone) then
+    perform herald.keep_task_messages(link, values_now);
+  end if;
   if link is distinct from former then
     update herald.workshop_links as l
     set group_id = link.group_id, linked_at = link.linked_at, generation = link.generation,
       since_generation = link.since_generation, starts_at = link.starts_at, timezone = link.timezone,
-      rules_made = link.rules_made
+      rules_made = link.rules_made, obstacle = link.obstacle, acted_on = link.acted_on
     where l.workshop_id = p_workshop;
   end if;
   if (link.group_id, link.starts_at) is distinct from (former.group_id, former.starts_at) then
     perform herald.refresh_groups(array[former.group_id, link.group_id]);
   end if;
-  return case when link.generation > 0 then
-    report - 'withdrawn' || jsonb_build_object(
-      'linked_at', herald.utc_text(link.linked_at), 'generation', link.generation, 'timezone', link.timezone
-    )
-  end;
+  return report - 'withdrawn' || jsonb_build_object(
+    'linked_at', herald.utc_text(link.linked_at), 'generation', link.generation, 'timezone', link.timezone
+  );
 end
 $$;
 
--- herald.sync_workshop(workshop, wait): brings messages, tasks, group and automation_status to what the workshop says. A CRM
+-- herald.sync_workshop(workshop, wait, anyway): brings messages, tasks, group and automation_status to what the workshop says. A CRM
 -- whose dates stand in another table calls it when those change. What goes wrong is recorded and told by an alert: the
 -- CRM's own write goes through. wait false: leaves a workshop alone that another transaction is changing.
-create function herald.sync_workshop(p_workshop uuid, p_wait boolean default true) returns void
+-- anyway false: settings, templates and messages have not changed, so only what the workshop says counts.
+create function herald.sync_workshop(p_workshop uuid, p_wait boolean default true, p_anyway boolean default true)
+returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
@@ -97,15 +106,15 @@ begin
   end if;
   perform set_config('herald.syncing', p_workshop::text, true);
   begin
-    report := herald.act_on_workshop(p_workshop, workshop.organization_id, workshop.whatsapp_group_id);
+    report := herald.act_on_workshop(p_workshop, workshop.organization_id, workshop.whatsapp_group_id, p_anyway);
   exception
     when serialization_failure or deadlock_detected or lock_not_available then
       raise;
     when others then
       report := jsonb_build_object('problem', 'Its messages could not be scheduled: ' || sqlerrm);
   end;
-  perform herald.tell_problem(p_workshop, workshop.organization_id, report ->> 'problem');
   if report is not null then
+    perform herald.tell_problem(p_workshop, workshop.organization_id, report ->> 'problem');
     perform herald.tell_status(p_workshop, jsonb_strip_nulls(report));
   end if;
   perform set_config('herald.syncing', around, true);
@@ -156,208 +165,7 @@ exception
 end
 $$;
 
--- == workshops ==
-create function herald.workshop_changed() returns trigger
-language plpgsql security definer set search_path = '' set jit = off
-as $$
-begin
-  -- A workshop of before Herald's time is none of its business until it is linked.
-  if coalesce(current_setting('herald.syncing', true), '') <> new.id::text
-    and (
-      tg_op = 'INSERT' or new.whatsapp_group_id is not null
-      or exists (select 1 from herald.workshop_links as l where l.workshop_id = new.id)
-    ) then
-    perform herald.sync_workshop(new.id);
-  end if;
-  return null;
-end
-$$;
-create trigger whatsapp_workshop_changed after insert or update on public.workshops
-for each row execute function herald.workshop_changed();
-
-create function herald.workshop_gone() returns trigger
-language plpgsql security definer set search_path = '' set jit = off
-as $$
-declare
-  link herald.workshop_links;
-begin
-  if not exists (select 1 from public.organizations as o where o.id = old.organization_id) then
-    return null;
-  end if;
-  perform herald.withdraw(array(
-    select m.id from public.scheduled_whatsapp_messages as m
-    where m.organization_id = old.organization_id and m.workshop_id = old.id and m.status = 'pending'
-  ), 'Its workshop was deleted.');
-  delete from herald.workshop_links as l where l.workshop_id = old.id returning * into link;
-  if link.group_id is not null then
-    perform herald.refresh_groups(array[link.group_id]);
-  end if;
-  perform herald.tell_problem(old.id, old.organization_id, null);
-  return null;
-end
-$$;
--- Triggers of one row fire in the order of their names, and "A_" comes before the foreign keys' "RI_", which would make
--- the messages forget their workshop.
-create trigger "A_whatsapp_workshop_gone" after delete on public.workshops
-for each row execute function herald.workshop_gone();
-
-create function herald.workshop_stays() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-  if exists (select 1 from herald.workshop_links as l where l.workshop_id = old.id) then
-    raise exception 'A workshop can''t move to another organisation.'
-      using errcode = '23514', hint = 'Make a new workshop there and delete this one.';
-  end if;
-  return new;
-end
-$$;
-create trigger whatsapp_workshop_stays before update of organization_id on public.workshops
-for each row when (new.organization_id is distinct from old.organization_id) execute function herald.workshop_stays();
-
--- == settings and templates ==
-
--- herald.sync_organization(organisation, linked only): every workshop of it that can still have messages to come: the
--- schedule reaches 30 days beyond the start, lateness 7 more.
-create function herald.sync_organization(p_organization uuid, p_linked_only boolean) returns void
-language plpgsql volatile security definer set search_path = '' set jit = off
-as $$
-declare
-  workshop uuid;
-begin
-  for workshop in
-    select l.workshop_id from herald.workshop_links as l
-    where l.organization_id = p_organization and (l.group_id is not null or not p_linked_only)
-      and coalesce(l.starts_at, 'infinity') > herald.clock() - interval '45 days'
-    order by l.workshop_id
-  loop
-    perform herald.sync_workshop(workshop);
-  end loop;
-end
-$$;
-
-create function herald.schedule_configured() returns trigger
-language plpgsql security definer set search_path = '' set jit = off
-as $$
-begin
-  if tg_op <> 'UPDATE' or (
-    new.auto_schedule_messages, new.default_workshop_time, new.timezone, new.message_schedule
-  ) is distinct from (
-    old.auto_schedule_messages, old.default_workshop_time, old.timezone, old.message_schedule
-  ) then
-    perform herald.sync_organization(coalesce(new.organization_id, old.organization_id), false);
-  end if;
-  return null;
-end
-$$;
-create trigger whatsapp_schedule_configured after insert or update or delete on public.workshop_automation_config
-for each row execute function herald.schedule_configured();
-
-create function herald.template_changed() returns trigger
-language plpgsql security definer set search_path = '' set jit = off
-as $$
-declare
-  organization uuid;
-begin
-  for organization in
-    select c.organization_id from public.workshop_automation_config as c
-    where (
-      tg_op = 'INSERT' and coalesce(new.organization_id, c.organization_id) = c.organization_id
-      or tg_op = 'DELETE' and coalesce(old.organization_id, c.organization_id) = c.organization_id
-      or tg_op = 'UPDATE'
-      and c.organization_id
-      in (coalesce(new.organization_id, c.organization_id), coalesce(old.organization_id, c.organization_id))
-    ) and exists (
-      select 1 from jsonb_each(c.message_schedule) as s
-      where coalesce(s.value ->> 'template', s.key) in (new.name, old.name)
-    )
-    order by c.organization_id
-  loop
-    perform herald.sync_organization(organization, true);
-  end loop;
-  return null;
-end
-$$;
-create trigger whatsapp_template_made after insert or delete on public.whatsapp_message_templates
-for each row execute function herald.template_changed();
-create trigger whatsapp_template_changed after update on public.whatsapp_message_templates
-for each row when (
-  (new.organization_id, new.name, new.content, new.media_url, new.language, new.is_default, new.is_active)
-  is distinct from
-  (old.organization_id, old.name, old.content, old.media_url, old.language, old.is_default, old.is_active)
-) execute function herald.template_changed();
-
--- == messages and groups ==
-
--- A message that comes back to the queue may have missed a change of its workshop while it was in flight. A settle must not
--- wait for a CRM's transaction: a workshop that is being changed is left to herald.refresh_group_workshops.
-create function herald.workshop_message_returned() returns trigger
-language plpgsql security definer set search_path = '' set jit = off
-as $$
-begin
-  if coalesce(current_setting('herald.syncing', true), '') <> new.workshop_id::text
-    and exists (select 1 from herald.workshop_messages as k where k.message_id = new.id and k.stale) then
-    perform herald.sync_workshop(new.workshop_id, false);
-  end if;
-  return null;
-end
-$$;
-create trigger workshop_message_returned after update of status on public.scheduled_whatsapp_messages
-for each row when (new.status = 'pending' and old.status <> 'pending' and new.workshop_id is not null)
-execute function herald.workshop_message_returned();
-
--- herald.refresh_group_workshops() → how many groups have another workshop now that time has passed; for the reaper. A
--- choice changes when a linked workshop begins or is over, so only groups with one that began in the last 30 days are looked
--- at. Also brings up to date the messages that came back to the queue while their workshop was being changed.
-create function herald.refresh_group_workshops() returns integer
-language plpgsql volatile security definer set search_path = '' set jit = off
-as $$
-declare
-  many integer;
-  workshop uuid;
-begin
-  for workshop in
-    select distinct k.workshop_id from herald.workshop_messages as k
-    join public.scheduled_whatsapp_messages as m on m.id = k.message_id and m.status = 'pending'
-    where k.stale
-  loop
-    perform herald.sync_workshop(workshop, false);
-  end loop;
-  update public.whatsapp_groups as g set workshop_id = c.workshop_id
-  from (
-    select b.group_id, herald.group_workshop(b.group_id) as workshop_id
-    from (
-      select distinct l.group_id from herald.workshop_links as l
-      where l.group_id is not null
-        and l.starts_at > herald.clock() - interval '30 days' and l.starts_at <= herald.clock()
-    ) as b
-  ) as c
-  where g.id = c.group_id and g.workshop_id is distinct from c.workshop_id;
-  get diagnostics many = row_count;
-  return many;
-end
-$$;
-
-create function herald.group_kept() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-  if exists (select 1 from public.organizations as o where o.id = old.organization_id)
-    and exists (
-      select 1 from public.scheduled_whatsapp_messages as m
-      where m.organization_id = old.organization_id and m.session_id = old.session_id and m.group_id = old.id
-    ) then
-    raise exception 'This group has messages and can''t be deleted.'
-      using errcode = '23503', hint = 'Set is_active to false instead; its messages stay readable.';
-  end if;
-  return old;
-end
-$$;
-create trigger group_kept before delete on public.whatsapp_groups for each row execute function herald.group_kept();
-
 revoke execute on function
-  herald.act_on_workshop(uuid, uuid, uuid), herald.sync_workshop(uuid, boolean), herald.tell_problem(uuid, uuid, text),
-  herald.tell_status(uuid, jsonb), herald.workshop_changed(), herald.workshop_gone(), herald.workshop_stays(),
-  herald.sync_organization(uuid, boolean), herald.schedule_configured(), herald.template_changed(),
-  herald.workshop_message_returned(), herald.refresh_group_workshops(), herald.group_kept()
+  herald.act_on_workshop(uuid, uuid, uuid, boolean), herald.sync_workshop(uuid, boolean, boolean), herald.tell_problem(uuid, uuid, text),
+  herald.tell_status(uuid, jsonb)
 from public;

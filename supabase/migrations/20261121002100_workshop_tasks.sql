@@ -19,14 +19,16 @@ $$;
 -- is earlier than 10:00.
 create function herald.task_plan(p_start timestamptz, p_zone text)
 returns table (rule text, task_type text, scheduled_for timestamptz)
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  values
+begin
+  return query values
   ('7_days', 'send_update', herald.shifted(p_start, interval '-7 days', p_zone)),
   ('1_day', 'send_reminder', herald.shifted(p_start, interval '-1 day', p_zone)),
   ('day_of', 'check_in_prep', least(
     herald.local_instant((p_start at time zone p_zone)::date, '08:00', p_zone), p_start - interval '2 hours'
-  ))
+  ));
+end
 $$;
 
 -- herald.task_template(type) → the name of the template that a task uses if it names none.
@@ -39,51 +41,83 @@ as $$
   end
 $$;
 
--- herald.keep_tasks(link, former link, obstacle) → the rules that have made their task. Makes what is missing, moves what is
--- pending when start or zone has changed, takes back what the obstacle forbids or what would be too late.
-create function herald.keep_tasks(p_link herald.workshop_links, p_former herald.workshop_links, p_obstacle text)
-returns text[]
+-- herald.keep_tasks(link, former link) → the rules that have made their task. Makes what is missing, moves what is pending
+-- when start or zone has changed, takes back what an obstacle forbids or what would be too late.
+create function herald.keep_tasks(p_link herald.workshop_links, p_former herald.workshop_links) returns text[]
 language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
+  moment constant timestamptz := herald.clock();
+  moved constant boolean :=
+    (p_link.starts_at, p_link.timezone) is distinct from (p_former.starts_at, p_former.timezone);
   made text[] := p_link.rules_made;
-  around constant text := coalesce(current_setting('herald.by_rule', true), '');
-  why constant text := coalesce(p_obstacle, 'Its time had passed.');
+  item record;
 begin
-  perform set_config('herald.by_rule', 'on', true);
-  update public.whatsapp_automation_tasks as t
-  set status = 'cancelled', error_message = why
-  where t.organization_id = p_link.organization_id and t.workshop_id = p_link.workshop_id and t.status = 'pending'
-    and (t.rule is not null or p_link.starts_at is null) and (
-      p_obstacle is not null
-      or (p_link.starts_at, p_link.timezone) is distinct from (p_former.starts_at, p_former.timezone)
-      and exists (
-        select 1 from herald.task_plan(p_link.starts_at, p_link.timezone) as p
-        where p.rule = t.rule and p.scheduled_for <= herald.clock()
-      )
-    );
-  if p_obstacle is null then
-    update public.whatsapp_automation_tasks as t
-    set scheduled_for = p.scheduled_for, status = 'pending', error_message = null
-    from herald.task_plan(p_link.starts_at, p_link.timezone) as p
-    where t.organization_id = p_link.organization_id and t.workshop_id = p_link.workshop_id and t.rule = p.rule
-      and p.scheduled_for > herald.clock() and (
-        t.status = 'pending'
-        and (p_link.starts_at, p_link.timezone) is distinct from (p_former.starts_at, p_former.timezone)
-        or t.status = 'cancelled' and t.error_message is not null
-      );
-    with fresh as (
-      insert into public.whatsapp_automation_tasks as t (organization_id, workshop_id, task_type, scheduled_for, rule)
-      select p_link.organization_id, p_link.workshop_id, p.task_type, p.scheduled_for, p.rule
-      from herald.task_plan(p_link.starts_at, p_link.timezone) as p
-      where p.rule <> all (made) and p.scheduled_for > herald.clock()
-      on conflict (workshop_id, rule) do nothing
-      returning t.rule
-    )
-    select made || coalesce(array_agg(f.rule), '{}') into made from fresh as f;
+  if not moved and p_link.obstacle is not distinct from p_former.obstacle then
+    return made;
   end if;
-  perform set_config('herald.by_rule', around, true);
+  if p_link.obstacle is not null then
+    update public.whatsapp_automation_tasks as t set status = 'cancelled', error_message = p_link.obstacle
+    where t.organization_id = p_link.organization_id and t.workshop_id = p_link.workshop_id and t.status = 'pending'
+      and (t.rule is not null or p_link.starts_at is null and p_former.starts_at is not null);
+    return made;
+  end if;
+  for item in
+    select p.*, p.scheduled_for <= moment as late, t.id,
+      case when t.status = 'cancelled' and t.error_message is not null then 'withdrawn' else t.status end as status
+    from herald.task_plan(p_link.starts_at, p_link.timezone) as p
+    left join public.whatsapp_automation_tasks as t
+      on t.organization_id = p_link.organization_id and t.workshop_id = p_link.workshop_id and t.rule = p.rule
+  loop
+    if item.status = 'pending' and moved and item.late then
+      update public.whatsapp_automation_tasks as t set status = 'cancelled', error_message = 'Its time had passed.'
+      where t.id = item.id and t.status = 'pending';
+    elsif (item.status = 'pending' and moved or item.status = 'withdrawn') and not item.late then
+      update public.whatsapp_automation_tasks as t
+      set scheduled_for = item.scheduled_for, status = 'pending', error_message = null
+      where t.id = item.id and t.status in ('pending', 'cancelled');
+    elsif item.rule <> all (made) and not item.late then
+      insert into public.whatsapp_automation_tasks (organization_id, workshop_id, task_type, scheduled_for, rule)
+      values (p_link.organization_id, p_link.workshop_id, item.task_type, item.scheduled_for, item.rule)
+      on conflict (workshop_id, rule) do nothing;
+      made := made || item.rule;
+    end if;
+  end loop;
   return made;
+end
+$$;
+
+-- herald.task_expiry(start, time) → too late is what has not gone out by the start; news from after the start may take a day.
+create function herald.task_expiry(p_start timestamptz, p_time timestamptz) returns timestamptz
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return case when p_start > p_time + interval '1 minute' then p_start else p_time + interval '24 hours' end;
+end
+$$;
+
+-- herald.keep_task_messages(link, values): what executed tasks have queued and still waits is withdrawn with the workshop's
+-- date, and told anew with another one; the message guard writes the text.
+create function herald.keep_task_messages(p_link herald.workshop_links, p_values jsonb) returns void
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+declare
+  message uuid;
+begin
+  for message in
+    select m.id from public.scheduled_whatsapp_messages as m
+    where m.organization_id = p_link.organization_id and m.workshop_id = p_link.workshop_id and m.status = 'pending'
+      and m.idempotency_key like 'task:%'
+  loop
+    if p_link.starts_at is null then
+      perform herald.withdraw(array[message], 'The workshop has no date or is cancelled.');
+    else
+      update public.scheduled_whatsapp_messages as m
+      set template_variables = m.template_variables || p_values,
+        expires_at = herald.task_expiry(p_link.starts_at, m.scheduled_for)
+      where m.id = message and m.status = 'pending';
+    end if;
+  end loop;
 end
 $$;
 
@@ -118,6 +152,7 @@ declare
   attendees integer;
   bad integer;
   queued integer;
+  suppressed integer;
 begin
   select f.title, f.starts_at, f.timezone into facts from herald.workshop_facts(task.workshop_id) as f;
   zone := herald.workshop_zone(task.organization_id, facts.timezone);
@@ -135,10 +170,8 @@ begin
   from herald.workshop_attendees(task.workshop_id) as a
   where coalesce(a.attributes, '{}') @> task.recipient_filter;
 
-  task.metadata := task.metadata - 'bad_phones';
-  if bad > 0 then
-    task.metadata := task.metadata || jsonb_build_object('bad_phones', bad);
-  end if;
+  task.metadata := task.metadata - '{bad_phones,suppressed}'::text[]
+    || case when bad > 0 then jsonb_build_object('bad_phones', bad) else '{}' end;
   task.error_message := case
     when facts.starts_at is null then 'The workshop has no date or is cancelled.'
     when account is null then 'No WhatsApp account is enabled. Link one, then try again.'
@@ -151,30 +184,38 @@ begin
     return task;
   end if;
 
-  insert into public.scheduled_whatsapp_messages (
-    organization_id, session_id, recipient_phone, recipient_name, workshop_id, message_type, message_content, media_url,
-    media_kind, template_id, template_variables, scheduled_for, expires_at, idempotency_key
+  with arrived as (
+    insert into public.scheduled_whatsapp_messages (
+      organization_id, session_id, recipient_phone, recipient_name, workshop_id, message_type, message_content, media_url,
+      media_kind, template_id, template_variables, scheduled_for, expires_at, idempotency_key
+    )
+    select
+      task.organization_id, account, a.phone, a.name, task.workshop_id, task.task_type,
+      herald.render(template.content, v.all_values), template.media_url, herald.media_kind_of(template.media_url),
+      template.id, v.all_values, herald.clock(),
+      herald.task_expiry(facts.starts_at, herald.clock()),
+      format('task:%s:%s', task.id, a.phone)
+    from (
+      select distinct on (w.phone) w.phone, nullif(btrim(w.name), '') as name
+      from herald.workshop_attendees(task.workshop_id) as w
+      where coalesce(w.attributes, '{}') @> task.recipient_filter and w.phone ~ '^\+[1-9][0-9]{6,14}$'
+      order by w.phone, w.name
+    ) as a
+    cross join lateral (select common || jsonb_build_object('name', coalesce(a.name, 'there')) as all_values) as v
+    on conflict (organization_id, idempotency_key) do nothing
+    returning status
   )
-  select
-    task.organization_id, account, a.phone, a.name, task.workshop_id, task.task_type,
-    herald.render(template.content, v.all_values), template.media_url, herald.media_kind_of(template.media_url),
-    template.id, v.all_values, herald.clock(),
-    -- Too late once it has begun; news that a person sends afterwards may take a day.
-    case
-      when facts.starts_at > herald.clock() + interval '1 minute' then facts.starts_at
-      else herald.clock() + interval '1 day'
-    end,
-    format('task:%s:%s', task.id, a.phone)
-  from (
-    select distinct on (w.phone) w.phone, nullif(btrim(w.name), '') as name
-    from herald.workshop_attendees(task.workshop_id) as w
-    where coalesce(w.attributes, '{}') @> task.recipient_filter and w.phone ~ '^\+[1-9][0-9]{6,14}$'
-    order by w.phone, w.name
-  ) as a
-  cross join lateral (select common || jsonb_build_object('name', coalesce(a.name, 'there')) as all_values) as v
-  on conflict (organization_id, idempotency_key) do nothing;
-  get diagnostics queued = row_count;
+  select count(*) filter (where n.status = 'pending'), count(*) filter (where n.status = 'failed') into queued, suppressed
+  from arrived as n;
   task.queued_count := task.queued_count + queued;
+  if suppressed > 0 then
+    task.metadata := task.metadata || jsonb_build_object('suppressed', suppressed);
+    if task.queued_count = 0 then
+      task.status := 'failed';
+      task.error_message := 'Nobody who matches may be written to: see why at their messages.';
+      return task;
+    end if;
+  end if;
   task.status := 'done';
   return task;
 end
@@ -186,8 +227,7 @@ create function herald.task_guard() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
-  person constant boolean := coalesce((select auth.role()), '') = 'authenticated'
-    and coalesce(current_setting('herald.by_rule', true), '') <> 'on';
+  person constant boolean := tg_argv[0] = 'person';
 begin
   if new.template_id is not null and not exists (
     select 1 from public.whatsapp_message_templates as t
@@ -212,6 +252,9 @@ begin
     if person and new.status in ('pending', 'cancelled') then
       new.error_message := null;
     end if;
+    if old.status = 'failed' and new.status = 'pending' then
+      new.scheduled_for := greatest(new.scheduled_for, herald.clock());
+    end if;
   end if;
   if new.status = 'executing' then
     begin
@@ -228,7 +271,9 @@ begin
 end
 $$;
 create trigger task_guard before insert or update on public.whatsapp_automation_tasks
-for each row execute function herald.task_guard();
+for each row when (current_user <> 'authenticated') execute function herald.task_guard('rule');
+create trigger task_guard_person before insert or update on public.whatsapp_automation_tasks
+for each row when (current_user = 'authenticated') execute function herald.task_guard('person');
 
 -- herald.run_due_tasks() → how many tasks were executed or given up, 100 at most; for the reaper. What is more than a day late
 -- is not executed: the server was away, and "tomorrow" would be a lie.
@@ -257,6 +302,7 @@ $$;
 
 revoke execute on function
   herald.default_session(uuid), herald.task_plan(timestamptz, text), herald.task_template(text),
-  herald.keep_tasks(herald.workshop_links, herald.workshop_links, text),
-  herald.execute_task(public.whatsapp_automation_tasks), herald.task_guard(), herald.run_due_tasks()
+  herald.keep_tasks(herald.workshop_links, herald.workshop_links),
+  herald.execute_task(public.whatsapp_automation_tasks), herald.task_guard(), herald.run_due_tasks(),
+  herald.task_expiry(timestamptz, timestamptz), herald.keep_task_messages(herald.workshop_links, jsonb)
 from public;
