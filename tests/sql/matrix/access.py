@@ -31,6 +31,7 @@ class Outcome(StrEnum):
     NOTHING = "no row reached"  #: 200 and an empty list: the row policy hides the row
     NO_GRANT = "no privilege"  #: 42501, permission denied
     ROW_POLICY = "refused by row policy"  #: 42501, violates row-level security policy
+    IMMOVABLE = "it stays where it is"  #: 23514, a row can't change its organisation
     NOT_WRITABLE = "a view that can't be written"  #: 55000, whoever asks
 
     @classmethod
@@ -47,6 +48,8 @@ class Outcome(StrEnum):
             return cls.NO_GRANT
         if refused and said["message"].endswith(f'row-level security policy for table "{subject}"'):
             return cls.ROW_POLICY
+        if said.get("code") == "23514" and said["message"].endswith("can't move to another organisation."):
+            return cls.IMMOVABLE
         if said.get("code") == "55000" and f'view "{subject}"' in said["message"]:
             return cls.NOT_WRITABLE
         return f"{answer.status_code} {answer.text}"

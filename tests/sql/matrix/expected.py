@@ -159,11 +159,17 @@ VIEWS: Mapping[str, View] = {
 class Rpc:
     """A function that people call. arguments: about an organisation, with something to tell.
 
-    Who isn't among the callers gets an answer in which every figure is nought and every list empty.
+    Who isn't among the callers gets an answer whose figures are all nought and lists empty; with refuses, 42501.
     """
 
     callers: Set[Standing]
     arguments: Callable[[Ground, Place], Json]
+    refuses: bool = False
+
+
+def _contact(ground: Ground, place: Place) -> Json:
+    contact = ground.row("whatsapp_contacts", place)
+    return {"p_organization": contact["organization_id"], "p_phone": contact["phone"]}
 
 
 #: Functions of schema public that people call.
@@ -175,6 +181,7 @@ RPCS: Mapping[str, Rpc] = {
         MEMBERS,
         lambda ground, place: {"p_organization": ground.row("whatsapp_contacts", place)["organization_id"]},
     ),
+    "whatsapp_erase_contact": Rpc(ADMINS, _contact, refuses=True),
 }
 
 

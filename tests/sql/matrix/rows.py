@@ -1,5 +1,6 @@
 """Valid rows of any table, with the rows that they refer to, made from the catalog and the recipes."""
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -58,16 +59,32 @@ class Rows:
         return {own: parent[target] for own, target in pairs.items()}
 
     def _insert(self, table: str, row: Json) -> Json:
+        (made,) = self.write(table, [row])
+        return made
+
+    def write(self, table: str, drafts: Sequence[Json]) -> list[Json]:
+        """Insert rows of the same columns in one statement; the rows as inserted."""
         name = _public(table)
-        columns = sql.SQL(", ").join(map(sql.Identifier, row))
+        columns = sql.SQL(", ").join(map(sql.Identifier, drafts[0]))
         statement = sql.SQL(
             "insert into {name} as t ({columns})"
-            " select {columns} from jsonb_populate_record(null::{name}, %s) returning to_jsonb(t) as row"
+            " select {columns} from jsonb_populate_recordset(null::{name}, %s) returning to_jsonb(t) as row"
         ).format(name=name, columns=columns)
-        found = self._db.connection.execute(statement, [Jsonb(row)]).fetchone()
-        assert found
-        made: Json = found["row"]
-        return made
+        return [found["row"] for found in self._db.connection.execute(statement, [Jsonb(list(drafts))])]
+
+    def change(self, table: str, ids: Sequence[str], columns: Json) -> None:
+        """Write these columns of rows whose key is `id`, in one statement."""
+        names = sql.SQL(", ").join(map(sql.Identifier, columns))
+        statement = sql.SQL(
+            "update {name} set ({names}) = (select {names} from jsonb_populate_record(null::{name}, %s))"
+            " where id = any(%s::uuid[])"
+        ).format(name=_public(table), names=names)
+        self._db.connection.execute(statement, [Jsonb(columns), list(ids)])
+
+    def remove(self, table: str, ids: Sequence[str]) -> None:
+        self._db.connection.execute(
+            sql.SQL("delete from {} where id = any(%s::uuid[])").format(_public(table)), [list(ids)]
+        )
 
     def find(self, table: str, key: Json) -> Json | None:
         """The row as it is now; None if it is gone."""

@@ -9,6 +9,7 @@ from tests.sql.matrix.catalog import Catalog
 from tests.sql.matrix.expected import HELPERS, HERALD_FUNCTIONS, RPCS
 from tests.sql.matrix.ground import Ground
 from tests.sql.matrix.speakers import Place, Speaker, standing
+from tests.sql.world import DENIED
 
 
 def test_nobody_but_herald_calls_its_functions(ground: Ground) -> None:
@@ -50,10 +51,12 @@ def test_people_call_a_function_about_their_own_organisation_only(ground: Ground
             answer = ground.call(speaker, name, rpc.arguments(ground, place))
             if stands in rpc.callers:
                 right = answer.is_success and not blank(answer.json())
-            elif role_of(stands) in function.roles:
-                right = answer.is_success and blank(answer.json())
-            else:
+            elif role_of(stands) not in function.roles:
                 right = Outcome.of(answer, stands, name) is Outcome.NO_GRANT
+            elif rpc.refuses:
+                right = (answer.status_code, answer.json()["code"]) == (403, DENIED)
+            else:
+                right = answer.is_success and blank(answer.json())
             if not right:
                 wrong.append(f"{speaker} about {place}: {answer.status_code} {answer.text}")
     assert not wrong, f"{name}:\n" + "\n".join(wrong)
