@@ -44,10 +44,11 @@ $$;
 -- herald.count_sends(messages, by): what was claimed counts against its account's, its group's and its number's limit; by
 -- -1 takes it back, in the step in which it was counted, because it was surely not sent.
 create function herald.count_sends(p_claims herald.message_claims[], p_by integer) returns void
-language sql volatile set search_path = '' set jit = off
+language plpgsql volatile set search_path = '' set jit = off
 as $$
+begin
   insert into herald.send_counts as x (rule, subject, bucket, sent)
-  select n.rule, n.subject, herald.bucket(n.rule, n.claimed_at), count(*)
+  select n.rule, n.subject, date_bin(w.width, n.claimed_at, 'epoch'), count(*)
   from (
     select 'account' as rule, c.session_id as subject, c.claimed_at from unnest(p_claims) as c
     union all
@@ -57,9 +58,11 @@ as $$
     select 'number', c.session_id, c.claimed_at from unnest(p_claims) as c
     join public.whatsapp_sessions as s on s.id = c.session_id and s.provider = 'cloud'
   ) as n
-  group by n.rule, n.subject, herald.bucket(n.rule, n.claimed_at)
+  join herald.limit_windows as w on w.rule = n.rule
+  group by n.rule, n.subject, date_bin(w.width, n.claimed_at, 'epoch')
   order by n.rule, n.subject
-  on conflict (rule, subject, bucket) do update set sent = greatest(x.sent + p_by * excluded.sent, 0)
+  on conflict (rule, subject, bucket) do update set sent = greatest(x.sent + p_by * excluded.sent, 0);
+end
 $$;
 
 -- herald.accounts_to_serve(run, limit) → accounts of the run that may have something to send, locked. Fair: each
@@ -71,10 +74,13 @@ declare
   moment timestamptz := herald.clock();
 begin
   return (
-    with waiting as materialized (
+    with busy as materialized (
+      select c.session_id, count(*) as many from herald.message_claims as c group by c.session_id
+    ), waiting as materialized (
       select l.session_id, l.looked_at, row_number() over (partition by s.organization_id order by l.looked_at) as turn
       from herald.session_leases as l
       join public.whatsapp_sessions as s on s.id = l.session_id
+      left join busy as b on b.session_id = l.session_id
       cross join lateral ( -- not exists(): that would be a hash of all that is due, for everyone
         select 1 from public.scheduled_whatsapp_messages as m
         where m.session_id = l.session_id and m.status = 'pending'
@@ -84,15 +90,15 @@ begin
       ) as due
       where l.run_id = p_run and l.expires_at > moment and l.ready and l.incarnation is not null
         and l.next_send_at <= moment and l.look_again_at <= moment
-        and (select count(*) from herald.message_claims as c where c.session_id = l.session_id) < herald.slots(s.provider)
-    ), locked as (
-      select l.session_id from herald.session_leases as l
-      where l.session_id in (
+        and (b.many is null or b.many < herald.slots(s.provider))
+    ), locked as ( -- by its key alone: with the run beside it, all leases of the run are read for each
+      select l.session_id, l.run_id, l.next_send_at from herald.session_leases as l
+      where l.session_id = any(array(
         select w.session_id from waiting as w order by w.turn, w.looked_at limit least(greatest(p_limit, 0), 500)
-      ) and l.run_id = p_run and l.next_send_at <= moment
+      ))
       for update of l skip locked
     )
-    select array_agg(k.session_id) from locked as k
+    select array_agg(k.session_id) from locked as k where k.run_id = p_run and k.next_send_at <= moment
   );
 end
 $$;
@@ -101,7 +107,8 @@ $$;
 -- out at once what three rules hold by the thousand, with what is the same for all of them asked once: campaigns that don't
 -- run, quiet hours, full groups. What it finds is asked of all rules like any other.
 create function herald.message_to_send(p_account uuid) returns uuid
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = '' set jit = off set enable_sort = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
   moment timestamptz := herald.clock();
@@ -142,7 +149,8 @@ $$;
 -- a web account. Nothing that a rule holds back, that is not due or that has expired. Looks at the first 20 messages of
 -- each, which is where it nearly always lies, and for the others where these are all held back.
 create function herald.messages_to_send(p_accounts uuid[]) returns uuid[]
-language plpgsql stable set search_path = '' set jit = off
+language plpgsql stable set search_path = '' set jit = off set enable_sort = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
   moment timestamptz := herald.clock();
@@ -320,9 +328,13 @@ declare
   moment timestamptz := herald.clock();
 begin
   return (
+    with busy as materialized (
+      select c.session_id, count(*) as many from herald.message_claims as c group by c.session_id
+    )
     select extract(epoch from min(greatest(l.next_send_at, l.look_again_at, q.due, s.paused_until)) - moment)
     from herald.session_leases as l
     join public.whatsapp_sessions as s on s.id = l.session_id
+    left join busy as b on b.session_id = l.session_id
     cross join lateral (
       select greatest(m.scheduled_for, m.next_attempt_at) as due
       from public.scheduled_whatsapp_messages as m
@@ -332,7 +344,7 @@ begin
     ) as q
     where l.run_id = p_run and l.expires_at > moment and l.ready and l.incarnation is not null
       and s.enabled and s.desired_state = 'connected'
-      and (select count(*) from herald.message_claims as c where c.session_id = l.session_id) < herald.slots(s.provider)
+      and (b.many is null or b.many < herald.slots(s.provider))
   );
 end
 $$;
@@ -342,3 +354,17 @@ revoke execute on function
   herald.count_sends(herald.message_claims[], integer), herald.accounts_to_serve(uuid, integer),
   herald.message_to_send(uuid), herald.messages_to_send(uuid[]), herald.cloud_messages_to_send(uuid, integer)
 from public;
+
+-- whatsapp_settle_and_claim: both in one round trip → {"settled": […], "claims": […], "next_due": seconds or null}. When as
+-- many were claimed as asked for, there may be more at once: looking for it would cost a tenth of the call.
+create or replace function public.whatsapp_settle_and_claim(p_run uuid, p_results jsonb, p_limit integer) returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  settled jsonb := case when jsonb_array_length(p_results) > 0 then public.whatsapp_settle(p_run, p_results) else '[]' end;
+  claims jsonb := public.whatsapp_claim(p_run, p_limit);
+begin
+  return jsonb_build_object('settled', settled, 'claims', claims, 'next_due',
+    case when p_limit > 0 and jsonb_array_length(claims) >= p_limit then 0.001 else herald.next_due(p_run) end);
+end
+$$;
