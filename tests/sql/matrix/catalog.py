@@ -39,14 +39,14 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', '
   and has_column_privilege('authenticated', c.oid, a.attnum, verb)
 group by c.relname, verb
 """
-#: Privileges that the API can't use, and that a person has no business with.
+#: Privileges that nobody has any business with.
 _OTHER = """
 select role || ' may ' || privilege || ' ' || c.oid::regclass as found
-from pg_class as c cross join unnest(array['anon', 'authenticated']) as role
+from pg_class as c cross join unnest(array['anon', 'authenticated', 'service_role']) as role
 cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as privilege
 where c.relkind in ('r', 'p', 'v', 'm') and c.relnamespace in ('public'::regnamespace, 'herald'::regnamespace)
   and (role = 'anon' or c.relnamespace = 'herald'::regnamespace
-       or privilege in ('truncate', 'references', 'trigger'))
+       or role = 'authenticated' and privilege in ('truncate', 'references', 'trigger'))
   and (has_table_privilege(role, c.oid, privilege) or (
     privilege in ('select', 'insert', 'update', 'references') and has_any_column_privilege(role, c.oid, privilege)
   ))
@@ -139,7 +139,7 @@ class Catalog:
         return self._db.rows(_WRITABLE)
 
     def stray_privileges(self) -> list[str]:
-        """Of people, in words: all of a visitor's, all on private tables, and those that no request needs."""
+        """In words: all of a visitor's, all on private tables, and those of people that no request needs."""
         return [row["found"] for row in self._db.rows(_OTHER)]
 
     @cached_property
