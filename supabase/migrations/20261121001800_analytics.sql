@@ -10,7 +10,10 @@ select m.organization_id, m.session_id, (m.scheduled_for at time zone 'UTC')::da
   count(m.read_at) as read,
   count(*) filter (where m.status = 'failed') as failed,
   count(*) filter (where m.status = 'in_doubt') as in_doubt,
-  round(count(m.responded_at)::numeric / nullif(count(m.sent_at) filter (where m.group_id is null), 0), 4) as response_rate,
+  round(
+    (count(m.responded_at) filter (where m.group_id is null and m.sent_at is not null))::numeric
+    / nullif(count(m.sent_at) filter (where m.group_id is null), 0), 4
+  ) as response_rate,
   round(avg(extract(epoch from m.sent_at - greatest(m.scheduled_for, m.created_at))), 3) as average_queue_seconds,
   round((percentile_cont(0.95) within group (
     order by extract(epoch from m.sent_at - greatest(m.scheduled_for, m.created_at))
