@@ -83,7 +83,7 @@ as $$
       s.organization_id in (select herald.my_organizations())
       and s.id not in (select herald.my_hidden_sessions())
     )
-    or (select herald.is_super_admin())
+    or (select herald.is_super_admin()) or coalesce((select auth.role()), '') <> 'authenticated'
 $$;
 revoke execute on function herald.session_overview() from public;
 grant execute on function herald.session_overview() to authenticated, service_role;
@@ -92,4 +92,4 @@ select * from herald.session_overview();
 comment on view public.whatsapp_session_overview is
 'Sessions as members see them: without QR and pairing code, and without accounts that are private to others.';
 revoke all on public.whatsapp_session_overview from anon, authenticated;
-grant select on public.whatsapp_session_overview to authenticated;
+grant select on public.whatsapp_session_overview to authenticated, service_role;

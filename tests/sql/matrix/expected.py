@@ -149,7 +149,7 @@ class View:
 
 
 VIEWS: Mapping[str, View] = {
-    "whatsapp_session_overview": View("whatsapp_sessions", INVOLVED - HERALD),
+    "whatsapp_session_overview": View("whatsapp_sessions", INVOLVED),
     "whatsapp_queue_overview": View("scheduled_whatsapp_messages", MEMBERS),
     "whatsapp_analytics": View("scheduled_whatsapp_messages", INVOLVED),
 }
