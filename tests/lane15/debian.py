@@ -42,37 +42,45 @@ grant all on cron.job_run_details to postgres with grant option;
 """
 
 
-def why_not(*, may_install: bool) -> str | None:
-    """Why there is no Postgres 15 to run on; None if there is one, or if it may and can be installed."""
-    if all(path.exists() for path in NEEDED):
-        return None
-    if not shutil.which("apt-get"):
-        return "this is not Debian: no apt-get to install Postgres 15 with"
-    if os.getuid() != 0:
-        return f"not installed, and only root can: apt-get install {' '.join(PACKAGES)}"
-    return None if may_install else "Postgres 15 is not installed; scripts/lane15 does it"
+class NotInstalledError(Exception):
+    """There is no Postgres 15 to run on; the text says why."""
 
 
-def install() -> None:
-    """Install what is missing. Raises CalledProcessError with apt's words."""
+def provide(*, may_install: bool) -> None:
+    """Install Postgres 15 unless it is there. Raises NotInstalledError, or CalledProcessError with apt's words."""
     if all(path.exists() for path in NEEDED):
         return
+    if not shutil.which("apt-get"):
+        raise NotInstalledError("this is not Debian: no apt-get to install Postgres 15 with")
+    if os.getuid() != 0:
+        raise NotInstalledError(f"not installed, and only root can: apt-get install {' '.join(PACKAGES)}")
+    if not may_install:
+        raise NotInstalledError("Postgres 15 is not installed; scripts/lane15 does it")
+    _apt("apt-get", "update", "-q")
+    try:
+        _apt("apt-cache", "show", *PACKAGES)
+    except subprocess.CalledProcessError:
+        raise NotInstalledError(
+            "this system's packages have no Postgres 15 with pg_cron, pgTAP and plpgsql_check"
+        ) from None
     if not PROGRAMS.exists():  # a fresh postgresql-15 would start a server of its own
         settings = Path("/etc/postgresql-common/createcluster.d/herald-lane15.conf")
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text("create_main_cluster = false\n")
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *PACKAGES]):
-        subprocess.run(
-            ["apt-get", *arguments],
-            env=environment,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-        )
+    _apt("apt-get", "install", "-y", "-q", "--no-install-recommends", *PACKAGES)
+
+
+def _apt(*command: str) -> None:
+    subprocess.run(
+        command,
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
 
 
 def program_files() -> Path:
@@ -90,7 +98,9 @@ def program_files() -> Path:
     own_directory(draft, 0o755)
     # Postgres finds its files relative to its program, if the folders are named as they were built.
     programs, shared = draft / "usr/lib/postgresql/15", draft / "usr/share/postgresql/15"
-    shutil.copytree(PROGRAMS / "bin", programs / "bin", symlinks=True)
+    (programs / "bin").mkdir(parents=True)
+    for program in ("postgres", "initdb"):
+        shutil.copy(PROGRAMS / "bin" / program, programs / "bin")
     (programs / "lib").symlink_to(PROGRAMS / "lib")
     shutil.copytree(SHARED, shared)
     (draft / "bin").symlink_to("usr/lib/postgresql/15/bin")
@@ -115,13 +125,12 @@ def program_files() -> Path:
 
 def main() -> None:
     """Install Postgres 15, or say why not and fail."""
-    reason = why_not(may_install=True)
-    if reason:
-        sys.exit(f"lane15: {reason}")
     try:
-        install()
+        provide(may_install=True)
+    except NotInstalledError as missing:
+        sys.exit(f"lane15: {missing}")
     except subprocess.CalledProcessError as error:
-        sys.exit(f"lane15: apt-get failed:\n{error.stdout}")
+        sys.exit(f"lane15: {' '.join(error.cmd)} failed:\n{error.stdout}")
 
 
 if __name__ == "__main__":

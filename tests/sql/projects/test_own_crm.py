@@ -57,7 +57,9 @@ select jsonb_build_object(
   ),
   'triggers', (
     select jsonb_agg(pg_get_triggerdef(t.oid) order by t.tgname) from pg_trigger as t
-    where t.tgfoid = 'public.count_changes'::regproc
+    where not t.tgisinternal and (t.tgfoid = 'public.count_changes'::regproc or t.tgrelid = any (
+      '{profiles,user_roles,bookings,notification_queue}'::regclass[]
+    ))
   ),
   'grants', (
     select jsonb_agg(to_jsonb(g) order by g.table_name, g.grantee, g.privilege_type)
