@@ -53,6 +53,10 @@ class Report:
             ok = {"<=": value <= limit, ">=": value >= limit, "==": value == limit}[relation]
         self.bars.append(Bar(name, value, unit, f"{relation} {limit:g}", ok))
 
+    def note(self, name: str, value: float | int | None, unit: str) -> None:
+        """Add a figure that has no limit."""
+        self.bars.append(Bar(name, value, unit, "", None))
+
     def finish(self) -> int:
         """Print the table or the object; 0 if every bar that was shown holds."""
         ok = bool(self.bars) and all(bar.ok is not False for bar in self.bars)
@@ -101,6 +105,11 @@ def percentile(values: list[float], share: float) -> float | None:
     """The value below which this share of the values lies; None of nothing."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else None
+
+
+def rounded(value: float | None) -> float | None:
+    """Two decimals."""
+    return None if value is None else round(value, 2)
 
 
 def _commit() -> str:
