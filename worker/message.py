@@ -36,7 +36,7 @@ NEXT: Mapping[MessageStatus, frozenset[MessageStatus]] = {
 
 
 class MessageKind(StrEnum):
-    """What a message carries, as ``herald.message_kind`` names it. Each transport says which ones it can send."""
+    """What a message carries, as ``herald.claim_bodies`` names it. Each transport says which ones it can send."""
 
     TEXT = "text"
     IMAGE = "image"

@@ -1,12 +1,12 @@
--- Settling, now that sends are counted (what was surely not sent is taken out of the counts again), and receipts, whose
--- rows name the account.
+-- Settling, now that sends are counted (what was surely not sent is taken out of the counts again), receipts, whose
+-- rows name the account, and adoption, which reads claims by the same view.
 
 -- whatsapp_settle(run, results) → ids of the messages that were settled. Idempotent by token: a claim that is gone (settled
 -- before, or taken over) is left alone. Results: [{message_id, token, outcome: accepted|rejected|unavailable|indeterminate,
 -- wa_message_id, at, code, reason, retry, retry_after (seconds)}]. What was surely not sent (unavailable) does not count
 -- against the limits.
 create or replace function public.whatsapp_settle(p_run uuid, p_results jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   moment timestamptz := herald.clock();
@@ -160,3 +160,25 @@ begin
     and (m.status = 'sent' or (m.delivered_count, m.read_count) is distinct from (d.delivered, d.read));
 end
 $$;
+
+-- whatsapp_claims_adopt(run, session, epoch) → claims that an earlier holder left, now this run's under new tokens. Each
+-- is to be looked up in the store and settled, never sent: incarnation and former_token are those of the send.
+-- Called again (a lost answer, a session that begins anew) it gives the same claims as long as they are not settled.
+create or replace function public.whatsapp_claims_adopt(p_run uuid, p_session uuid, p_epoch bigint) returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  answer jsonb;
+begin
+  perform herald.require_lease(p_run, p_session, p_epoch);
+  update herald.message_claims as c
+  set token = gen_random_uuid(), former_token = coalesce(c.former_token, c.token), run_id = p_run, epoch = p_epoch,
+    claimed_until = herald.clock() + interval '150 seconds'
+  where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch);
+  select jsonb_agg(b.body) into answer from herald.claim_bodies as b
+  where b.session_id = p_session and b.former_token is not null;
+  return coalesce(answer, '[]'::jsonb);
+end
+$$;
+
+drop function herald.claim_json(public.scheduled_whatsapp_messages, herald.message_claims);

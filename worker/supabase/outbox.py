@@ -15,7 +15,7 @@ from worker.transport import Receipt
 
 
 def claim_from(row: dict[str, Any]) -> Claim:
-    """Read one claim as herald.claim_json writes it."""
+    """Read one claim as herald.claim_bodies has it."""
     former = row.get("former_token")
     return Claim(
         message_id=UUID(row["message_id"]),
