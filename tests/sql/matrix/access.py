@@ -46,7 +46,8 @@ class Outcome(StrEnum):
         )
         if refused and said["message"].startswith("permission denied") and said["message"].endswith(f" {subject}"):
             return cls.NO_GRANT
-        if refused and said["message"].endswith(f'row-level security policy for table "{subject}"'):
+        words = "row-level security policy"
+        if refused and words in said["message"] and said["message"].endswith(f' for table "{subject}"'):
             return cls.ROW_POLICY
         if said.get("code") == "23514" and said["message"].endswith("can't move to another organisation."):
             return cls.IMMOVABLE

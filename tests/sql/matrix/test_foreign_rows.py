@@ -37,6 +37,18 @@ def test_nobody_moves_a_row_to_another_organisation(ground: Ground, name: str) -
 
 
 @pytest.mark.parametrize("name", OWNED)
+def test_an_upsert_takes_over_nobody_elses_row(ground: Ground, name: str) -> None:
+    table, row = TABLES[name], ground.row(name, Place.AWAY)
+    key = {column: row[column] for column in ground.catalog.relations[name].key}
+    body = (row if table.insert == "*" else key) | RECIPES[name].change
+    body["organization_id"] = ground.organizations[Place.HOME]
+    answer = ground.ask(Speaker.ADMIN, "POST", name, json=body, headers={"Prefer": "resolution=merge-duplicates"})
+    expected = Outcome.ROW_POLICY if table.update == "*" else Outcome.NO_GRANT
+    assert Outcome.of(answer, standing(Speaker.ADMIN, Place.AWAY), name) == expected
+    assert ground.rows.find(name, key) == row
+
+
+@pytest.mark.parametrize("name", OWNED)
 def test_a_row_names_rows_of_its_own_organisation_only(ground: Ground, name: str) -> None:
     wrong = []
     for key in ground.catalog.relations[name].foreign_keys:
