@@ -1,6 +1,7 @@
 -- A CRM's own notifications: rows of type whatsapp in notification_queue become messages of THE queue, and what becomes of
 -- those is written back. The triggers are installed only if the table has the columns that they need (listed below, of any
--- type that casts; recipient_name and scheduled_for are used if they are there). docs/connect-a-crm.md says so to its reader.
+-- type that casts, but for id: a uuid; recipient_name and scheduled_for are used if they are there).
+-- docs/connect-a-crm.md says so to its reader.
 
 -- herald.notification_key(notification) → the idempotency key of its message.
 create function herald.notification_key(p_id uuid) returns text
@@ -127,6 +128,7 @@ begin
     select 1 from unnest(needed) as c where not exists (
       select 1 from information_schema.columns as i
       where i.table_schema = 'public' and i.table_name = 'notification_queue' and i.column_name = c
+        and (c <> 'id' or i.udt_name = 'uuid')
     )
   ) then
     raise notice 'notification_queue is absent or of another shape: Herald leaves it alone.';

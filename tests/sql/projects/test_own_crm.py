@@ -207,3 +207,13 @@ def test_a_task_writes_to_the_bookings_that_match(crm: Db) -> None:
         GLAZING,
     )
     assert messages == [{"recipient_phone": "+491701234567", "recipient_name": "Mira"}]
+
+
+def test_a_notification_queue_of_another_shape_is_the_crms_own_business(crm: Db) -> None:
+    crm.run(
+        "insert into public.notification_queue (organization_id, type, template, recipient_phone)"
+        " values (%s, 'whatsapp', 'trial_welcome', '+491701234567')",
+        POTTERY,
+    )
+    assert crm.value("select status from public.notification_queue") == "pending"
+    assert crm.rows("select 1 from public.scheduled_whatsapp_messages") == []

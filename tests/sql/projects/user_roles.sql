@@ -24,12 +24,12 @@ create table public.bookings (
   workshop_id uuid not null references public.workshops (id) on delete cascade,
   customer_name text not null, customer_phone text, state text not null default 'confirmed', ticket text
 );
--- It has no recipient_name, priority, attempts or time, a number as key, and statuses of its own.
+-- It has all that Herald's own has, but a number as key.
 create table public.notification_queue (
   id bigint generated always as identity primary key,
   organization_id uuid not null references public.organizations (id) on delete cascade,
-  type text not null, template text, recipient_phone text, message_data jsonb, status text not null default 'queued',
-  audience text
+  type text not null, template text, recipient_phone text, message_data jsonb, priority integer, attempts integer,
+  max_attempts integer, status text not null default 'pending', error_message text, sent_at timestamptz
 );
 comment on column public.notification_queue.message_data is 'Ours.';
 alter table public.notification_queue enable row level security;
