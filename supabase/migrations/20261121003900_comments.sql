@@ -2,6 +2,7 @@
 
 comment on column herald.account_holds.day_limit is
 'How many it may send in 24 hours today: less than daily_limit while it warms up or isn''t well.';
+comment on column herald.claim_bodies.body is 'A claimed message as the worker''s Claim reads it.';
 comment on column herald.cloud_recipients.business_account_id is
 'Meta''s id of the business, whose numbers share a tier.';
 comment on column herald.early_receipts.wa_message_id is 'WhatsApp''s id of the message that it is about.';

@@ -1788,6 +1788,8 @@ export type Database = {
       },
       "whatsapp_erase_contact": { Args: { "p_organization": string, "p_phone": string }; Returns: Json
       },
+      "whatsapp_explain": { Args: { "p_error": string }; Returns: string
+      },
       "whatsapp_groups_sync": { Args: { "p_epoch": number, "p_groups": Json, "p_run": string, "p_session": string }; Returns: number
       },
       "whatsapp_heartbeat": { Args: { "p_capacity": number, "p_lease_seconds"?: number, "p_run": string }; Returns: Json
