@@ -138,6 +138,17 @@ def test_what_was_waiting_is_claimed_and_sent(project: Db) -> None:
     assert answer == [due["message_id"]]
 
 
+def test_a_workshop_that_was_linked_before_gets_its_messages_when_it_moves(project: Db) -> None:
+    project.run("update public.workshops set starts_at = starts_at + interval '1 day' where title = '1@g.us'")
+    live = project.rows(
+        "select m.scheduled_for = w.starts_at as on_time, m.group_id = w.whatsapp_group_id as to_its_group"
+        " from public.scheduled_whatsapp_messages as m join public.workshops as w on w.id = m.workshop_id"
+        " where m.message_type = 'we_are_live'"
+    )
+    assert live == [{"on_time": True, "to_its_group": True}] * 2, "one for each organisation's workshop"
+    assert project.rows("select 1 from public.whatsapp_alerts") == []
+
+
 def test_sealed_accounts_stay_readable_to_their_holder(project: Db) -> None:
     epoch = project.value("select epoch from herald.session_leases where session_id = %s", GLAZING)
     sealed = project.call("whatsapp_credentials_read", p_run=FIRST_RUN, p_session=GLAZING, p_epoch=epoch)
