@@ -1,4 +1,4 @@
-"""Nobody hears of another organisation's rows: 10,000 changes beside listeners that are proven to be awake.
+"""Nobody hears of another organisation's rows: 10,000 changes (200 without --full), and listeners proven awake.
 
 Realtime asks row level security about the row as it is when the change is delivered. A DELETE has no row any more,
 so Supabase tells it to every subscriber of the table who may read its columns, and shows only the key, a random id
@@ -31,13 +31,12 @@ from tests.sql.world import Db
 #: warning would end the client's listener.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:ConnectionClosed.(code|reason) is deprecated:DeprecationWarning"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
 ]
-DEADLINE = 60.0  # seconds
-CHANGES = 10_000
+DEADLINE = 120.0  # seconds; one step of 10,000 changes, on a machine that has other things to do
+CHANGES = 200
 #: Rows that are added to the other organisation, changed, and half of them removed; of other tables a few.
-MANY = {"whatsapp_groups": 1020, "scheduled_whatsapp_messages": 1400, "whatsapp_messages": 1400}
-FEW = 60
+MANY = {"whatsapp_groups": 21, "scheduled_whatsapp_messages": 28, "whatsapp_messages": 28}
 
 
 class Change(NamedTuple):
@@ -152,15 +151,18 @@ def entitled(speaker: Speaker, table: str, place: Place) -> bool:
 class Flood:
     """Many changes of an organisation's rows, and which of them there were."""
 
-    def __init__(self, ground: Ground, place: Place, tables: list[str]) -> None:
+    def __init__(self, ground: Ground, place: Place, tables: list[str], times: int) -> None:
         self._ground = ground
         self._place = place
+        self._times = times
         self._ids: dict[str, list[str]] = {table: [] for table in tables}
         self.done: list[Change] = []
 
     def insert(self) -> None:
         for table, ids in self._ids.items():
-            many = MANY.get(table, FEW) if self._place is Place.AWAY else 1
+            many = 1
+            if self._place is Place.AWAY:
+                many = MANY[table] * self._times if table in MANY else 10 + self._times
             first = self._ground.row(table, self._place)
             names = {
                 column for key in self._ground.catalog.relations[table].foreign_keys for column in key.columns
@@ -188,19 +190,19 @@ class Flood:
         self.done += [Change(table, kind, each) for table, of_table in ids.items() for each in of_table]
 
 
-@pytest.mark.full
+@pytest.mark.parametrize("times", [1, pytest.param(50, marks=pytest.mark.full)])
 async def test_nobody_hears_of_another_organisations_rows(
-    ground: Ground, published: list[str], listen: Listen
+    ground: Ground, published: list[str], listen: Listen, times: int
 ) -> None:
     ears: list[Ear] = [await listen(speaker, False) for speaker in (*POSTS, Speaker.UNPLACED, Speaker.ANON)]
     ears += [await listen(speaker, True) for speaker in (Speaker.MEMBER, Speaker.ADMIN, Speaker.OTHER_ADMIN)]
     # In this order: who has heard the last change of the own organisation has passed all of the other's.
-    floods = {place: Flood(ground, place, published) for place in (Place.AWAY, Place.HOME)}
+    floods = {place: Flood(ground, place, published, times) for place in (Place.AWAY, Place.HOME)}
     for step in (Flood.insert, Flood.update, Flood.delete_half):
         for flood in floods.values():
             await asyncio.to_thread(step, flood)
         await asyncio.gather(*(ear.until_heard(owed(ear, floods)) for ear in ears))
-    assert len(floods[Place.AWAY].done) >= CHANGES
+    assert len(floods[Place.AWAY].done) >= CHANGES * times
     wrong = [found for ear in ears for found in found_wrong(ground, ear)]
     assert not wrong, f"{len(wrong)} events too many:\n" + "\n".join(wrong[:20])
 
