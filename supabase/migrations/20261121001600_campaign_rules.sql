@@ -1,23 +1,5 @@
 -- A campaign's messages follow its state; its counters follow its messages.
 
--- A campaign's template is the organisation's own or the system's. The foreign key can't tell whose it is.
-create function herald.campaign_template() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-  if not exists (
-    select 1 from public.whatsapp_message_templates as t
-    where t.id = new.template_id and coalesce(t.organization_id, new.organization_id) = new.organization_id
-  ) then
-    raise exception 'There is no template with this id for the organisation.'
-      using errcode = '23503', hint = 'Choose one of its own templates or one of the system''s.';
-  end if;
-  return new;
-end
-$$;
-create trigger campaign_template before insert or update of template_id on public.whatsapp_campaigns
-for each row when (new.template_id is not null) execute function herald.campaign_template();
-
 -- A cancelled campaign takes what has not gone out along.
 create function herald.campaign_cancelled() returns trigger
 language plpgsql security definer set search_path = ''
@@ -71,4 +53,4 @@ begin
   return many;
 end
 $$;
-revoke execute on function herald.campaign_template(), herald.campaign_cancelled(), herald.count_campaigns() from public;
+revoke execute on function herald.campaign_cancelled(), herald.count_campaigns() from public;

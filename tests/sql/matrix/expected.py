@@ -131,7 +131,7 @@ TABLES: Mapping[str, Table] = {
     "whatsapp_webhook_events": Table(ADMIN_READS_HERALD_WRITES),
 }
 #: Columns that name a row by its id alone, so that the database doesn't see whose it is; no person writes them.
-UNBOUND = frozenset({"whatsapp_delivery_logs.message_id", "whatsapp_messages.scheduled_message_id"})
+UNBOUND = frozenset({"whatsapp_delivery_logs.message_id"})
 
 
 @dataclass(frozen=True, slots=True)

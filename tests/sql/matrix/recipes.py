@@ -40,7 +40,7 @@ RECIPES: Mapping[str, Recipe] = {
     "whatsapp_message_templates": Recipe({"content": "Hi {{name}}"}, lambda n: {"name": f"matrix_{n}"}),
     "whatsapp_webhook_endpoints": Recipe({"enabled": False}, lambda n: {"url": f"https://pottery.example/{n}"}),
     "whatsapp_sessions": Recipe({"daily_limit": 7}, lambda _: {"display_name": "Front desk"}),
-    "whatsapp_session_users": Recipe({"created_at": "2030-01-01T10:00:00+00:00"}),
+    "whatsapp_session_users": Recipe({"updated_at": "2030-01-01T10:00:00+00:00"}),
     "whatsapp_cloud_accounts": Recipe(
         {"quality_rating": "GREEN"}, lambda n: {"phone_number_id": f"{n}", "business_account_id": "1"}
     ),

@@ -104,7 +104,10 @@ class References:
         """The values with which a row names a new row of this place."""
         named = self.ground.rows.make(self.key.target, self.ground.organizations[place])
         pairs = zip(self.key.columns, self.key.target_columns, strict=True)
-        return {own: named[target] for own, target in pairs if own != "organization_id"}
+        reference = {own: named[target] for own, target in pairs if own != "organization_id"}
+        if place is Place.HOME and "session_id" in self.ground.catalog.relations[self.name].columns:
+            reference |= {"session_id": named["session_id"]} if "session_id" in named else {}  # of one account
+        return reference
 
     def _draft(self, reference: Json) -> Json:
         """A row of the own organisation that holds the reference in place of what excludes it."""
