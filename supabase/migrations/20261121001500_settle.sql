@@ -124,6 +124,8 @@ begin
   ) as r
   where m.id = r.message_id and m.status = 'in_doubt';
 
+  perform herald.note_own_phones(p_receipts);
+
   with logged as (
     insert into public.whatsapp_delivery_logs as d
     (organization_id, session_id, message_id, recipient, sent_at, delivered_at, read_at)
