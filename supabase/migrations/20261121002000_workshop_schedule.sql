@@ -175,9 +175,9 @@ begin
     expires_at := scheduled_for
       + make_interval(secs => extract(epoch from coalesce((entry.value ->> 'late')::interval, interval '1 hour')));
     template_id := template.id;
-    content := herald.render(template.content, p_values);
-    media_url := template.media_url;
     problem := herald.content_problem(name, template, p_values);
+    content := case when problem is null then herald.render(template.content, p_values) end;
+    media_url := template.media_url;
     return next;
   end loop;
 end

@@ -1,6 +1,7 @@
 -- One workshop brought up to date: its messages, tasks, group and status. 20261121002030_workshop_triggers.sql says when.
 
--- herald.act_on_workshop(workshop, organisation, group, anyway) → what automation_status says under "whatsapp". Compares what
+-- herald.act_on_workshop(workshop, organisation, group, anyway) → what automation_status says under "whatsapp", and the
+-- title. Compares what
 -- is with what was acted on last: twice is as good as once. Unless anyway, a workshop that says what it said is left at
 -- that: null.
 create function herald.act_on_workshop(p_workshop uuid, p_organization uuid, p_group uuid, p_anyway boolean)
@@ -75,7 +76,7 @@ begin
     perform herald.refresh_groups(array[former.group_id, link.group_id]);
   end if;
   return report - 'withdrawn' || jsonb_build_object(
-    'linked_at', herald.utc_text(link.linked_at), 'generation', link.generation, 'timezone', link.timezone
+    'title', facts.title, 'linked_at', herald.utc_text(link.linked_at), 'generation', link.generation, 'timezone', link.timezone
   );
 end
 $$;
@@ -114,15 +115,15 @@ begin
       report := jsonb_build_object('problem', 'Its messages could not be scheduled: ' || sqlerrm);
   end;
   if report is not null then
-    perform herald.tell_problem(p_workshop, workshop.organization_id, report ->> 'problem');
-    perform herald.tell_status(p_workshop, jsonb_strip_nulls(report));
+    perform herald.tell_problem(p_workshop, workshop.organization_id, report ->> 'title', report ->> 'problem');
+    perform herald.tell_status(p_workshop, jsonb_strip_nulls(report - 'title'));
   end if;
   perform set_config('herald.syncing', around, true);
 end
 $$;
 
--- herald.tell_problem(workshop, organisation, problem): an alert when there is a new one; no open alert when the last is gone.
-create function herald.tell_problem(p_workshop uuid, p_organization uuid, p_problem text) returns void
+-- herald.tell_problem(workshop, organisation, title, problem): an alert when there is a new one; no open alert when the last is gone.
+create function herald.tell_problem(p_workshop uuid, p_organization uuid, p_title text, p_problem text) returns void
 language plpgsql volatile set search_path = ''
 as $$
 begin
@@ -134,9 +135,7 @@ begin
   if p_problem is not null then
     perform herald.raise_alert(
       p_organization, null, 'workshop-messages', 'warning',
-      left(format(
-        'Workshop "%s": %s', (select f.title from herald.workshop_facts(p_workshop) as f), p_problem
-      ), 1000),
+      left(coalesce('Workshop "' || p_title || '": ', 'A workshop: ') || p_problem, 1000),
       jsonb_build_object('workshop_id', p_workshop)
     );
   elsif not exists (
@@ -166,6 +165,6 @@ end
 $$;
 
 revoke execute on function
-  herald.act_on_workshop(uuid, uuid, uuid, boolean), herald.sync_workshop(uuid, boolean, boolean), herald.tell_problem(uuid, uuid, text),
+  herald.act_on_workshop(uuid, uuid, uuid, boolean), herald.sync_workshop(uuid, boolean, boolean), herald.tell_problem(uuid, uuid, text, text),
   herald.tell_status(uuid, jsonb)
 from public;

@@ -29,15 +29,15 @@ begin
   if not exists (select 1 from public.organizations as o where o.id = old.organization_id) then
     return null;
   end if;
-  perform herald.withdraw(array(
-    select m.id from public.scheduled_whatsapp_messages as m
-    where m.organization_id = old.organization_id and m.workshop_id = old.id and m.status = 'pending'
-  ), 'Its workshop was deleted.');
+  -- workshop_id goes with it: a message of this very transaction may not be written while it names what is gone.
+  update public.scheduled_whatsapp_messages as m
+  set status = 'cancelled', error_code = 'withdrawn', error_message = 'Its workshop was deleted.', workshop_id = null
+  where m.organization_id = old.organization_id and m.workshop_id = old.id and m.status = 'pending';
   delete from herald.workshop_links as l where l.workshop_id = old.id returning * into link;
   if link.group_id is not null then
     perform herald.refresh_groups(array[link.group_id]);
   end if;
-  perform herald.tell_problem(old.id, old.organization_id, null);
+  perform herald.tell_problem(old.id, old.organization_id, null, null);
   return null;
 end
 $$;

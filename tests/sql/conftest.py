@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from localstack.client import LocalStack, Stack
-from tests.sql.world import SHIFTED_CLOCK, Db, Organisation, Run
+from tests.sql.tasks import attend, tasks
+from tests.sql.workshops import Workshops
+from tests.sql.world import SHIFTED_CLOCK, Db, Organisation, Row, Run
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +33,18 @@ def org(db: Db) -> Organisation:
 def run(db: Db, org: Organisation) -> Run:
     """A worker whose one account is connected."""
     return Run(db).connect(org.session)
+
+
+@pytest.fixture
+def workshops(db: Db, org: Organisation) -> Workshops:
+    """What the organisation's CRM does with its workshops; it is ten days before START."""
+    return Workshops(db, org)
+
+
+@pytest.fixture
+def reminder(workshops: Workshops) -> Row:
+    """The rule's reminder of a workshop with two attendees."""
+    workshop = workshops.add()
+    attend(workshops, workshop, "+491701111111", "Mira", ticket="vip")
+    attend(workshops, workshop, "+491702222222", None, ticket="standard")
+    return tasks(workshops, workshop)["1_day"]
