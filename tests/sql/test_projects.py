@@ -96,6 +96,18 @@ def test_a_second_push_changes_nothing(stack: Stack, db: Db) -> None:
     assert catalog(db) == before
 
 
+def test_whatever_has_updated_at_keeps_it_true(db: Db) -> None:
+    rows = db.rows(
+        "select a.attrelid::regclass::text as name from pg_attribute as a"
+        " join pg_class as c on c.oid = a.attrelid and c.relkind = 'r'"
+        " where c.relnamespace::regnamespace::text in ('public', 'herald') and a.attname = 'updated_at'"
+        " and not exists (select 1 from pg_trigger as t join pg_proc as p on p.oid = t.tgfoid"
+        " where t.tgrelid = c.oid and t.tgtype & 2 = 2 and t.tgtype & 16 = 16"
+        " and p.prosrc like '%%new.updated_at := herald.clock()%%')"
+    )
+    assert rows == []
+
+
 def test_a_new_projects_workshop_is_told_with_its_attendees(db: Db, org: Organisation) -> None:
     workshop = db.insert(
         "public.workshops",
