@@ -30,14 +30,20 @@ declare
   failed jsonb := '{}';
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('whatsapp_housekeeping', 0)) then
-    return '{"errors": {}}';
+    return '{"errors": {}}'::jsonb;
   end if;
-  foreach step in array array['tasks', 'groups', 'campaigns', 'retention', 'counts'] loop
+  foreach step in array array[
+    'tasks', 'groups', 'campaigns', 'consent', 'doubts', 'erasures', 'templates', 'retention', 'counts'
+  ] loop
     begin
       count := case step
         when 'tasks' then herald.run_due_tasks()
         when 'groups' then herald.refresh_group_workshops()
         when 'campaigns' then herald.count_campaigns()
+        when 'consent' then herald.suppress_late()
+        when 'doubts' then herald.settle_doubts()
+        when 'erasures' then herald.apply_erasures()
+        when 'templates' then herald.count_template_uses()
         when 'retention' then herald.apply_retention(1000)
         when 'counts' then herald.forget_counts()
       end;
