@@ -197,12 +197,16 @@ class Simulator:
         asked = {"kind": kind, "phone": phone, "count": count, "code": code, "seconds": seconds}
         await self.request("POST", "/faults", asked)
 
-    async def clear_faults(self) -> None:
-        await self.request("DELETE", "/faults")
+    async def clear_faults(self, kind: FaultKind | None = None, phone: str | None = None) -> None:
+        """End faults: of a kind, of those given for a phone; by default all."""
+        given = {"kind": kind, "phone": phone}
+        query = "&".join(f"{name}={value}" for name, value in given.items() if value)
+        await self.request("DELETE", f"/faults?{query}")
 
-    async def until_used_up(self, kind: FaultKind, timeout: float = 10) -> None:
-        """Wait until the faults of a kind that were given a count have all happened."""
-        answer = await self.request("GET", f"/faults/wait?kind={kind}&timeout={timeout}")
+    async def until_used_up(self, kind: FaultKind, timeout: float = 10, *, phone: str | None = None) -> None:
+        """Wait until the faults of a kind that were given a count have all happened; with a phone, to it."""
+        scope = f"&phone={phone}" if phone else ""
+        answer = await self.request("GET", f"/faults/wait?kind={kind}&timeout={timeout}{scope}")
         if not answer["in_time"]:
             raise TimeoutError(f"{kind} did not happen as often as asked within {timeout} s")
 

@@ -21,7 +21,7 @@ What can be asked:
     GET    /faults
     POST   /faults {kind, phone?, count?, code?, seconds?}
     DELETE /faults?kind=&phone=
-    GET    /faults/wait?kind=&timeout=                  until faults of that kind are used up or cleared
+    GET    /faults/wait?kind=&phone=&timeout=           until faults of that kind are used up or cleared
     GET    /state                                       counts
     GET    /messages                                    every message processed, and how many times
 """
@@ -211,8 +211,8 @@ class Control:
 
     async def _wait_used_up(self, request: web.Request) -> web.Response:
         faults, kind = self._server.faults, FaultKind(request.query["kind"])
-        timeout = float(request.query.get("timeout", "10"))
-        in_time = await self._server.changes.until(lambda: not faults.in_force(kind), timeout)
+        phone, timeout = request.query.get("phone"), float(request.query.get("timeout", "10"))
+        in_time = await self._server.changes.until(lambda: not faults.in_force(kind, phone), timeout)
         return web.json_response({"in_time": in_time})
 
     async def _state(self, _request: web.Request) -> web.Response:

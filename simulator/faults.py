@@ -28,6 +28,9 @@ class FaultKind(StrEnum):
     DROP_UNPROCESSED = "drop_unprocessed"  #: the connection is cut instead of taking a message
     DROP_PROCESSED = "drop_processed"  #: a message is delivered and the connection cut before the acknowledgement
 
+    #: what a client asks before it writes a message (who has this number, who is in this group) stays unanswered
+    STALL_QUERY = "stall_query"
+
     GARBLE = "garble"  #: a message arrives damaged at this phone's clients, which then ask for it again
 
     DELAY = "delay"  #: every stanza to the client is held back by `seconds`: a slow round trip
@@ -73,8 +76,9 @@ class Faults:
         ]
         self._changes.notify()
 
-    def in_force(self, kind: FaultKind) -> bool:
-        return any(fault.kind is kind for fault in self.active)
+    def in_force(self, kind: FaultKind, phone: str | None = None) -> bool:
+        """Whether there are faults of a kind; with a phone, those that concern it."""
+        return any(fault.kind is kind and (phone is None or fault.concerns(phone)) for fault in self.active)
 
     def take(self, kind: FaultKind, phone: str | None) -> Fault | None:
         """The fault of that kind that strikes this phone now; uses up one occurrence."""

@@ -200,7 +200,9 @@ class ChatServer:
         self.stanzas[f"iq:{namespace}" if namespace else node.tag] += 1
         match node.tag:
             case "iq" if node.attrs.get("type") in ("get", "set"):
-                connection.send(self._answer(Iq(connection, node)))
+                iq = Iq(connection, node)
+                if not (device and _precedes_a_send(iq) and self._stalls_query(device)):
+                    connection.send(self._answer(iq))
             case "iq" if node.child("pair-device-sign"):
                 self.pairing.complete(connection)
             case "message" if device:
@@ -210,6 +212,9 @@ class ChatServer:
                 self.router.receipt(connection, device, node)
             case "ack" if device:
                 self._answered(device, node)
+
+    def _stalls_query(self, device: Device) -> bool:
+        return self.faults.take(FaultKind.STALL_QUERY, device.user.phone) is not None
 
     def _answered(self, device: Device, node: Node) -> None:
         device.outgoing.answered(node)
@@ -235,6 +240,14 @@ class ChatServer:
                 usync.announce(iq.device, "remove", self.world)
                 return []
         raise IqRefused(*ITEM_NOT_FOUND)
+
+
+def _precedes_a_send(iq: Iq) -> bool:
+    """Whether a client asks this before it has written a message to its store; devices and keys it asks after."""
+    if iq.namespace == "usync":
+        query = iq.action.child("query")
+        return query is not None and query.child("contact") is not None
+    return iq.namespace == "w:g2" and iq.action.tag == "query"
 
 
 def _cut(request: web.Request) -> None:

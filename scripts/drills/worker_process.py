@@ -85,13 +85,19 @@ class Worker:
 
     def engine_of(self, session: str) -> int:
         """The engine process that has a session's store open; 0 if none has."""
-        pid = self.process.pid if self.process else 0
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        for child in self.engines():
             for handle in Path(f"/proc/{child}/fd").glob("*"):
                 with suppress(OSError):
                     if f"/{session}/store.db" in str(handle.readlink()):
-                        return int(child)
+                        return child
         return 0
+
+    def engines(self) -> list[int]:
+        """The engine processes that it has started and that run."""
+        if self.process is None or self.process.returncode is not None:
+            return []
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     async def kill(self) -> None:
         """SIGKILL, no goodbye."""

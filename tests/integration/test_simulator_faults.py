@@ -80,6 +80,23 @@ async def test_a_connection_cut_around_a_message(
     assert await simulator.times_processed(message_id) == processed
 
 
+async def test_what_is_asked_before_a_message_stays_unanswered(
+    simulator: Simulator, asha: Recipient, bela: Recipient
+) -> None:
+    group = await simulator.create_group("Asked first", ASHA, [BELA])
+    await asha.restart()  # forgets who is in the group
+    await simulator.fault(FaultKind.STALL_QUERY, ASHA, count=1)
+    await simulator.fault(FaultKind.STALL_QUERY, BELA, count=1)
+    sending = asyncio.create_task(asha.send(group, "to a group not asked about before"))
+    await simulator.until_used_up(FaultKind.STALL_QUERY, phone=ASHA)
+    with pytest.raises(TimeoutError):
+        await simulator.until_used_up(FaultKind.STALL_QUERY, 0.1, phone=BELA)
+    assert bela.times_received("to a group not asked about before") == 0
+    await simulator.fault(FaultKind.DROP, ASHA)  # the library asks again once it is back
+    await sending
+    await bela.expects("to a group not asked about before")
+
+
 async def test_a_damaged_message_is_asked_for_again(
     simulator: Simulator, asha: Recipient, bela: Recipient
 ) -> None:
