@@ -142,9 +142,13 @@ class Walk:
         )
         with self.db.speaking_as("authenticated", self.org.people["admin"]):
             rows = self.db.rows(
-                "update public.scheduled_whatsapp_messages set status = %s where id ="
+                "update public.scheduled_whatsapp_messages set status = %s,"
+                # What is tried again after its time needs a new one.
+                " expires_at = case when %s = 'pending' and expires_at <= herald.clock() then null"
+                " else expires_at end where id ="
                 " (select id from public.scheduled_whatsapp_messages where status = %s order by id limit 1)"
                 " returning id",
+                new,
                 new,
                 old,
             )
