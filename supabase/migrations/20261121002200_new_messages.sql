@@ -167,6 +167,11 @@ create function herald.person_queues() returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
+  -- Row policies are asked after this: without the question here, an outsider would read texts of later errors.
+  if new.organization_id not in (select herald.my_admin_organizations()) and not (select herald.is_super_admin()) then
+    raise exception 'new row violates row-level security policy for table "scheduled_whatsapp_messages"'
+      using errcode = '42501';
+  end if;
   if new.expires_at <= herald.clock() then
     raise exception 'This message would expire before it could be sent: expires_at has passed.'
       using errcode = '23514', hint = 'Choose an expires_at that lies ahead, or none.';

@@ -170,6 +170,9 @@ declare
   answer jsonb;
   gone integer;
 begin
+  if p_organization is null then
+    raise exception 'Which organisation''s data? p_organization is missing.' using errcode = '22023';
+  end if;
   if (select auth.role()) in ('authenticated', 'anon')
     and p_organization not in (select herald.my_admin_organizations()) and not (select herald.is_super_admin()) then
     raise exception 'Only an admin of the organisation may erase a person''s data.' using errcode = '42501';
