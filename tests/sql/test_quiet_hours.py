@@ -7,6 +7,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.sql.held import LONG, configure, drain, quiet, why
+from tests.sql.quiet import quiet_until
 from tests.sql.world import Db, Organisation, Run
 
 HOUR = timedelta(hours=1)
@@ -27,22 +28,6 @@ DAYS = [
 ]
 #: Over midnight; within a day; beginning or ending in the hour that is skipped or comes twice.
 HOURS = [("21:00", "08:00"), ("12:00", "14:00"), ("01:30", "06:00"), ("22:00", "02:30"), ("23:15", "00:30")]
-
-
-def instant(day: date, at: time, zone: str) -> datetime:
-    """The first moment at which clocks show it; one that is skipped, with the offset of before."""
-    return datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)
-
-
-def quiet_until(moment: datetime, start: str, end: str, zone: str) -> datetime | None:
-    """From the first instant of start to the first instant of end, on the local day of the start."""
-    starts, ends = time.fromisoformat(start), time.fromisoformat(end)
-    today = moment.astimezone(ZoneInfo(zone)).date()
-    for day in (today - timedelta(days=1), today):
-        over = instant(day + timedelta(days=int(ends < starts)), ends, zone)
-        if instant(day, starts, zone) <= moment < over:
-            return over
-    return None
 
 
 @pytest.mark.parametrize(("zone", "day"), DAYS, ids=lambda value: str(value))

@@ -199,7 +199,7 @@ def test_a_message_is_claimed_if_and_only_if_it_was_told_to_be_next(
         told_next += len(claims)
         for claim in claims:
             run.settle(claim, rng.choice(["accepted", "unavailable"]), wa_message_id=f"3EB0{claim['token']}")
-    assert told_next > 3
+    assert told_next > 2
 
 
 @pytest.mark.parametrize("hold", [{"daily_limit": 1}, {"per_group_per_minute": 1}, {"min_gap_ms": 5000}], ids=list)

@@ -1,0 +1,1 @@
+"""A model of the queue in plain Python, walked side by side with the real SQL."""
