@@ -142,7 +142,7 @@ async def test_what_is_withheld_passes_later_in_order(
     link.up.let_through(6)
     assert await reader.readexactly(6) == b"query "
     assert await silent(reader)
-    assert link.up.waiting == 7
+    assert (link.up.waiting, link.up.kept) == (7, 7)
     await proxy.heal()
     assert await reader.readexactly(7) == b"message"
 
@@ -153,7 +153,7 @@ async def test_withholding_holds_for_newcomers_and_only_one_way(
     proxy.withhold(Direction.DOWN)
     reader, writer = await connect()
     writer.write(b"asked")
-    await proxy.until_waiting(Direction.DOWN, 5)
+    await proxy.until_kept(Direction.DOWN)
     assert received == b"asked"
     assert await silent(reader)
 

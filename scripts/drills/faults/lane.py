@@ -61,8 +61,8 @@ class Lane:
         self._room.set()
 
     def let_through(self, count: int) -> None:
-        """Pass so many bytes of what is withheld, and go on withholding the rest."""
-        self._allowance += count
+        """Pass so many bytes of what is kept, and go on withholding the rest."""
+        self._allowance += min(count, self.kept)
         self._turn.set()
 
     def release(self) -> None:
@@ -83,6 +83,11 @@ class Lane:
         """Let so many more bytes pass; then this lane ends, and its link with it."""
         self._limit = count
         self._turn.set()
+
+    @property
+    def kept(self) -> int:
+        """Bytes that wait and may not pass."""
+        return self.waiting - self._allowance if self.withheld else 0
 
     async def until_passed(self, count: int, seconds: float = 10) -> None:
         """Wait until so many bytes have passed since the connection began."""

@@ -141,14 +141,17 @@ class TcpProxy:
 
     async def heal(self) -> None:
         """Undo everything that was set for all; live connections go on with what they withheld."""
-        self._withheld.clear()
-        self._swallowed.clear()
-        self._shapes = dict.fromkeys(BOTH, Shape())
-        for link in self.links:
-            for direction in BOTH:
-                link.lane(direction).shape = Shape()
-                link.lane(direction).release()
+        self.release()
+        self.shape(Shape())
         await self.accept()
+
+    def release(self, *directions: Direction) -> None:
+        """Let directions pass again, by default both: first what was withheld. What has vanished stays so."""
+        for direction in directions or BOTH:
+            self._withheld.discard(direction)
+            self._swallowed.discard(direction)
+            for link in self.links:
+                link.lane(direction).release()
 
     def shape(self, shape: Shape, *directions: Direction) -> None:
         """Make directions slow, by default both."""
@@ -176,11 +179,9 @@ class TcpProxy:
         if not await self._changes.until(lambda: self.accepted >= count, seconds):
             raise TimeoutError(f"{self.accepted} of {count} clients came within {seconds:g} s")
 
-    async def until_waiting(self, direction: Direction, seconds: float) -> None:
-        """Wait until some connection withholds bytes."""
-        if not await self._changes.until(
-            lambda: any(link.lane(direction).waiting for link in self.links), seconds
-        ):
+    async def until_kept(self, direction: Direction, seconds: float = 10) -> None:
+        """Wait until some connection has bytes that may not pass."""
+        if not await self._changes.until(lambda: any(link.lane(direction).kept for link in self.links), seconds):
             raise TimeoutError(f"nobody sent anything within {seconds:g} s")
 
     def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
