@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from worker.keyring import Keyring
+from worker.errors import CredentialsError
+from worker.keyring import Keyring, Place
 from worker.registry import Registry, Sealed
 from worker.session import Held
 from worker.transport import Transport
@@ -30,6 +31,7 @@ class LiveStore:
         self._registry = registry
         self._transport = transport
         self._keyring = keyring
+        self._secret = b""
         self._generation = 0
         self._digest = b""
         self.incarnation = UUID(int=0)
@@ -48,39 +50,60 @@ class LiveStore:
         """Put the newest store in place and name its incarnation.
 
         A live store that the newest snapshot was taken from is newer than the snapshot and is kept. Otherwise the
-        snapshot is restored; unless it was taken at a graceful stop, its ratchets are stale and are forgotten.
-        Raises CredentialsError if the snapshot does not open.
+        snapshot is restored; unless it was taken at a graceful stop and is still the newest, its ratchets are
+        stale and are forgotten. Raises CredentialsError if the snapshot does not open, also where it is not
+        needed: nothing else proves the incarnation beside it.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._secret = await self._organization_secret()
         sealed = await self._registry.read_credentials(self.held)
+        plaintext = self._open(sealed) if sealed else None
         self._generation = sealed.generation if sealed else 0
         ours = self._incarnation_on_disk()
         kept = ours is not None and self.path.exists() and (sealed is None or sealed.incarnation == ours)
         if kept and ours:
             self.incarnation = ours
         else:
-            await self._restore(sealed)
+            await self._restore(sealed, plaintext)
         if sealed and (sealed.clean or not kept):
             # From now on a snapshot is only good for the incarnation that is about to change it.
             await self.snapshot(clean=False, force=True)
         await self._registry.attach(self.held, self.incarnation)
 
-    async def _restore(self, sealed: Sealed | None) -> None:
+    async def _organization_secret(self) -> bytes:
+        secret = await self._registry.organization_secret(self.held)
+        if secret is None:
+            raise CredentialsError(
+                "The database's Vault has lost the secret that this organisation's credentials are sealed with: "
+                "restore it with the database, or unlink all of the organisation's phones and scan again."
+            )
+        return secret
+
+    def _open(self, sealed: Sealed) -> bytes:
+        place = self._place(sealed.generation, sealed.incarnation, clean=sealed.clean)
+        return self._keyring.open(sealed.record, place, self._secret)
+
+    def _place(self, generation: int, incarnation: UUID, *, clean: bool) -> Place:
+        return Place(
+            organization=self.held.organization_id,
+            session=self.held.session_id,
+            generation=generation,
+            incarnation=incarnation,
+            clean=clean,
+        )
+
+    async def _restore(self, sealed: Sealed | None, plaintext: bytes | None) -> None:
         for leftover in [*self.folder.glob("store.db*"), self.folder / "incarnation"]:  # the journal stays
             leftover.unlink(missing_ok=True)
         self.incarnation = uuid4()
-        if sealed:
-            plaintext = self._keyring.open(
-                sealed.record,
-                organization=self.held.organization_id,
-                session=self.held.session_id,
-                generation=sealed.generation,
-            )
+        if sealed and plaintext is not None:
             self.path.touch(mode=0o600)
             self.path.write_bytes(plaintext)
-            if not sealed.clean:
+            if not sealed.fresh:
                 await self._transport.forget_ratchets(self.held.session_id)
-            log.info("store_restored", session_id=str(self.held.session_id), clean=sealed.clean)
+            log.info(
+                "store_restored", session_id=str(self.held.session_id), kind="fresh" if sealed.fresh else "stale"
+            )
         (self.folder / "incarnation").write_text(str(self.incarnation))
 
     async def snapshot(self, *, clean: bool, force: bool = False) -> bool:
@@ -90,12 +113,8 @@ class LiveStore:
         if digest == self._digest and not (force or clean):
             return False
         generation = self._generation + 1
-        record = self._keyring.seal(
-            plaintext,
-            organization=self.held.organization_id,
-            session=self.held.session_id,
-            generation=generation,
-        )
+        place = self._place(generation, self.incarnation, clean=clean)
+        record = self._keyring.seal(plaintext, place, self._secret)
         await self._registry.write_credentials(
             self.held,
             Sealed(

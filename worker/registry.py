@@ -11,13 +11,17 @@ from worker.transport import Group
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """A sealed session state. clean: taken at a graceful stop, so that nothing was sent after it."""
+    """A sealed session state. clean: taken at a graceful stop, so that nothing was sent after it.
+
+    fresh: clean, and the newest that the database knows of: it was not put back by hand or with a restore.
+    """
 
     generation: int
     record: bytes = field(repr=False)
     key_id: str
     incarnation: UUID
     clean: bool
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,9 @@ class Registry(Protocol):
 
     async def report(self, held: Held, **facts: object) -> bool:
         """Write what the session's row shows; False: the phone number is not the account's own."""
+
+    async def organization_secret(self, held: Held) -> bytes | None:
+        """Fetch the organisation's part of the sealing key; None: it is lost, and records wait for it."""
 
     async def read_credentials(self, held: Held) -> Sealed | None:
         """Fetch the newest sealed state."""

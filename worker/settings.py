@@ -38,11 +38,16 @@ def _one_key(text: str) -> bytes:
     return key
 
 
+def is_key_id(text: str) -> bool:
+    """Whether a key may be called so in ENCRYPTION_KEYS."""
+    return _KEY_ID.fullmatch(text) is not None
+
+
 def _many_keys(text: str) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for entry in text.split(","):
         key_id, _, key = entry.strip().partition(":")
-        if not _KEY_ID.fullmatch(key_id) or key_id in keys:
+        if not is_key_id(key_id) or key_id in keys:
             raise ValueError
         keys[key_id] = _one_key(key)
     return keys

@@ -36,6 +36,7 @@ def test_what_was_sealed_last_is_read(org: Organisation, run: Run) -> None:
         "key_id": "k1",
         "incarnation": str(STORE),
         "clean": True,
+        "fresh": True,
     }
 
 

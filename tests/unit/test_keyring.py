@@ -1,63 +1,77 @@
 import base64
 import os
-from uuid import UUID
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import CredentialsError
-from worker.keyring import Keyring, key_id_of
+from worker.keyring import Keyring, Place, key_id_of
 from worker.settings import load_settings
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
+SECRET, OTHER_SECRET = bytes(range(64, 96)), bytes(range(96, 128))
 KEYRING = Keyring({"default": OLD})
-ORGANIZATION, SESSION = UUID(int=1), UUID(int=2)
+PLACE = Place(organization=UUID(int=1), session=UUID(int=2), generation=7, incarnation=UUID(int=3), clean=False)
 PLAINTEXT = b"noise key, identity key and everything else" * 3
-RECORD = KEYRING.seal(PLAINTEXT, organization=ORGANIZATION, session=SESSION, generation=7)
+RECORD = KEYRING.seal(PLAINTEXT, PLACE, SECRET)
 
-owners = st.tuples(st.uuids(), st.uuids(), st.integers(0, 2**63 - 1))
+places = st.builds(
+    Place,
+    organization=st.uuids(),
+    session=st.uuids(),
+    generation=st.integers(0, 2**63 - 1),
+    incarnation=st.uuids(),
+    clean=st.booleans(),
+)
 
 
 def opened(record: bytes, keyring: Keyring = KEYRING) -> bytes:
-    return keyring.open(record, organization=ORGANIZATION, session=SESSION, generation=7)
+    return keyring.open(record, PLACE, SECRET)
 
 
-@given(plaintext=st.binary(max_size=2_000), owner=owners)
-def test_what_was_sealed_opens_for_its_owner(plaintext: bytes, owner: tuple[UUID, UUID, int]) -> None:
-    organization, session, generation = owner
-    record = KEYRING.seal(plaintext, organization=organization, session=session, generation=generation)
-    assert KEYRING.open(record, organization=organization, session=session, generation=generation) == plaintext
+@given(plaintext=st.binary(max_size=2_000), place=places, secret=st.binary(min_size=32, max_size=32))
+def test_what_was_sealed_opens_in_its_place(plaintext: bytes, place: Place, secret: bytes) -> None:
+    assert KEYRING.open(KEYRING.seal(plaintext, place, secret), place, secret) == plaintext
 
 
-@given(owner=owners)
-def test_no_other_owner_or_generation_opens_it(owner: tuple[UUID, UUID, int]) -> None:
-    organization, session, generation = owner
-    for candidate in (
-        (organization, SESSION, 7),
-        (ORGANIZATION, session, 7),
-        (ORGANIZATION, SESSION, generation),
-        (SESSION, ORGANIZATION, 7),
+@given(other=places)
+def test_it_opens_in_no_other_place(other: Place) -> None:
+    for elsewhere in (
+        replace(PLACE, organization=other.organization),
+        replace(PLACE, session=other.session),
+        replace(PLACE, generation=other.generation),
+        replace(PLACE, incarnation=other.incarnation),
+        replace(PLACE, clean=True),
+        replace(PLACE, organization=PLACE.session, session=PLACE.organization),
     ):
-        if candidate == (ORGANIZATION, SESSION, 7):
-            continue
-        with pytest.raises(CredentialsError, match="belong to another session or generation"):
-            KEYRING.open(RECORD, organization=candidate[0], session=candidate[1], generation=candidate[2])
+        if elsewhere != PLACE:
+            with pytest.raises(CredentialsError, match="belong to another session or generation"):
+                KEYRING.open(RECORD, elsewhere, SECRET)
 
 
-@pytest.mark.parametrize("mask", [0x01, 0x20, 0xFF])
-def test_no_flipped_byte_gives_any_plaintext(mask: int) -> None:
+def test_the_operators_key_without_the_organisations_secret_opens_nothing() -> None:
+    for secret in (OTHER_SECRET, bytes(32), b""):
+        with pytest.raises(CredentialsError):
+            KEYRING.open(RECORD, PLACE, secret)
+
+
+@pytest.mark.parametrize("bit", [1 << n for n in range(8)] + [0xFF])
+def test_no_flipped_byte_gives_any_plaintext(bit: int) -> None:
     for position in range(len(RECORD)):
         changed = bytearray(RECORD)
-        changed[position] ^= mask
+        changed[position] ^= bit
         with pytest.raises(CredentialsError):
             opened(bytes(changed))
 
 
 def test_no_shorter_or_longer_record_gives_any_plaintext() -> None:
     for length in range(len(RECORD)):
-        with pytest.raises(CredentialsError):
-            opened(RECORD[:length])
+        for shorter in (RECORD[:length], RECORD[len(RECORD) - length :]):
+            with pytest.raises(CredentialsError):
+                opened(shorter)
     with pytest.raises(CredentialsError):
         opened(RECORD + b"\0")
 
@@ -67,16 +81,21 @@ def test_garbage_is_a_credentials_error(record: bytes) -> None:
     with pytest.raises(CredentialsError):
         opened(record)
     with pytest.raises(CredentialsError):
-        opened(b"\x01\x07default" + record)
+        opened(b"\x02\x07default" + record)
 
 
-def test_parts_of_two_records_do_not_mix() -> None:
-    other = KEYRING.seal(PLAINTEXT, organization=ORGANIZATION, session=SESSION, generation=7)
-    for cut in range(1, len(RECORD)):
-        mixed = RECORD[:cut] + other[cut:]
-        if mixed not in (RECORD, other):
-            with pytest.raises(CredentialsError):
-                opened(mixed)
+@pytest.mark.parametrize(
+    "place",
+    [PLACE, replace(PLACE, session=uuid4()), replace(PLACE, organization=uuid4()), replace(PLACE, generation=6)],
+    ids=["the same place", "another session", "another organisation", "an older generation"],
+)
+def test_parts_of_two_records_do_not_mix(place: Place) -> None:
+    other = KEYRING.seal(PLAINTEXT, place, SECRET)
+    for cut in range(len(RECORD) + 1):
+        for mixed in (RECORD[:cut] + other[cut:], other[:cut] + RECORD[cut:]):
+            if mixed != RECORD and not (mixed == other and place == PLACE):
+                with pytest.raises(CredentialsError):
+                    opened(mixed)
 
 
 def test_each_failure_says_what_it_is() -> None:
@@ -90,25 +109,17 @@ def test_each_failure_says_what_it_is() -> None:
         opened(b"\x09" + RECORD[1:])
 
 
-def test_a_rotated_key_still_opens_what_it_sealed() -> None:
-    rotated = Keyring({"2027": NEW, "default": OLD})
-    assert opened(RECORD, rotated) == PLAINTEXT
-    resealed = rotated.seal(PLAINTEXT, organization=ORGANIZATION, session=SESSION, generation=8)
-    assert (key_id_of(RECORD), key_id_of(resealed), rotated.active) == ("default", "2027", "2027")
-    alone = Keyring({"2027": NEW})
-    assert alone.open(resealed, organization=ORGANIZATION, session=SESSION, generation=8) == PLAINTEXT
-
-
 def test_the_same_state_never_seals_to_the_same_bytes() -> None:
-    again = KEYRING.seal(PLAINTEXT, organization=ORGANIZATION, session=SESSION, generation=7)
-    header = len(b"\x01\x07default")
+    again = KEYRING.seal(PLAINTEXT, PLACE, SECRET)
+    header = len(b"\x02\x07default")
     assert again[:header] == RECORD[:header]
     assert again[header : header + 60] != RECORD[header : header + 60]
+    assert again[header + 60 :] != RECORD[header + 60 :]
 
 
 def test_a_snapshot_of_mostly_empty_pages_is_compressed() -> None:
     snapshot = os.urandom(20_000) + bytes(240_000)
-    record = KEYRING.seal(snapshot, organization=ORGANIZATION, session=SESSION, generation=7)
+    record = KEYRING.seal(snapshot, PLACE, SECRET)
     assert len(record) < 25_000
     assert opened(record) == snapshot
 
@@ -122,5 +133,6 @@ def test_the_keys_come_from_the_settings() -> None:
         }
     )
     keyring = Keyring.from_settings(settings)
-    assert keyring.active == "2027"
+    assert (keyring.active, keyring.ids) == ("2027", ("2027", "default"))
     assert opened(RECORD, keyring) == PLAINTEXT
+    assert key_id_of(RECORD) == "default"

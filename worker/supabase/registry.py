@@ -61,6 +61,11 @@ class SupabaseRegistry:
         report = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in facts.items()}
         return bool(await self._rpc.call("whatsapp_session_report", self._fence(held) | {"p_report": report}))
 
+    async def organization_secret(self, held: Held) -> bytes | None:
+        """See Registry."""
+        secret = await self._rpc.call("whatsapp_credentials_secret", self._fence(held))
+        return base64.b64decode(secret) if secret else None
+
     async def read_credentials(self, held: Held) -> Sealed | None:
         """See Registry."""
         row = await self._rpc.call("whatsapp_credentials_read", self._fence(held))
@@ -72,6 +77,7 @@ class SupabaseRegistry:
             key_id=row["key_id"],
             incarnation=UUID(row["incarnation"]),
             clean=row["clean"],
+            fresh=row["fresh"],
         )
 
     async def write_credentials(self, held: Held, sealed: Sealed) -> None:
