@@ -162,7 +162,8 @@ $$;
 -- == a new row ==
 
 -- herald.person_queues: what a person is told at once instead of by a message that fails later. Text that a person gives
--- beside a template is the text: the template no longer speaks for it.
+-- beside a template is the text: the template no longer speaks for it. Fires before herald.message_new, and row policies are
+-- asked after both: what that one says of accounts, campaigns and templates is not for other organisations' people.
 create function herald.person_queues() returns trigger
 language plpgsql set search_path = ''
 as $$
@@ -193,6 +194,9 @@ as $$
 declare
   answer uuid;
 begin
+  if m.organization_id is null then
+    return null; -- the missing organisation is what is wrong, and the columns say so
+  end if;
   if m.group_id is not null then
     select g.session_id into answer from public.whatsapp_groups as g
     where g.organization_id = m.organization_id and g.id = m.group_id;

@@ -252,7 +252,7 @@ begin
   for turn in 1..2 * cardinality(kinds) loop
     kind := kinds[(turn - 1) % cardinality(kinds) + 1];
     share := (p_limit - total) / greatest(cardinality(kinds) - turn + 1, 1);
-    exit when total >= p_limit;
+    exit when total >= p_limit or turn > cardinality(kinds) and total = 0;
     case kind
       when 'messages' then
         select array_agg(d.id) into found from (

@@ -84,7 +84,8 @@ begin
   return new;
 end
 $$;
-create trigger template_theirs before insert or update of template_id on public.whatsapp_campaigns
+-- After the row policies: who may not write here learns nothing of templates.
+create trigger template_theirs after insert or update of template_id on public.whatsapp_campaigns
 for each row when (new.template_id is not null) execute function herald.template_theirs();
 -- A new message's template is looked up by herald.message_new, a task's by herald.task_guard.
 create trigger template_theirs before update of template_id on public.scheduled_whatsapp_messages

@@ -1,9 +1,11 @@
 """What the CRM shows on refusals: words for every constraint, found by the error's message."""
 
 from typing import Any, LiteralString
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.sql.people import PHONE, contact
 from tests.sql.world import Db, Organisation
@@ -80,7 +82,11 @@ def test_a_person_is_told_in_words(db: Db, org: Organisation, query: LiteralStri
 
 
 def test_what_says_it_itself_is_not_explained(db: Db) -> None:
-    message = refusal(db, "select herald.account_for(null)")
+    message = refusal(
+        db,
+        "select herald.account_for(jsonb_populate_record(null::public.scheduled_whatsapp_messages, %(m)s))",
+        m=Jsonb({"organization_id": str(uuid4())}),
+    )
     assert "no WhatsApp account" in message
     for text in (message, "", 'violates check constraint "nobody_knows_this"'):
         assert db.call("whatsapp_explain", p_error=text) is None

@@ -59,6 +59,24 @@ def test_an_organisation_without_an_account_is_told_so(db: Db, org: Organisation
         org.schedule(session_id=None)
 
 
+def test_another_organisations_people_learn_nothing(db: Db, org: Organisation) -> None:
+    """Not which accounts, campaigns or templates there are: only that it isn't theirs."""
+    over = campaign(org, state="cancelled", template_id=template(org, db))
+    bare = Organisation(db)
+    db.run("delete from public.whatsapp_sessions where organization_id = %s", bare.id)
+    stranger = Organisation(db).people["owner"]
+    for row in ({"campaign_id": over}, {"template_id": template(org, db), "message_content": ""}):
+        with refused(db, "row-level security"), db.speaking_as("authenticated", stranger):
+            org.schedule(**row)
+    with refused(db, "row-level security"), db.speaking_as("authenticated", stranger):
+        bare.schedule(session_id=None)
+
+
+def test_a_missing_organisation_is_what_is_told(db: Db, org: Organisation) -> None:
+    with refused(db, 'null value in column "organization_id"'):
+        org.schedule(organization_id=None, session_id=None)
+
+
 # == which text ==
 
 
