@@ -1,12 +1,12 @@
--- What an organisation's schedule wants of a workshop: instants from local times, values for placeholders, and the plan,
--- one row a message type. Nothing here writes; the next files act on it.
--- plpgsql throughout: Postgres plans an SQL function anew for every statement that calls it, 20 times a workshop.
+-- What an organisation's schedule wants of a workshop: instants from local times, values for placeholders, and the
+-- plan, one row a message type. Nothing here writes; the next files act on it. plpgsql throughout: Postgres plans an
+-- SQL function anew for every statement that calls it, 20 times a workshop.
 
 -- == instants ==
 
--- herald.local_instant(date, time, zone) → the instant at which clocks in that zone show it. A time that is skipped when
--- clocks go forward is taken with the offset of before the gap (02:30 → 03:30); of one that comes twice it is the first.
--- In both cases that is the offset before the change, which Postgres' own `at time zone` doesn't promise.
+-- herald.local_instant(date, time, zone) → the instant at which clocks in that zone show it. A time that is skipped
+-- when clocks go forward is taken with the offset of before the gap (02:30 → 03:30); of one that comes twice it is the
+-- first. In both cases that is the offset before the change, which Postgres' own `at time zone` doesn't promise.
 create function herald.local_instant(p_date date, p_time time, p_zone text) returns timestamptz
 language plpgsql stable set search_path = ''
 as $$
@@ -84,8 +84,8 @@ begin
 end
 $$;
 
--- herald.workshop_values(workshop, organisation, title, start, zone) → values for {{placeholders}}: title, date ("Saturday,
--- 21 November 2026"), time ("19:00"), timezone, organization, and what the adapter adds or says better.
+-- herald.workshop_values(workshop, organisation, title, start, zone) → values for {{placeholders}}: title, date
+-- ("Saturday, 21 November 2026"), time ("19:00"), timezone, organization, and what the adapter adds or says better.
 create function herald.workshop_values(
   p_workshop uuid, p_organization uuid, p_title text, p_start timestamptz, p_zone text
 ) returns jsonb
@@ -121,7 +121,8 @@ begin
 end
 $$;
 
--- herald.content_problem(template name, template, values) → why no message can be made of it, in words; null if one can.
+-- herald.content_problem(template name, template, values) → why no message can be made of it, in words; null if one
+-- can.
 create function herald.content_problem(p_name text, p_template public.whatsapp_message_templates, p_values jsonb)
 returns text
 language plpgsql stable set search_path = ''
@@ -148,8 +149,8 @@ $$;
 
 -- == the plan ==
 
--- herald.workshop_plan(organisation, start, zone, values) → one row an enabled type of message_schedule; expires_at is the
--- instant from which on it would be too late. problem: why it can't be made.
+-- herald.workshop_plan(organisation, start, zone, values) → one row an enabled type of message_schedule; expires_at is
+-- the instant from which on it would be too late. problem: why it can't be made.
 create function herald.workshop_plan(p_organization uuid, p_start timestamptz, p_zone text, p_values jsonb)
 returns table (
   message_type text, scheduled_for timestamptz, expires_at timestamptz, template_id uuid, content text, media_url text,

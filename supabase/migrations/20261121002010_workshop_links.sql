@@ -1,5 +1,5 @@
--- Links between workshops and groups, and the messages that follow from them: made on link, cancelled on unlink, moved and
--- re-written with all that they depend on, in the transaction that changes it.
+-- Links between workshops and groups, and the messages that follow from them: made on link, cancelled on unlink, moved
+-- and re-written with all that they depend on, in the transaction that changes it.
 
 create table herald.workshop_links (
   workshop_id uuid primary key,
@@ -25,10 +25,12 @@ comment on table herald.workshop_links is
 comment on column herald.workshop_links.generation is
 'Part of new messages'' idempotency keys: one more with each link, and when messages were withdrawn.';
 comment on column herald.workshop_links.since_generation is 'The generation with which the present link began.';
-comment on column herald.workshop_links.rules_made is 'Rules that have made their task; one that a person deletes stays away.';
+comment on column herald.workshop_links.rules_made is
+'Rules that have made their task; one that a person deletes stays away.';
 comment on column herald.workshop_links.problem is 'What a person was told of by an alert; null: nothing.';
 comment on column herald.workshop_links.obstacle is 'Why nothing at all is scheduled; null: nothing is in the way.';
-comment on column herald.workshop_links.acted_on is 'MD5 of all that the workshop says: what it was when it was acted on.';
+comment on column herald.workshop_links.acted_on is
+'MD5 of all that the workshop says: what it was when it was acted on.';
 alter table herald.workshop_links enable row level security;
 
 create table herald.workshop_messages (
@@ -44,7 +46,7 @@ create table herald.workshop_messages (
   unique (workshop_id, message_type, generation)
 );
 comment on table herald.workshop_messages is
-'Messages that a schedule made, with what it wanted when it last wrote them: a person''s edit stays until that changes.';
+'Messages that a schedule made, with what it wanted when it last wrote them: a person''s edit stays until then.';
 comment on column herald.workshop_messages.generation is 'As in the message''s idempotency key.';
 comment on column herald.workshop_messages.plan_hash is 'MD5 of template, values, text and file: has the plan changed?';
 comment on column herald.workshop_messages.body_hash is 'MD5 of text and file as written: has a person changed them?';
@@ -55,8 +57,8 @@ alter table herald.workshop_messages enable row level security;
 
 -- == which workshop a group is for ==
 
--- herald.group_workshop(group) → the one that began less than 6 hours ago, else the next, else the last, else one without
--- a date.
+-- herald.group_workshop(group) → the one that began less than 6 hours ago, else the next, else the last, else one
+-- without a date.
 create function herald.group_workshop(p_group uuid) returns uuid
 language plpgsql stable set search_path = ''
 as $$
@@ -75,8 +77,8 @@ begin
 end
 $$;
 
--- herald.refresh_groups(groups): their workshop, after links or starts have changed. Locks first and looks then, so that of
--- two transactions the second sees what the first has done.
+-- herald.refresh_groups(groups): their workshop, after links or starts have changed. Locks first and looks then, so
+-- that of two transactions the second sees what the first has done.
 create function herald.refresh_groups(p_groups uuid[]) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -90,20 +92,33 @@ $$;
 -- == one workshop's messages ==
 
 -- herald.withdraw(messages, why) → how many. Cancels those that are pending; the code tells them from what a person
--- cancelled, and that they may be made again. One by one, here and below: a plan for a set, made while the queue was small
--- and kept by the connection, would read all of the queue later.
+-- cancelled, and that they may be made again. What is in flight may still come back to the queue: its time is over
+-- then. One by one, because a plan for a set, made while the queue was small and kept by the connection, would read all
+-- of the queue later.
 create function herald.withdraw(p_messages uuid[], p_why text) returns integer
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  moment constant timestamptz := herald.clock();
   message uuid;
+  over timestamptz;
   many integer := 0;
 begin
   foreach message in array p_messages loop
     update public.scheduled_whatsapp_messages as m
     set status = 'cancelled', error_code = 'withdrawn', error_message = p_why
     where m.id = message and m.status = 'pending';
-    many := many + case when found then 1 else 0 end;
+    if found then
+      many := many + 1;
+      continue;
+    end if;
+    update public.scheduled_whatsapp_messages as m
+    set expires_at = greatest(moment, m.scheduled_for + interval '1 microsecond')
+    where m.id = message and m.status in ('sending', 'in_doubt')
+    returning m.expires_at into over;
+    if found then
+      update herald.workshop_messages as k set expires_at = over, stale = true where k.message_id = message;
+    end if;
   end loop;
   return many;
 end
@@ -130,7 +145,8 @@ begin
 end
 $$;
 
--- herald.make_messages(link, values, rows) makes those of the rows whose key is free. A row is one of keep_schedule's items.
+-- herald.make_messages(link, values, rows) makes those of the rows whose key is free. A row is one of keep_schedule's
+-- items.
 create function herald.make_messages(p_link herald.workshop_links, p_values jsonb, p_rows jsonb) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -164,10 +180,17 @@ begin
 end
 $$;
 
--- herald.change_message(values, item) moves and re-writes a message that is pending, fails it if its new time is over, and
--- gives it another chance if it had expired. Only what the plan changed is written: what a person has set meanwhile stays.
--- One that is in flight is noted as stale.
-create function herald.change_message(p_values jsonb, p_item record) returns void
+-- What the plan wants of a type beside what is there. A type of its own, because plpgsql plans anew for a bare record.
+create type herald.schedule_item as (
+  type text, planned boolean, scheduled_for timestamptz, expires_at timestamptz, late boolean, template_id uuid,
+  content text, media_url text, plan_hash text, problem text, message_id uuid, by_hand boolean, open boolean,
+  expired boolean, to_make boolean, retimed boolean, reworded boolean
+);
+
+-- herald.change_message(values, item) moves and re-writes a message that is pending, fails it if its new time is over,
+-- and gives it another chance if it had expired. Only what the plan changed is written: what a person has set meanwhile
+-- stays. One that is in flight is noted as stale.
+create function herald.change_message(p_values jsonb, p_item herald.schedule_item) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -192,7 +215,8 @@ begin
   where m.id = p_item.message_id and m.status = 'pending';
   if found then
     update herald.workshop_messages as k
-    set scheduled_for = p_item.scheduled_for, expires_at = p_item.expires_at, plan_hash = p_item.plan_hash, stale = false,
+    set scheduled_for = p_item.scheduled_for, expires_at = p_item.expires_at, plan_hash = p_item.plan_hash,
+      stale = false,
       body_hash = case when reword then herald.body_hash(p_item.content, p_item.media_url) else k.body_hash end
     where k.message_id = p_item.message_id;
   else
@@ -201,16 +225,16 @@ begin
 end
 $$;
 
--- herald.keep_schedule(link, values) → {"messages": {type: {"scheduled_for", "message_id"} or {"why_not"}}, "withdrawn": how
--- many, "problem": what a person must mend}. Brings the messages of the present link to what the plan wants: makes what
--- is missing, changes what is pending, withdraws what isn't wanted. What went out, was cancelled by a person or failed
--- stays as it is, and so does a text that a person wrote.
+-- herald.keep_schedule(link, values) → {"messages": {type: {"scheduled_for", "message_id"} or {"why_not"}},
+-- "withdrawn": how many, "problem": what a person must mend}. Brings the messages of the present link to what the plan
+-- wants: makes what is missing, changes what is pending, withdraws what isn't wanted. What went out, was cancelled by a
+-- person or failed stays as it is, and so does a text that a person wrote.
 create function herald.keep_schedule(p_link herald.workshop_links, p_values jsonb) returns jsonb
 language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
   moment constant timestamptz := herald.clock();
-  item record;
+  item herald.schedule_item;
   why_not text;
   types jsonb := '{}';
   kept text[] := '{}';
@@ -222,7 +246,7 @@ begin
     select coalesce(p.message_type, h.message_type) as type, p.message_type is not null as planned,
       p.scheduled_for, p.expires_at, p.expires_at <= moment as late, p.template_id, p.content, p.media_url, p.plan_hash,
       case when h.by_hand is not true then p.problem end as problem,
-      h.message_id, h.by_hand is true as by_hand, h.pending is true as pending, h.expired is true as expired,
+      h.message_id, h.by_hand is true as by_hand, h.open is true as open, h.expired is true as expired,
       (h.message_id is null or h.withdrawn) as to_make,
       (h.was_for, h.was_until) is distinct from (p.scheduled_for, p.expires_at) as retimed,
       h.plan_hash is distinct from p.plan_hash as reworded
@@ -232,7 +256,7 @@ begin
     ) as p
     full join (
       select distinct on (k.message_type) k.message_type, k.message_id, k.scheduled_for as was_for,
-        k.expires_at as was_until, k.plan_hash, m.status = 'pending' as pending,
+        k.expires_at as was_until, k.plan_hash, m.status in ('pending', 'sending', 'in_doubt') as open,
         m.status = 'cancelled' and m.error_code is not distinct from 'withdrawn' as withdrawn,
         m.status = 'failed' and m.error_code = 'expired' as expired,
         m.status = 'pending' and k.body_hash <> herald.body_hash(m.message_content, m.media_url) as by_hand
@@ -249,7 +273,7 @@ begin
         then format('It would be too late: its time was %s.', herald.utc_text(item.scheduled_for))
     end;
     if why_not is not null then
-      if item.pending then
+      if item.open then
         withdrawn := withdrawn + herald.withdraw(array[item.message_id], why_not);
       end if;
       if item.planned then
@@ -291,6 +315,6 @@ $$;
 revoke execute on function
   herald.group_workshop(uuid), herald.refresh_groups(uuid[]), herald.withdraw(uuid[], text),
   herald.withdraw_schedule(herald.workshop_links, text), herald.body_hash(text, text),
-  herald.make_messages(herald.workshop_links, jsonb, jsonb), herald.change_message(jsonb, record),
+  herald.make_messages(herald.workshop_links, jsonb, jsonb), herald.change_message(jsonb, herald.schedule_item),
   herald.keep_schedule(herald.workshop_links, jsonb)
 from public;

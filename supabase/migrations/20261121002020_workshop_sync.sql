@@ -1,4 +1,5 @@
--- One workshop brought up to date: its messages, tasks, group and status. 20261121002030_workshop_triggers.sql says when.
+-- One workshop brought up to date: its messages, tasks, group and status. 20261121002030_workshop_triggers.sql says
+-- when.
 
 -- herald.act_on_workshop(workshop, organisation, group, anyway) → what automation_status says under "whatsapp", and the
 -- title. Compares what
@@ -28,7 +29,8 @@ begin
   link.obstacle := case
     when facts.starts_at is null then 'The workshop has no date or is cancelled.'
     when not coalesce(
-      (select c.auto_schedule_messages from public.workshop_automation_config as c where c.organization_id = p_organization),
+      (select c.auto_schedule_messages from public.workshop_automation_config as c
+        where c.organization_id = p_organization),
       false
     ) then 'Automatic messages are switched off in the settings.'
   end;
@@ -76,15 +78,16 @@ begin
     perform herald.refresh_groups(array[former.group_id, link.group_id]);
   end if;
   return report - 'withdrawn' || jsonb_build_object(
-    'title', facts.title, 'linked_at', herald.utc_text(link.linked_at), 'generation', link.generation, 'timezone', link.timezone
+    'title', facts.title, 'linked_at', herald.utc_text(link.linked_at), 'generation', link.generation,
+    'timezone', link.timezone
   );
 end
 $$;
 
--- herald.sync_workshop(workshop, wait, anyway): brings messages, tasks, group and automation_status to what the workshop says. A CRM
--- whose dates stand in another table calls it when those change. What goes wrong is recorded and told by an alert: the
--- CRM's own write goes through. wait false: leaves a workshop alone that another transaction is changing.
--- anyway false: settings, templates and messages have not changed, so only what the workshop says counts.
+-- herald.sync_workshop(workshop, wait, anyway): brings messages, tasks, group and automation_status to what the
+-- workshop says. A CRM whose dates stand in another table calls it when those change. What goes wrong is recorded and
+-- told by an alert: the CRM's own write goes through. wait false: leaves a workshop alone that another transaction is
+-- changing. anyway false: settings, templates and messages have not changed, so only what the workshop says counts.
 create function herald.sync_workshop(p_workshop uuid, p_wait boolean default true, p_anyway boolean default true)
 returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
@@ -122,7 +125,8 @@ begin
 end
 $$;
 
--- herald.tell_problem(workshop, organisation, title, problem): an alert when there is a new one; no open alert when the last is gone.
+-- herald.tell_problem(workshop, organisation, title, problem): an alert when there is a new one; no open alert when the
+-- last is gone.
 create function herald.tell_problem(p_workshop uuid, p_organization uuid, p_title text, p_problem text) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -147,7 +151,8 @@ begin
 end
 $$;
 
--- herald.tell_status(workshop, report): automation_status says it under the key "whatsapp"; other keys are the CRM's own.
+-- herald.tell_status(workshop, report): automation_status says it under the key "whatsapp"; other keys are the CRM's
+-- own.
 create function herald.tell_status(p_workshop uuid, p_report jsonb) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -165,6 +170,7 @@ end
 $$;
 
 revoke execute on function
-  herald.act_on_workshop(uuid, uuid, uuid, boolean), herald.sync_workshop(uuid, boolean, boolean), herald.tell_problem(uuid, uuid, text, text),
+  herald.act_on_workshop(uuid, uuid, uuid, boolean), herald.sync_workshop(uuid, boolean, boolean),
+  herald.tell_problem(uuid, uuid, text, text),
   herald.tell_status(uuid, jsonb)
 from public;

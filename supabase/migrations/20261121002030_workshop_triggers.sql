@@ -1,5 +1,5 @@
--- What makes the schedule act: changes of workshops, settings, templates, messages and groups, each in the transaction that
--- makes the change.
+-- What makes the schedule act: changes of workshops, settings, templates, messages and groups, each in the transaction
+-- that makes the change.
 
 -- == workshops ==
 create function herald.workshop_changed() returns trigger
@@ -33,6 +33,9 @@ begin
   update public.scheduled_whatsapp_messages as m
   set status = 'cancelled', error_code = 'withdrawn', error_message = 'Its workshop was deleted.', workshop_id = null
   where m.organization_id = old.organization_id and m.workshop_id = old.id and m.status = 'pending';
+  update public.scheduled_whatsapp_messages as m
+  set expires_at = greatest(herald.clock(), m.scheduled_for + interval '1 microsecond'), workshop_id = null
+  where m.organization_id = old.organization_id and m.workshop_id = old.id and m.status in ('sending', 'in_doubt');
   delete from herald.workshop_links as l where l.workshop_id = old.id returning * into link;
   if link.group_id is not null then
     perform herald.refresh_groups(array[link.group_id]);
@@ -134,8 +137,8 @@ for each row when (
 
 -- == messages and groups ==
 
--- A message that comes back to the queue may have missed a change of its workshop while it was in flight. A settle must not
--- wait for a CRM's transaction: a workshop that is being changed is left to herald.refresh_group_workshops.
+-- A message that comes back to the queue may have missed a change of its workshop while it was in flight. A settle must
+-- not wait for a CRM's transaction: a workshop that is being changed is left to herald.refresh_group_workshops.
 create function herald.workshop_message_returned() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
@@ -152,8 +155,8 @@ for each row when (new.status = 'pending' and old.status <> 'pending' and new.wo
 execute function herald.workshop_message_returned();
 
 -- herald.refresh_group_workshops() → how many groups have another workshop now that time has passed; for the reaper. A
--- choice changes when a linked workshop begins or is over, so only groups with one that began in the last 30 days are looked
--- at. Also brings up to date the messages that came back to the queue while their workshop was being changed.
+-- choice changes when a linked workshop begins or is over, so only groups with one that began in the last 30 days are
+-- looked at. Also brings up to date the messages that came back to the queue while their workshop was being changed.
 create function herald.refresh_group_workshops() returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$

@@ -2,8 +2,8 @@
 
 -- == which account ==
 
--- herald.default_session(organisation) → the account for messages that name none: a connected one first, then those that
--- are enabled, the oldest first. Null: there is none.
+-- herald.default_session(organisation) → the account for messages that name none: a connected one first, then those
+-- that are enabled, the oldest first. Null: there is none.
 create function herald.default_session(p_organization uuid) returns uuid
 language sql stable set search_path = ''
 as $$
@@ -15,8 +15,8 @@ $$;
 
 -- == rules ==
 
--- herald.task_plan(start, zone) → the tasks that every workshop gets. On the day: at 08:00, or two hours before a start that
--- is earlier than 10:00.
+-- herald.task_plan(start, zone) → the tasks that every workshop gets. On the day: at 08:00, or two hours before a start
+-- that is earlier than 10:00.
 create function herald.task_plan(p_start timestamptz, p_zone text)
 returns table (rule text, task_type text, scheduled_for timestamptz)
 language plpgsql stable set search_path = ''
@@ -41,8 +41,8 @@ as $$
   end
 $$;
 
--- herald.keep_tasks(link, former link) → the rules that have made their task. Makes what is missing, moves what is pending
--- when start or zone has changed, takes back what an obstacle forbids or what would be too late.
+-- herald.keep_tasks(link, former link) → the rules that have made their task. Makes what is missing, moves what is
+-- pending when start or zone has changed, takes back what an obstacle forbids or what would be too late.
 create function herald.keep_tasks(p_link herald.workshop_links, p_former herald.workshop_links) returns text[]
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -87,7 +87,8 @@ begin
 end
 $$;
 
--- herald.task_expiry(start, time) → too late is what has not gone out by the start; news from after the start may take a day.
+-- herald.task_expiry(start, time) → too late is what has not gone out by the start; news from after the start may take
+-- a day.
 create function herald.task_expiry(p_start timestamptz, p_time timestamptz) returns timestamptz
 language plpgsql immutable set search_path = ''
 as $$
@@ -96,18 +97,24 @@ begin
 end
 $$;
 
--- herald.keep_task_messages(link, values): what executed tasks have queued and still waits is withdrawn with the workshop's
--- date, and told anew with another one; the message guard writes the text.
+-- herald.keep_task_messages(link, values): what executed tasks have queued and still waits is withdrawn with the
+-- workshop's date, and told anew with another one; the message guard writes the text.
 create function herald.keep_task_messages(p_link herald.workshop_links, p_values jsonb) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
   message uuid;
 begin
+  if not exists (
+    select 1 from public.whatsapp_automation_tasks as t
+    where t.organization_id = p_link.organization_id and t.workshop_id = p_link.workshop_id and t.queued_count > 0
+  ) then
+    return;
+  end if;
   for message in
     select m.id from public.scheduled_whatsapp_messages as m
-    where m.organization_id = p_link.organization_id and m.workshop_id = p_link.workshop_id and m.status = 'pending'
-      and m.idempotency_key like 'task:%'
+    where m.organization_id = p_link.organization_id and m.workshop_id = p_link.workshop_id
+      and m.status in ('pending', 'sending', 'in_doubt') and m.idempotency_key like 'task:%'
   loop
     if p_link.starts_at is null then
       perform herald.withdraw(array[message], 'The workshop has no date or is cancelled.');
@@ -161,7 +168,8 @@ begin
     template := herald.template(task.organization_id, template_name);
   else
     select * into template from public.whatsapp_message_templates as t
-    where t.id = task.template_id and t.is_active and coalesce(t.organization_id, task.organization_id) = task.organization_id;
+    where t.id = task.template_id and t.is_active
+      and coalesce(t.organization_id, task.organization_id) = task.organization_id;
     template_name := coalesce(
       template.name, (select t.name from public.whatsapp_message_templates as t where t.id = task.template_id)
     );
@@ -186,8 +194,8 @@ begin
 
   with arrived as (
     insert into public.scheduled_whatsapp_messages (
-      organization_id, session_id, recipient_phone, recipient_name, workshop_id, message_type, message_content, media_url,
-      media_kind, template_id, template_variables, scheduled_for, expires_at, idempotency_key
+      organization_id, session_id, recipient_phone, recipient_name, workshop_id, message_type, message_content,
+      media_url, media_kind, template_id, template_variables, scheduled_for, expires_at, idempotency_key
     )
     select
       task.organization_id, account, a.phone, a.name, task.workshop_id, task.task_type,
@@ -205,7 +213,8 @@ begin
     on conflict (organization_id, idempotency_key) do nothing
     returning status
   )
-  select count(*) filter (where n.status = 'pending'), count(*) filter (where n.status = 'failed') into queued, suppressed
+  select count(*) filter (where n.status = 'pending'), count(*) filter (where n.status = 'failed')
+  into queued, suppressed
   from arrived as n;
   task.queued_count := task.queued_count + queued;
   if suppressed > 0 then
@@ -221,8 +230,8 @@ begin
 end
 $$;
 
--- Holds the legal steps, what a person may edit and when; and executes: a task that is set to executing is done or failed
--- when the statement ends. Of two that execute it at once, the second finds it done.
+-- Holds the legal steps, what a person may edit and when; and executes: a task that is set to executing is done or
+-- failed when the statement ends. Of two that execute it at once, the second finds it done.
 create function herald.task_guard() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
@@ -275,8 +284,8 @@ for each row when (current_user <> 'authenticated') execute function herald.task
 create trigger task_guard_person before insert or update on public.whatsapp_automation_tasks
 for each row when (current_user = 'authenticated') execute function herald.task_guard('person');
 
--- herald.run_due_tasks() → how many tasks were executed or given up, 100 at most; for the reaper. What is more than a day late
--- is not executed: the server was away, and "tomorrow" would be a lie.
+-- herald.run_due_tasks() → how many tasks were executed or given up, 100 at most; for the reaper. What is more than a
+-- day late is not executed: the server was away, and "tomorrow" would be a lie.
 create function herald.run_due_tasks() returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$

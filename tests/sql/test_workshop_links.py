@@ -8,7 +8,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.sql.workshops import START, TEN_DAYS_BEFORE, Workshops, utc
-from tests.sql.world import DENIED, Db, Organisation
+from tests.sql.world import DENIED, Db, Organisation, Run
 
 #: Saturday, 15 June 2030, 19:00 in Berlin.
 PLANNED = {
@@ -114,6 +114,40 @@ def test_what_comes_back_to_the_queue_has_not_missed_a_move(workshops: Workshops
     after = workshops.messages(workshop)["morning"]
     assert after["scheduled_for"] == PLANNED["morning"] + timedelta(days=3)
     assert after["message_content"] == "Good morning! Raku II is today at 19:00."
+
+
+@pytest.mark.parametrize("how", ["unlinked", "deleted", "switched off", "no longer in the schedule"])
+def test_what_comes_back_to_the_queue_unwanted_is_not_sent(workshops: Workshops, how: str) -> None:
+    workshop = workshops.add()
+    workshops.at(PLANNED["morning"])
+    run = Run(workshops.db).connect(workshops.org.session, lease=600)
+    claim = run.claim_one()
+    match how:
+        case "unlinked":
+            workshops.update(workshop, whatsapp_group_id=None)
+        case "deleted":
+            workshops.db.run("delete from public.workshops where id = %s", workshop)
+        case "switched off":
+            workshops.configure(auto_schedule_messages=False)
+        case _:
+            workshops.configure(message_schedule={"thank_you": {"offset": "3 hours"}})
+    assert run.settle(claim, "unavailable") == 1
+    workshops.db.pass_time(60)
+    assert run.claim() == []
+    workshops.db.call("whatsapp_reap")
+    assert workshops.org.status(claim["message_id"]) in ("cancelled", "failed")
+
+
+def test_what_comes_back_wanted_again_is_sent(workshops: Workshops) -> None:
+    workshops.add()
+    workshops.at(PLANNED["morning"])
+    run = Run(workshops.db).connect(workshops.org.session, lease=600)
+    claim = run.claim_one()
+    for switch in (False, True):
+        workshops.configure(auto_schedule_messages=switch)
+    assert run.settle(claim, "unavailable") == 1
+    workshops.db.pass_time(60)
+    assert [again["message_id"] for again in run.claim()] == [claim["message_id"]]
 
 
 def test_what_is_too_late_when_linked_is_not_made_and_the_workshop_says_so(workshops: Workshops) -> None:

@@ -173,6 +173,17 @@ class Walk:
                 self.crm.settle(message, status)
             self.known[UUID(workshop)].done.add(kind)
 
+    def flight(self) -> None:
+        """A worker has a message in hand while something changes, and gives it back unsent."""
+        if not (pending := sorted(self.expected())):
+            return
+        workshop, kind, _, due, *_ = self.rng.choice(pending)
+        self.crm.at(max(due + timedelta(seconds=1), self.crm.db.now()))
+        message = self.crm.messages(UUID(workshop))[kind]["id"]
+        self.crm.settle(message, "sending")
+        self.rng.choice([self.link, self.move, self.settings, self.template, self.retitle, self.remove])()
+        self.crm.db.run("update public.scheduled_whatsapp_messages set status = 'pending' where id = %s", message)
+
     # == what the rules come to ==
 
     def text(self, made: Known, zone: str, name: str) -> str | None:
@@ -254,7 +265,16 @@ def test_the_pending_messages_are_always_what_the_rules_come_to(seed: int, org: 
     walk = Walk(Workshops(org.db, org), random.Random(seed))
     often: list[Callable[[], None]] = [walk.link, walk.move, walk.settings, walk.template, walk.pass_time]
     rare: list[Callable[[], None]] = [
-        *(walk.rezone, walk.retitle, walk.touch, walk.move_all, walk.settle, walk.remove),
+        *(
+            walk.rezone,
+            walk.retitle,
+            walk.touch,
+            walk.move_all,
+            walk.settle,
+            walk.flight,
+            walk.flight,
+            walk.remove,
+        ),
     ]
     trace: list[str] = []
     seen = 0
