@@ -40,7 +40,7 @@ comment on column public.whatsapp_alerts.details is 'Facts about the case, for a
 comment on column public.whatsapp_alerts.acknowledged_by is 'The user who has seen it.';
 comment on column public.whatsapp_audit_logs.actor_id is 'The user who did it; null: a server or a rule.';
 comment on column public.whatsapp_audit_logs.event_data is 'What was done, without message bodies and secrets.';
-comment on column public.whatsapp_automation_tasks.metadata is 'The CRM''s own notes; Herald does not read them.';
+comment on column public.whatsapp_automation_tasks.metadata is 'The CRM''s own notes. Execution adds bad_phones and suppressed: how many it left out.';
 comment on column public.whatsapp_campaign_sessions.priority is '1 to 10; the account with the highest serves first.';
 comment on column public.whatsapp_campaigns.created_by is 'The user who made it.';
 comment on column public.whatsapp_cloud_accounts.phone_number_id is 'Meta''s id of the number.';
