@@ -3,4 +3,6 @@
 What these tests catch was tried by mutation: a LiveSession that sends a claim again whose secret the store has
 written makes a message arrive twice (2 tests fail); one that adopts nothing leaves messages in sending (3 fail);
 an engine that does not let sends finish when its daemon dies leaves one in doubt that never arrives (1 fails).
+In test_failpoints: a LiveSession that gives back what the store has written, and an engine that does not put the
+secret into the message, fail at AFTER_WIRE (it arrives twice) and at BEFORE_WIRE.
 """

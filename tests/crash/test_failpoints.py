@@ -92,6 +92,8 @@ async def test_a_message_that_was_written_and_never_left_waits_in_doubt_for_a_pe
     world: World, case: Case
 ) -> None:
     text = "written ahead, not on the wire"
+    known = await case.write("whose devices are known")  # so that the message itself is what is withheld
+    await until_delivered(world, [known], 20)
     async with armed(Failpoint.BEFORE_WIRE, case.wires) as point:
         message = await case.write(text)
         assert (await point.reached()).messages == {message}
