@@ -129,6 +129,18 @@ def test_ten_thousand_held_messages_at_the_head_do_not_hold_the_next(
     assert held_messages(db) == 10_001
 
 
+def test_a_slot_of_an_account_holds_one_claim_whoever_writes_it(db: Db, org: Organisation, run: Run) -> None:
+    org.schedule()
+    run.claim_one()
+    copy: LiteralString = (
+        "insert into herald.message_claims"
+        " (message_id, session_id, slot, token, run_id, epoch, incarnation, secret, claimed_until)"
+        " select %s, session_id, slot, token, run_id, epoch, incarnation, secret, claimed_until"
+        " from herald.message_claims"
+    )
+    assert db.refusal(copy, org.schedule()) == "23505"
+
+
 def test_what_is_behind_many_held_messages_keeps_its_order(db: Db, org: Organisation, run: Run) -> None:
     paused = campaign(org, "paused")
     queue_many(org, [org.session], 50, campaign=paused)

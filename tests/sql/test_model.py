@@ -1,4 +1,18 @@
-"""The queue's SQL against a model of it in plain Python: two workers, people, and a clock that is moved."""
+"""The queue's SQL against a model of it in plain Python: two workers, people, and a clock that is moved.
+
+After each step the model judges: legal steps only, a claim for what is being sent and for nothing else, no more
+in flight than slots, one holder an account, epochs that grow, counts that agree with a ledger of its own,
+nothing claimed that a rule holds back, all claimed that nothing holds back, nothing changed by a settle that is
+stale, nothing lost, nothing on the wire twice unless a person asked for it.
+
+Mutations of the SQL that it was seen to catch within 100 walks: settle without the check of lease, of token or
+of run; sends that are not counted; refunds that are left out, or given to what was rejected; next_send_at, lease
+expiry or `ready` ignored; two slots for a web account; a heartbeat that takes what another holds, or keeps the
+epoch; a restart that keeps the old process's leases; adoption that keeps the token or forgets the former one;
+adopted claims returned; a reap without its ten minutes; outcomes that lead to the wrong status; and each of
+these let through: expired, not due, backing off, opted out, paused, quiet, of a resting campaign, over a group's
+or an account's limit, outside the window.
+"""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -45,6 +59,7 @@ def walk(connections: Connections, walks: int, *, same: bool) -> dict[str, int]:
     return Bound.taken
 
 
+@pytest.mark.timeout(300)
 def test_two_hundred_walks_keep_every_promise(connections: Connections) -> None:
     taken = walk(connections, 200, same=True)
     assert taken.keys() == set(ACTS)
@@ -52,5 +67,6 @@ def test_two_hundred_walks_keep_every_promise(connections: Connections) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1200)
 def test_many_walks_that_are_new_each_time_keep_every_promise(connections: Connections) -> None:
-    assert walk(connections, 2000, same=False)
+    assert walk(connections, 1000, same=False)

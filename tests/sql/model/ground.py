@@ -96,6 +96,18 @@ select jsonb_build_object(
   ) as m),
   'claims', (select coalesce(jsonb_object_agg(c.message_id, to_jsonb(c)), '{}') from herald.message_claims as c),
   'leases', (select coalesce(jsonb_object_agg(l.session_id, to_jsonb(l)), '{}') from herald.session_leases as l),
+  'steps', (
+    select coalesce(jsonb_agg(jsonb_build_array(w.message_id, w.old_status, w.new_status) order by w.id), '[]')
+    from herald.witness as w where w.id > %s
+  ),
+  'witnessed', (select coalesce(max(w.id), 0) from herald.witness as w)
+) as everything
+"""
+
+
+#: What only people change; and the counts of what was sent, which cost more to ask for.
+SETTINGS: LiteralString = """
+select jsonb_build_object(
   'sessions', (select jsonb_object_agg(s.id, to_jsonb(s)) from (
     select id, organization_id, provider, enabled, desired_state, status, paused_until, daily_limit, health_score,
       per_group_per_minute, min_gap_ms
@@ -115,13 +127,8 @@ select jsonb_build_object(
   'sent_by_account', (
     select jsonb_object_agg(s.id, herald.used('account', s.id)) from public.whatsapp_sessions as s
   ),
-  'sent_to_group', (select jsonb_object_agg(g.id, herald.used('group', g.id)) from public.whatsapp_groups as g),
-  'steps', (
-    select coalesce(jsonb_agg(jsonb_build_array(w.message_id, w.old_status, w.new_status) order by w.id), '[]')
-    from herald.witness as w where w.id > %s
-  ),
-  'witnessed', (select coalesce(max(w.id), 0) from herald.witness as w)
-) as everything
+  'sent_to_group', (select jsonb_object_agg(g.id, herald.used('group', g.id)) from public.whatsapp_groups as g)
+) as settings
 """
 
 
@@ -132,9 +139,14 @@ def prepare(db: Db) -> None:
 
 
 def look(db: Db, witnessed: int) -> dict[str, Any]:
-    """All that the model judges, as one statement sees it."""
+    """All that the model judges beside the settings, as one statement sees it."""
     everything: dict[str, Any] = db.value(LOOK, witnessed)
     return everything
+
+
+def look_at_settings(db: Db) -> dict[str, Any]:
+    settings: dict[str, Any] = db.value(SETTINGS)
+    return settings
 
 
 def at(value: str | None) -> datetime | None:

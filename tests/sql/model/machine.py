@@ -129,7 +129,7 @@ class Queue(RuleBasedStateMachine):
     def queue(self, a: int, b: int) -> None:
         wait, life = (0, 0, 0, 5, 90)[b % 5], (0, 0, 40, 400)[a % 4]
         self.people.queue(a, b, 1 + a % 10, wait, life, campaign=b % 3 == 0)
-        self.walk.observe()
+        self.walk.observe(settings=True)
 
     def account_setting(self, b: int) -> tuple[str, object]:
         """Mostly back to what lets messages go."""

@@ -91,7 +91,7 @@ class People:
             "update public.whatsapp_contacts set opted_out_at = herald.clock() where id = %s", person
         )
         self.db.connection.execute("commit")
-        self.walk.observe()
+        self.walk.observe(settings=True)
 
     def decide(self, step: int, which: int) -> None:
         """Cancel, try again or settle a doubt."""
@@ -111,7 +111,7 @@ class People:
             )
             if done and new == "pending":
                 self.walk.allowed[message] += 1
-            before = self.walk.observe()["messages"][message]["status"]
+            before = self.walk.observe(settings=True)["messages"][message]["status"]
             now = self.walk.now["messages"][message]["status"]
             assert now == (new if done else before)
 
@@ -127,14 +127,14 @@ class People:
                 ).format(priority, wait, message["id"])
             )
             assert done == (message["status"] == "pending")
-        self.walk.observe()
+        self.walk.observe(settings=True)
 
     def opt(self, person: UUID, out: bool) -> None:
         moment = sql.SQL("herald.clock()" if out else "null")
         assert self.as_admin(
             sql.SQL("update public.whatsapp_contacts set opted_out_at = {} where id = {}").format(moment, person)
         )
-        self.walk.observe()
+        self.walk.observe(settings=True)
         if out:
             waiting = [m for m in self.walk.messages("pending") if m["contact_id"] == str(person)]
             assert not waiting, "an opt-out suppresses at once"
@@ -144,13 +144,13 @@ class People:
             sql.Identifier(name)
         )
         self.db.connection.execute(statement, (value, SESSIONS[session % len(SESSIONS)]))
-        self.walk.observe()
+        self.walk.observe(settings=True)
 
     def configure(self, name: str, value: object) -> None:
         statement = sql.SQL("update public.workshop_automation_config set {} = %s where organization_id = %s")
         wanted = Jsonb(value) if isinstance(value, dict) else value
         self.db.connection.execute(statement.format(sql.Identifier(name)), (wanted, A))
-        self.walk.observe()
+        self.walk.observe(settings=True)
 
     def answer(self) -> None:
         """A person writes to the number of the Cloud API."""
@@ -158,13 +158,13 @@ class People:
             "update public.whatsapp_conversations set last_inbound_at = herald.clock() where session_id = %s",
             CLOUD,
         )
-        self.walk.observe()
+        self.walk.observe(settings=True)
 
     def move_campaign(self, state: str) -> None:
         moved = self.as_admin(
             sql.SQL("update public.whatsapp_campaigns set state = {} where id = {}").format(state, CAMPAIGN)
         )
-        self.walk.observe()
+        self.walk.observe(settings=True)
         if moved and state == "cancelled":
             assert not [m for m in self.walk.messages("pending") if m["campaign_id"]]
 
@@ -177,15 +177,15 @@ class People:
             timedelta(hours=hours),
             WORKSHOP,
         )
-        self.walk.observe()
+        self.walk.observe(settings=True)
         groups = {m["group_id"] for m in self.walk.messages("pending") if m["workshop_id"]}
         assert groups <= {str(chosen)}, "a message of a link that is no more"
 
     def housekeeping(self) -> None:
         answer = self.db.call("whatsapp_housekeeping")
         assert answer["errors"] == {}
-        self.walk.observe()
+        self.walk.observe(settings=True)
 
     def pass_time(self, seconds: float) -> None:
         self.db.run("update herald.test_clock set at = at + %s", timedelta(seconds=seconds))
-        self.walk.observe()
+        self.walk.observe(settings=True)

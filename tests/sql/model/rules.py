@@ -29,9 +29,11 @@ class Ledger:
     """All claims that count against a limit, as the walk saw them."""
 
     entries: list[Entry] = field(default_factory=list)
+    paced_until: dict[str, datetime] = field(default_factory=dict)
 
-    def add(self, message: Row, moment: datetime) -> None:
+    def add(self, message: Row, moment: datetime, gap_ms: int) -> None:
         self.entries.append(Entry(message["id"], message["session_id"], message["group_id"], moment))
+        self.paced_until[message["session_id"]] = moment + timedelta(milliseconds=0.8 * gap_ms)
 
     def refund(self, message: str) -> None:
         """The latest claim of this message was surely not sent."""

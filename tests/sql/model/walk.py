@@ -8,7 +8,8 @@ from typing import LiteralString
 from uuid import UUID, uuid4
 
 from tests.sql.model import rules
-from tests.sql.model.ground import CLOUD, SESSIONS, START, at, look
+from tests.sql.model.ground import CLOUD, SESSIONS, START, at, look, look_at_settings
+from tests.sql.model.judge import judge_claim
 from tests.sql.model.rules import Ledger, Look
 from tests.sql.world import Db, Row, Run
 from worker.message import NEXT
@@ -56,12 +57,11 @@ class Walk:
     wire: dict[str, Row] = field(default_factory=dict)  #: token of a send → its claim
     reached: Counter[str] = field(default_factory=Counter)
     allowed: Counter[str] = field(default_factory=Counter)  #: by how often a person asked for one more
-    pace: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.crm.run("select herald.test_begin(%s)", START)
         self.processes = [Process(db, Run(db, worker=f"vps-{n}")) for n, db in enumerate(self.connections)]
-        self.now = look(self.eye, 0)
+        self.now = look(self.eye, 0) | look_at_settings(self.eye)
 
     @property
     def moment(self) -> datetime:
@@ -79,10 +79,10 @@ class Walk:
 
     # == judging ==
 
-    def observe(self, *, claimed: frozenset[str] = frozenset()) -> Look:
-        """Look at everything; what was before. Judges what holds for every step, whoever took it."""
-        old, new = self.now, look(self.eye, self.now["witnessed"])
-        self.now = new
+    def observe(self, *, claimed: frozenset[str] = frozenset(), settings: bool = False) -> Look:
+        """Look at what may have changed; what was before. Judges what holds for every step, whoever took it."""
+        old = self.now
+        new = self.now = old | look(self.eye, old["witnessed"]) | (look_at_settings(self.eye) if settings else {})
         for message, before, after in new["steps"]:
             assert (before, after) in STEPS, f"{message} went from {before} to {after}"
         assert old["messages"].keys() <= new["messages"].keys(), "a message is gone"
@@ -99,6 +99,14 @@ class Walk:
             before = old["leases"].get(session, {"epoch": 0, "run_id": None})
             moved = lease["run_id"] not in (None, before["run_id"])
             assert lease["epoch"] >= before["epoch"] + moved, "an epoch must grow with every acquisition"
+        if settings:
+            self.judge_counts(new)
+        for message, times in self.reached.items():
+            assert times <= 1 + self.allowed[message], f"{message} went out {times} times"
+        return old
+
+    def judge_counts(self, new: Look) -> None:
+        """Neither less than what was sent, nor more than what was sent a step before."""
         for account, used in new["sent_by_account"].items():
             assert (
                 self.ledger.of_account(account, self.moment)
@@ -111,9 +119,6 @@ class Walk:
                 <= used
                 <= self.ledger.of_group(group, self.moment, slack=True)
             )
-        for message, times in self.reached.items():
-            assert times <= 1 + self.allowed[message], f"{message} went out {times} times"
-        return old
 
     # == workers ==
 
@@ -180,9 +185,8 @@ class Walk:
 
     def claim(self, process: Process, limit: int, lose: bool, send: bool) -> None:
         claims = process.run.claim(limit)
-        old = self.now
         claimed = frozenset(claim["message_id"] for claim in claims)
-        self.judge_claim(old, process, limit, claims)
+        judge_claim(self.now, self.ledger, process.id, limit, claims)
         for claim in claims:
             self.history.append((process.id, claim))
             if lose:
@@ -192,55 +196,6 @@ class Walk:
                 self.wire[claim["token"]] = claim
                 self.reached[claim["message_id"]] += 1
         self.observe(claimed=claimed)
-
-    def judge_claim(self, old: Look, process: Process, limit: int, claims: list[Row]) -> None:
-        """Nothing that a rule holds back, in the right order, and all that nothing holds back."""
-        taken: dict[str, list[Row]] = {}
-        for claim in claims:
-            message = old["messages"][claim["message_id"]]
-            session = message["session_id"]
-            assert message["status"] == "pending"
-            assert claim["former_token"] is None
-            assert rules.is_served_by(old, session, process.id), "claimed by one who does not serve the account"
-            assert self.pace.get(session, self.moment) <= self.moment, "claimed before the pace allows"
-            held = list(rules.holds(old, self.ledger, message))
-            assert not held, f"claimed although {held}"
-            self.ledger.add(message, self.moment)
-            taken.setdefault(session, []).append(message)
-        for session, chosen in taken.items():
-            gap = old["sessions"][session]["min_gap_ms"]
-            self.pace[session] = self.moment + timedelta(milliseconds=0.8 * gap)
-            assert rules.in_flight(old, session) + len(chosen) <= rules.SLOTS[old["sessions"][session]["provider"]]
-        assert len(claims) <= limit
-        if limit >= len(SESSIONS):
-            for session in old["leases"]:
-                self.judge_rest(old, process, session, taken.get(session, []))
-
-    def judge_rest(self, old: Look, process: Process, session: str, chosen: list[Row]) -> None:
-        """What was not claimed had to wait."""
-        lease, provider = old["leases"][session], old["sessions"][session]["provider"]
-        paused = any(
-            later and later > self.moment for later in map(at, (lease["next_send_at"], lease["look_again_at"]))
-        )
-        free = rules.SLOTS[provider] - rules.in_flight(old, session) - len(chosen)
-        left = [
-            message
-            for message in old["messages"].values()
-            if message["session_id"] == session and message["status"] == "pending" and message not in chosen
-        ]
-        ready = [m for m in left if not list(rules.holds(old, self.ledger, m, slack=True))]
-        if provider == "web" and chosen:
-            assert all(rules.order(chosen[0]) < rules.order(message) for message in ready), "out of turn"
-        elif (
-            ready
-            and free > 0
-            and not paused
-            and rules.is_served_by(old, session, process.id)
-            and provider == "web"
-        ):
-            raise AssertionError(f"{ready[0]['id']} could have gone out")
-        elif ready and free > 0 and not paused and rules.is_served_by(old, session, process.id) and not chosen:
-            raise AssertionError(f"{ready[0]['id']} could have gone out on the cloud")
 
     def settle(self, process: Process, claim: Row, outcome: str, **facts: object) -> None:
         """Settle as anyone may try; what comes of it depends on who holds the claim."""
