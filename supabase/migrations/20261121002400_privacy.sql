@@ -59,6 +59,31 @@ begin
 end
 $$;
 
+-- herald.contact_removed: an admin deletes a contact. Messages to it are erased like those of an erased person: what waited
+-- is cancelled, and the rest stays for the statistics, instead of being deleted along.
+create function herald.contact_removed() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  if exists (select 1 from public.organizations as o where o.id = old.organization_id) then
+    if exists (
+      select 1 from public.scheduled_whatsapp_messages as m
+      where m.organization_id = old.organization_id and m.contact_id = old.id and m.status = 'sending'
+    ) then
+      raise exception 'A message to this contact is on its way right now.'
+        using errcode = '23503', hint = 'Delete the contact again in a moment.';
+    end if;
+    perform herald.erase_messages(array(
+      select m.id from public.scheduled_whatsapp_messages as m
+      where m.organization_id = old.organization_id and m.contact_id = old.id
+    ));
+  end if;
+  return old;
+end
+$$;
+create trigger contact_removed before delete on public.whatsapp_contacts
+for each row execute function herald.contact_removed();
+
 -- herald.message_gone: what was redacted is not sent again, and what was on its way while its recipient was erased does not
 -- come back into the queue.
 create function herald.message_gone() returns trigger
@@ -326,7 +351,8 @@ end
 $$;
 
 revoke execute on function
-  herald.redact_messages(uuid[]), herald.erase_messages(uuid[]), herald.message_gone(), herald.apply_erasures(),
+  herald.redact_messages(uuid[]), herald.erase_messages(uuid[]), herald.contact_removed(),
+  herald.message_gone(), herald.apply_erasures(),
   herald.erase_from_groups(uuid, uuid[], text[]), herald.apply_retention(integer)
 from public;
 revoke execute on function public.whatsapp_erase_contact(uuid, text) from public, anon;

@@ -363,3 +363,25 @@ def test_an_organisation_leaves_with_a_row_in_every_table(stack: Stack) -> None:
         ):
             query: Any = f"select count(*) from {row['schema']}.{row['name']} where organization_id = %s"
             assert (row["name"], db.value(query, org.id)) == (row["name"], 0)
+
+
+# == a contact that an admin deletes ==
+
+
+def test_a_deleted_contact_leaves_its_messages_without_a_person(org: Organisation, run: Run) -> None:
+    person = contact(org, phone=PHONE)
+    gone = org.schedule(contact_id=person, recipient_phone=None, message_content="asha's secret")
+    run.accept(run.claim_one())
+    waiting = org.schedule(contact_id=person, recipient_phone=None)
+    with org.db.speaking_as("authenticated", org.people["admin"]):
+        assert org.db.run("delete from public.whatsapp_contacts where id = %s", person) == 1
+    kept = [org.message(message) for message in (gone, waiting)]
+    assert [row["status"] for row in kept] == ["sent", "cancelled"]
+    assert [(row["contact_id"], row["message_content"]) for row in kept] == [(None, "[redacted]")] * 2
+
+
+def test_a_contact_stays_while_a_message_to_it_is_on_its_way(org: Organisation, run: Run) -> None:
+    person = contact(org, phone=PHONE)
+    org.schedule(contact_id=person, recipient_phone=None)
+    run.claim_one()
+    assert org.db.refusal("delete from public.whatsapp_contacts where id = %s", person) == "23503"
