@@ -50,6 +50,12 @@ def error_from(error: APIError, function: str) -> HeraldError:
             return StoreError(f"{function} failed with {code}")
 
 
+async def _expect_json(answer: httpx.Response) -> None:
+    """Take a page that something in between sends with a 200 for no answer: supabase-py hands it on as text."""
+    if answer.status_code == 200 and "json" not in answer.headers.get("content-type", ""):
+        raise httpx.DecodingError("not JSON", request=answer.request)
+
+
 class Rpc:
     """Calls database functions over PostgREST as service_role."""
 
@@ -61,7 +67,11 @@ class Rpc:
     @classmethod
     async def connect(cls, url: str, key: str) -> "Rpc":
         """Make a client of its own: supabase-py's default waits 120 s over HTTP/2."""
-        http = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=16))
+        http = httpx.AsyncClient(
+            timeout=ATTEMPT_SECONDS,
+            limits=httpx.Limits(max_connections=16),
+            event_hooks={"response": [_expect_json]},
+        )
         try:
             client = await acreate_client(url, key, AsyncClientOptions(httpx_client=http))
         except Exception as error:
@@ -74,7 +84,7 @@ class Rpc:
         await self._http.aclose()
 
     async def call(self, function: str, arguments: Mapping[str, Any], *, attempts: int = 3) -> Any:
-        """Call a function; repeat while Supabase is unreachable or answers 5xx.
+        """Call a function; repeat while Supabase is unreachable, answers 5xx, or what answers is not Supabase.
 
         Raises StoreError after the last attempt, else what error_from says.
         """
