@@ -14,6 +14,7 @@ STEPS: dict[str, LiteralString] = {
     "groups": "herald.refresh_group_workshops()",
     "campaigns": "herald.count_campaigns()",
     "consent": "herald.suppress_late(integer)",
+    "doubts": "herald.settle_doubts()",
     "erasures": "herald.apply_erasures()",
     "templates": "herald.count_template_uses()",
     "retention": "herald.apply_retention(integer)",

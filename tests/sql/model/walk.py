@@ -143,7 +143,16 @@ class Walk:
         self.observe()
 
     def adopt(self, process: Process, session: UUID, lose: bool) -> None:
-        for claim in process.run.adopt(session):
+        held = (process.id, process.run.epochs[session])
+        left = {
+            key
+            for key, claim in self.now["claims"].items()
+            if claim["session_id"] == str(session)
+            and (claim["former_token"] or (claim["run_id"], claim["epoch"]) != held)
+        }
+        claims = process.run.adopt(session)
+        assert {claim["message_id"] for claim in claims} == left, "what a former holder left is to be looked up"
+        for claim in claims:
             assert claim["former_token"] not in (None, claim["token"])
             self.history.append((process.id, claim))
             if not lose:
