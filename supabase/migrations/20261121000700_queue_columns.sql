@@ -35,6 +35,7 @@ check (payload ->> 'kind' in ('location', 'contact', 'poll', 'reaction', 'edit',
 add column quoted_message_id text constraint message_quotes_an_id check (length(quoted_message_id) between 1 and 200),
 add column mentions text[] constraint message_mentions_are_few check (cardinality(mentions) between 1 and 1024),
 add column responded_at timestamptz,
+add column scheduled_day date generated always as ((scheduled_for at time zone 'UTC')::date) stored,
 add constraint message_contact_fkey foreign key (organization_id, contact_id)
 references public.whatsapp_contacts (organization_id, id) on delete cascade,
 add constraint message_campaign_fkey foreign key (organization_id, campaign_id)
@@ -71,6 +72,8 @@ comment on column public.scheduled_whatsapp_messages.payload is
 comment on column public.scheduled_whatsapp_messages.quoted_message_id is 'WhatsApp''s id of the message that this one answers.';
 comment on column public.scheduled_whatsapp_messages.mentions is 'JIDs to mention, or {all} for every member.';
 comment on column public.scheduled_whatsapp_messages.responded_at is 'When the recipient first answered, within three days.';
+comment on column public.scheduled_whatsapp_messages.scheduled_day is
+'UTC day of scheduled_for. A column, because under row level security an index takes no condition on an expression.';
 comment on column public.scheduled_whatsapp_messages.expires_at is 'From here on it is never sent: it fails as expired.';
 comment on column public.scheduled_whatsapp_messages.next_attempt_at is 'Not before, after a failed attempt.';
 comment on column public.scheduled_whatsapp_messages.idempotency_key is

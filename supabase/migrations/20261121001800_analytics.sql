@@ -1,10 +1,9 @@
 -- What was sent and what came of it, per day and account. Days are UTC days of scheduled_for.
 
-create index messages_day_idx on public.scheduled_whatsapp_messages
-(organization_id, ((scheduled_for at time zone 'UTC')::date));
+create index messages_day_idx on public.scheduled_whatsapp_messages (organization_id, scheduled_day);
 
 create view public.whatsapp_analytics with (security_invoker = true) as
-select m.organization_id, m.session_id, (m.scheduled_for at time zone 'UTC')::date as day,
+select m.organization_id, m.session_id, m.scheduled_day as day,
   count(m.sent_at) as sent,
   count(m.delivered_at) as delivered,
   count(m.read_at) as read,
@@ -19,7 +18,7 @@ select m.organization_id, m.session_id, (m.scheduled_for at time zone 'UTC')::da
     order by extract(epoch from m.sent_at - greatest(m.scheduled_for, m.created_at))
   ))::numeric, 3) as p95_queue_seconds
 from public.scheduled_whatsapp_messages as m
-group by m.organization_id, m.session_id, (m.scheduled_for at time zone 'UTC')::date;
+group by m.organization_id, m.session_id, m.scheduled_day;
 comment on view public.whatsapp_analytics is
 'Per UTC day of scheduled_for and account. Ask for one organization_id and a few days. response_rate: answered / sent, direct messages.';
 revoke all on public.whatsapp_analytics from anon, authenticated;
@@ -35,8 +34,8 @@ as $$
     'average_queue_seconds', round(avg(extract(epoch from m.sent_at - greatest(m.scheduled_for, m.created_at))), 3)
   )
   from public.scheduled_whatsapp_messages as m
-  where m.organization_id = p_organization and (m.scheduled_for at time zone 'UTC')::date >= p_since
-    and m.scheduled_for <= herald.clock()
+  where m.organization_id = p_organization and m.scheduled_for >= p_since::timestamp at time zone 'UTC'
+    and m.scheduled_for <= (select herald.clock())
 $$;
 
 -- whatsapp_stats(organisation) → what the CRM's dashboard shows, as far as the caller may see the organisation's rows.
