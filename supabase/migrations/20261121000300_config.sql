@@ -29,13 +29,14 @@ end
 $$;
 revoke execute on procedure herald.tenant_table(text) from public;
 
--- herald.is_timezone(name) → is it an IANA zone that this Postgres knows?
+-- herald.is_timezone(name) → is it an IANA zone that this Postgres knows? Not POSIX forms such as UTC+3: their sign is
+-- the other way round.
 create function herald.is_timezone(p_name text) returns boolean
 language plpgsql stable set search_path = ''
 as $$
 begin
   perform now() at time zone p_name;
-  return p_name ~ '^[A-Z][A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$';
+  return p_name ~ '^([A-Z][A-Za-z_-]+|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+)$';
 exception when invalid_parameter_value then
   return false;
 end

@@ -67,7 +67,7 @@ declare
   closed integer;
   value text;
 begin
-  for i in 2..cardinality(pieces) loop
+  for i in 2..coalesce(cardinality(pieces), 0) loop
     piece := ltrim(pieces[i], '{');
     closed := strpos(piece, '}}');
     value := p_values ->> btrim(left(piece, greatest(closed - 1, 0)), E' \t\n\r\f\v');
