@@ -24,7 +24,6 @@ from worker.supabase.outbox import claim_from
 from worker.supabase.rpc import Rpc
 
 FEW = 10_000  #: finished rows of the table that a large one is compared with
-WARM_UP = 40  #: exchanges before single claims count: two for each connection that PostgREST keeps
 TOO_LONG = 3_600  #: seconds after which a run is given up
 
 
@@ -37,11 +36,16 @@ class Effort:
     others: int  #: messages for each figure beside it
     claims: int  #: single claims
     reads: int
+    warm_up: (
+        int  #: exchanges before anything counts: PostgREST's 20 connections each plan and cache for themselves
+    )
 
     @classmethod
     def at(cls, rows: int) -> "Effort":
         """From a million rows on the figures are meant to be quoted."""
-        return cls(20_000, 10.0, 10_000, 400, 200) if rows >= 1_000_000 else cls(3_000, 1.0, 1_500, 40, 20)
+        return (
+            cls(20_000, 10.0, 10_000, 400, 200, 300) if rows >= 1_000_000 else cls(3_000, 1.0, 1_500, 40, 20, 40)
+        )
 
 
 @dataclass(slots=True)
@@ -75,6 +79,7 @@ class Bench:
     async def throughput(self, worker: BenchWorker) -> None:
         """The main figure: one worker, one call after the other."""
         messages, seconds, calls = 0, 0.0, list[float]()
+        before = await self.world.processor_times()
         while messages < self.effort.messages or seconds < self.effort.seconds:
             seen = await self.drained(worker, self.effort.messages, self.batch)
             messages += len(seen.messages)
@@ -82,6 +87,9 @@ class Bench:
             calls += seen.calls
         name = f"claim + settle, batch {self.batch}, every rule on"
         self.report.bar(name, round(messages / seconds), "messages/s", ">=", 2_000)
+        after = await self.world.processor_times()
+        spent = sum(used - before.get(pid, 0) for pid, used in after.items())
+        self.report.note(f"{name}: processor time in Postgres, an exchange", rounded(spent / len(calls)), "ms")
         for share, value in (("p50", 0.5), ("p99", 0.99)):
             self.report.note(f"{name}: one exchange, {share}", rounded(percentile(calls, value)), "ms")
         self.report.extra |= {"messages": messages, "drain_seconds": round(seconds, 1)}
@@ -120,7 +128,7 @@ class Bench:
     async def claims(self, large: BenchWorker, small_world: QueueWorld, small: BenchWorker) -> None:
         """Single claims, in turn from the large and the small table: what else the machine does hits both."""
         rounds, inside_rounds = self.effort.claims, self.effort.claims // 4
-        warm = WARM_UP * self.batch
+        warm = self.effort.warm_up * self.batch
         needed = (rounds + inside_rounds) * self.batch + warm
         await self.queue(needed)
         await small_world.queue(needed)

@@ -50,15 +50,16 @@ update public.workshop_automation_config set quiet_hours = null, require_opt_in 
 """
 
 # One finished row a number: who, to whom and how it ended are hashes of the number; when follows the number,
-# as the rows of a table that grew did.
+# as the rows of a table that grew did. The random ids of a batch are handed out in order: the primary key would
+# else be read and written all over for every row.
 FINISHED: LiteralString = """
 insert into public.scheduled_whatsapp_messages (
-  organization_id, session_id, group_id, contact_id, recipient_phone, message_type, message_content, priority,
+  id, organization_id, session_id, group_id, contact_id, recipient_phone, message_type, message_content, priority,
   scheduled_for, status, retry_count, wa_message_id, error_code, error_message, sent_at, delivered_at, read_at,
   delivered_count, read_count, idempotency_key, created_at, updated_at
 )
 select
-  a.organization_id, a.session_id,
+  u.id, a.organization_id, a.session_id,
   case when r.way < 40 then g.group_id end,
   case when r.way between 40 and 69 then p.contact_id end,
   case when r.way >= 70 then p.phone end,
@@ -87,9 +88,14 @@ from (
     cross join lateral (select (hashint8extended(i, 4) & 1048575) %% 100 as fate) as f
   ) as d
 ) as r
+join (
+  select row_number() over (order by x.id) as n, x.id
+  from (select gen_random_uuid() as id from generate_series(%(first)s::bigint, %(last)s::bigint)) as x
+) as u on u.n = r.i - %(first)s + 1
 join bench.accounts as a on a.n = r.account
 join bench.groups as g on g.n = r.account * 8 + r.pick %% 8
 join bench.people as p on p.n = a.organization_n * 400 + r.pick %% 400
+order by r.i
 """
 
 # Due a moment ago, evenly over the accounts. ruled: to groups, contacts and contacts' numbers; else to numbers
@@ -130,6 +136,11 @@ where c.oid = 'public.scheduled_whatsapp_messages'::regclass or c.oid in (
   select i.indexrelid from pg_index as i where i.indrelid = 'public.scheduled_whatsapp_messages'::regclass
 )
 order by 2 desc
+"""
+
+PREWARM: LiteralString = """
+select extensions.pg_prewarm(i.indexrelid) from pg_index as i
+where i.indrelid = 'public.scheduled_whatsapp_messages'::regclass
 """
 
 # Indexes that no constraint stands on: made anew after a large load, which takes a tenth of the time.

@@ -31,6 +31,7 @@ from scripts.drills.queue_sql import (
     LOOSE_INDEXES,
     OPEN,
     ORGANIZATIONS,
+    PREWARM,
     RULES_OFF,
     RULES_ON,
     SIZES,
@@ -41,8 +42,9 @@ Values = Sequence[Any] | Mapping[str, Any] | None
 Say = Callable[[str], None]
 
 BATCH = 250_000  #: rows a transaction while loading
-#: What a finished row needs on disk, its index entries and the write-ahead log of loading it included.
-BYTES_A_ROW, BYTES_BESIDE = 1_400, 4 << 30
+SHARED_BUFFERS = "2GB"  #: a quarter of the memory of a hosted project of 8 GB; ten million rows take 5.5
+#: What a finished row needs on disk with its index entries; the write-ahead log and sorts beside all of them.
+BYTES_A_ROW, BYTES_BESIDE = 750, 4 << 30
 
 
 @asynccontextmanager
@@ -55,6 +57,7 @@ async def queue_world(directory: Path, say: Say, *, keep: bool = False) -> Async
             stack = await exits.enter_async_context(LocalStack.start(directory))
         credentials = Credentials.load_or_generate(Layout(stack.directory).credentials)
         urls = (credentials.dsn("supabase_admin", stack.state.ports["postgres"]), stack.database_url)
+        await asyncio.to_thread(_size_buffers, stack, urls[0])
         admin, owner = [
             await exits.enter_async_context(
                 await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row)
@@ -71,6 +74,20 @@ def _kept_stack(directory: Path) -> Stack:
         up = [sys.executable, "-m", "localstack", "up", "--detach", "--dir", str(directory)]
         subprocess.run(up, check=True, cwd=REPOSITORY, stdout=sys.stderr)
     return Stack.attach(directory)
+
+
+def _size_buffers(stack: Stack, url: str) -> None:
+    """The local stack's own 128 MB are for a table of a test; a server that is sized for the data has more."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        if admin.execute("select current_setting('shared_buffers')").fetchone() == (SHARED_BUFFERS,):
+            return
+        admin.execute(f"alter system set shared_buffers = '{SHARED_BUFFERS}'".encode())
+        admin.execute("checkpoint")
+    stack.await_restart("postgres", stack.kill("postgres"), within=60)
+
+
+def _processor_time(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1_000_000
 
 
 @dataclass(slots=True)
@@ -126,7 +143,7 @@ class QueueWorld:
         loose = await self.rows(LOOSE_INDEXES) if missing > BATCH else []
         for index in loose:
             await self.admin.execute(f"drop index {index['name']}".encode())
-        await self.admin.execute("set session_replication_role = replica")
+        await self.admin.execute("set session_replication_role = replica; set work_mem = '512MB'")
         for first in range(known["rows"] + 1, total + 1, BATCH):
             last = min(first + BATCH - 1, total)
             span = {"first": first, "last": last, "total": total, "until": known["until"]}
@@ -136,15 +153,17 @@ class QueueWorld:
             if last == total or last % 1_000_000 == 0:
                 rate = (last - known["rows"]) / (time.monotonic() - begun)
                 self.say(f"{last:,} of {total:,} finished rows, {rate:,.0f} a second")
-        await self.admin.execute("set session_replication_role = origin")
+        await self.admin.execute("reset session_replication_role; reset work_mem")
         for index in loose:
             self.say(f"index {index['name']}")
             await self.admin.execute(index["definition"].encode())
         return time.monotonic() - begun
 
     async def tidy(self) -> None:
-        """What autovacuum does within minutes of an installation's first use; here it must not come later."""
+        """What time would do: statistics and visibility by autovacuum, and the indexes read into memory by use."""
         await self.admin.execute("vacuum (analyze)")
+        await self.admin.execute("create extension if not exists pg_prewarm schema extensions")
+        await self.rows(PREWARM)
 
     async def queue(self, count: int, *, ruled: bool = True) -> tuple[list[Any], float]:
         """Insert open rows in one statement, with every trigger; their ids and the milliseconds it took."""
@@ -157,6 +176,11 @@ class QueueWorld:
         """A claim of a worker's run, timed inside the database; the claims and its milliseconds."""
         (answer,) = await self.rows(CLAIM, [run, batch])
         return answer["claims"], (answer["ended"] - answer["begun"]).total_seconds() * 1000
+
+    async def processor_times(self) -> dict[int, float]:
+        """Milliseconds of a processor that each of PostgREST's backends has had; other programs don't count."""
+        backends = await self.rows("select pid from pg_stat_activity where usename = 'authenticator'")
+        return {backend["pid"]: _processor_time(backend["pid"]) for backend in backends}
 
     async def sizes(self) -> dict[str, int]:
         """Mebibytes of the queue table and of each of its indexes."""
