@@ -90,7 +90,7 @@ class HttpGate:
     def hold(self, name: str, stage: Stage, when: Callable[[Exchange], bool] = any_call, *, nth: int = 1) -> Hold:
         """Stop the nth call of a function, from now on, that matches."""
         made = Hold(name, stage, when, nth)
-        self._holds.append(made)
+        self._holds = [hold for hold in self._holds if not hold.over] + [made]
         return made
 
     def trouble(
@@ -124,12 +124,7 @@ class HttpGate:
 
     async def _stop(self, stage: Stage, exchange: Exchange, request: web.Request) -> None:
         for hold in [hold for hold in self._holds if hold.takes(stage, exchange)]:
-            try:
-                fate = await hold.stop(exchange)
-            finally:
-                if hold in self._holds:
-                    self._holds.remove(hold)
-            if fate is Fate.DROP:
+            if await hold.stop(exchange) is Fate.DROP:
                 await _cut(request)
 
     async def _bad_answer(self, name: str) -> web.Response | None:

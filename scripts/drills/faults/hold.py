@@ -67,6 +67,11 @@ class Hold:
         """Reset the caller's connection instead of going on; if none was stopped yet, stop none."""
         self._decide(Fate.DROP)
 
+    @property
+    def over(self) -> bool:
+        """Whether it stops nothing any more."""
+        return self._fate.done()
+
     def _decide(self, fate: Fate) -> None:
         self._left = 0
         if not self._fate.done():
