@@ -174,6 +174,7 @@ def test_a_workers_write_that_crosses_a_rewrap_wins(db: Db, org: Organisation, r
     write(run, org.session, 2, head("old", b"2") + BODY)
     assert not rewrap(db, org.session, 1, head("old"), head("new"))
     assert not rewrap(db, org.session, 2, head("old"), head("new"))
+    assert not rewrap(db, org.session, 1, head("old", b"2"), head("new"))
     assert raw(read(run, org.session)["sealed"]) == head("old", b"2") + BODY
     assert not rewrap(db, uuid4(), 1, head("old"), head("new"))
 
