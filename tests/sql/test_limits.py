@@ -169,7 +169,7 @@ def test_only_what_surely_was_not_sent_leaves_the_counts(
     assert counted(org) == {"account": stays, "group": stays}
 
 
-def test_a_returned_claim_leaves_the_counts(db: Db, org: Organisation, run: Run) -> None:
+def test_a_returned_claim_leaves_the_counts(org: Organisation, run: Run) -> None:
     alter(org, daily_limit=1)
     message = org.schedule(group_id=org.group)
     run.claim_one()
