@@ -360,6 +360,12 @@ begin
       if new.group_id is null then
         held := herald.suppression(new.organization_id, new.contact_id, new.recipient_phone);
       end if;
+      if person and exists (
+        select 1 from public.whatsapp_campaigns as c where c.id = new.campaign_id and c.state = 'cancelled'
+      ) then
+        raise exception 'The campaign of this message was cancelled: it can''t be sent again.'
+          using errcode = '23514', hint = 'Schedule a new message instead.';
+      end if;
       if held is not null and (person or old.status = 'failed') then
         raise exception '%', held
           using errcode = '23514', hint = 'This message can''t be sent again.';

@@ -102,3 +102,14 @@ def test_a_message_that_is_tried_again_goes_out_though_its_campaign_is_done(
     assert list(why(db, message)) == ["next"]
     assert drain(run) == [str(message)]
     assert counted(db, spring)["sent_count"] == 1
+
+
+def test_a_message_of_a_cancelled_campaign_is_not_tried_again(db: Db, org: Organisation, run: Run) -> None:
+    spring = campaign(org)
+    message = org.schedule(campaign_id=spring)
+    run.settle(run.claim_one(), "rejected", code="463")
+    move(org, spring, "cancelled")
+    retry = "update public.scheduled_whatsapp_messages set status = 'pending' where id = %s"
+    with db.speaking_as("authenticated", org.people["admin"]):
+        assert db.refusal(retry, message) == "23514"
+    assert org.status(message) == "failed"
