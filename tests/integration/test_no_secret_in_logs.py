@@ -58,6 +58,8 @@ async def planted(world: World, make_worker: MakeWorker, new_phone: Callable[[],
     os.kill(worker.engine_of(session), signal.SIGKILL)
     await until_delivered(world, await world.schedule([direct(text)]))
     assert await worker.stop() == 0
+    sealing = await world.row("select herald.organization_secret(%s) as secret", world.organization)
+    assert sealing
     return {
         "a message": text,
         "a refused message": refused,
@@ -72,6 +74,7 @@ async def planted(world: World, make_worker: MakeWorker, new_phone: Callable[[],
         "the QR's picture": picture[-60:],
         "the pairing code": code,
         "the encryption key": key,
+        "the organisation's part of it": sealing["secret"],
         "the service key": world.stack.secret_key,
         "the service key's JWT": "eyJ",  # of any role: tokens begin so
     }
