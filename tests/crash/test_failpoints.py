@@ -4,8 +4,11 @@ The wires hold from outside, so the worker that dies is the one that ships.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +109,26 @@ async def test_a_message_that_was_written_and_never_left_waits_in_doubt_for_a_pe
     assert await world.simulator.times_processed(row["wa_message_id"]) == 0
     table = world.admin.table("scheduled_whatsapp_messages")
     await table.update({"status": "pending"}).eq("id", message).execute()
+    await until_delivered(world, [message], 20)
+    assert case.arrived(text) == 1
+
+
+async def test_a_send_waits_for_a_locked_store_instead_of_leaving_unwritten(world: World, case: Case) -> None:
+    text = "not before it is written"
+    known = await case.write("asked about already")  # else the answers are what waits for the store
+    await until_delivered(world, [known], 20)
+    store = Path(case.wires.worker.environment["STATE_DIR"]) / case.session / "store.db"
+    with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        async with armed(Failpoint.AFTER_WIRE, case.wires, account=case.account) as point:
+            other.execute("begin immediate")
+            message = await case.write(text)
+            with pytest.raises(TimeoutError):
+                await point.reached(7)  # the library by itself gives up after 5 s, and sends
+            assert case.arrived(text) == 0
+            other.execute("rollback")
+            assert (await point.reached()).messages == {message}
+            await case.wires.kill()
+    await case.restart()
     await until_delivered(world, [message], 20)
     assert case.arrived(text) == 1
 

@@ -119,12 +119,17 @@ class _Gated:
         return call
 
 
+#: How long the library waits for a locked store. After its own 5,000 it sends a message that it could not write
+#: ahead, with a warning only; nobody would know after a crash that it left, and it would be sent twice.
+_BUSY_MS = 60_000
+
+
 class Client(NewClient):  # type: ignore[misc]
     """One instance of the library's client, under a name that no other instance has or had."""
 
     def __init__(self, store: Path, gate: EntryGate, alive: Callable[[], bool]) -> None:
         props = DeviceProps(os="Herald", platformType=DeviceProps.CHROME)
-        super().__init__(str(store), uuid=str(uuid4()), props=props)
+        super().__init__(f"{store}?_busy_timeout={_BUSY_MS}&_foreign_keys=on&_=", uuid=str(uuid4()), props=props)
         self._stop_finalizer.detach()  # it would stop at collection, ungated
         self._NewClient__client = _Gated(gate, alive)
         self.on_login: Callable[[str], None] = lambda _status: None
