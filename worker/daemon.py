@@ -26,23 +26,20 @@ from worker.supabase.outbox import SupabaseOutbox
 from worker.supabase.registry import SupabaseRegistry
 from worker.supabase.rpc import Rpc
 from worker.supabase.wakeups import Wakeups
-from worker.supervisor import LEASE_MARGIN, Supervisor
+from worker.supervisor import Supervisor
 from worker.transport import Event, Inbound, Receipt, SentFact
+from worker.transport.shards import ShardLimits
 from worker.transport.whatsapp_web import WhatsAppWeb
 
 log = structlog.get_logger()
 
 VERSION = "0.1.0"
 
-#: Seconds. A lease outlives three missed heartbeats.
-LEASE_SECONDS, HEARTBEAT_SECONDS = 20.0, 5.0
+#: How often the jobs run that may be late, seconds.
 REAP_SECONDS, HOUSEKEEPING_SECONDS, SNAPSHOT_SECONDS, GROUP_SYNC_SECONDS = 15.0, 60.0, 60.0, 900.0
 
 #: Seconds that Supabase may take to answer at the start; then the operator is told.
 START_SECONDS = 8.0
-
-#: Seconds that sends in flight get at a graceful stop; then they stay claimed and are looked up at the next start.
-DRAIN_SECONDS = 10.0
 
 #: WhatsApp refuses larger pictures.
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
@@ -74,14 +71,13 @@ class Daemon:
     async def _serve(self, rpc: Rpc) -> None:
         settings = self._settings
         key = settings.supabase_service_key.get_secret_value()
-        self._registry = SupabaseRegistry(rpc, self._run_id, LEASE_SECONDS)
+        self._registry = SupabaseRegistry(rpc, self._run_id, settings.lease_seconds)
         outbox = SupabaseOutbox(rpc, self._run_id)
         self._transport = WhatsAppWeb(
             settings.engine_command,
             settings.state_dir,
             self._hear,
-            settings.engine_shard_size,
-            first_lease=LEASE_SECONDS - LEASE_MARGIN,
+            ShardLimits(sessions=settings.engine_shard_size, memory_mb=settings.engine_memory_limit_mb),
         )
         self._settler = Settler(outbox, self._transport.acknowledge, self._work)
         self._dispatcher = Dispatcher(outbox, self._transport, self._settler, self._work, self._fetch_media)
@@ -134,9 +130,10 @@ class Daemon:
                 "wakeups": self._wakeups.run,
                 "sessions": lambda: self._on_hint("sessions", self._supervisor.heartbeat),
                 "commands": lambda: self._on_hint("commands", self._commands.run_pending),
+                "heart": lambda: self._every(settings.heartbeat_seconds, lambda: self._hint("sessions")),
+                "poll": lambda: self._every(settings.poll_interval, self._poll),
             }.items()
         ]
-        self._hint("sessions")
         log.info("worker_started", worker_id=settings.worker_id, pid=os.getpid(), port=settings.port)
         self._catch_signals()
         await self._stop.wait()
@@ -144,7 +141,7 @@ class Daemon:
         scheduler.shutdown(wait=False)
         try:
             if self._broken is None:
-                await self._dispatcher.drain(DRAIN_SECONDS)
+                await self._dispatcher.claim_no_more()
                 await self._supervisor.stop()
                 with suppress(HeraldError):
                     await self._dispatcher.exchange()
@@ -190,17 +187,21 @@ class Daemon:
             self._broken = error
             self._stop.set()
 
-    def _schedule(self) -> AsyncIOScheduler:
-        def poll() -> None:
-            self._dispatcher.wake()
-            self._hint("commands")
+    async def _every(self, seconds: float, job: Callable[[], None]) -> None:
+        """Do a job now and again; unlike the scheduler's jobs not late when the wall clock jumps."""
+        while True:
+            job()
+            await asyncio.sleep(seconds)
 
+    def _poll(self) -> None:
+        self._dispatcher.wake()
+        self._hint("commands")
+
+    def _schedule(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         jobs: list[tuple[Callable[[], Any], float]] = [
-            (poll, self._settings.poll_interval),
-            (lambda: self._hint("sessions"), HEARTBEAT_SECONDS),
             (self._reap, REAP_SECONDS),
             (self._housekeep, HOUSEKEEPING_SECONDS),
             (self._supervisor.snapshot_all, SNAPSHOT_SECONDS),
@@ -252,7 +253,7 @@ class Daemon:
 
     def _health(self) -> dict[str, Any]:
         now = asyncio.get_running_loop().time()
-        ready = self._last_answer is not None and now - self._last_answer < LEASE_SECONDS
+        ready = self._last_answer is not None and now - self._last_answer < self._settings.lease_seconds
         return {
             "live": True,
             "ready": ready and not self._stop.is_set(),

@@ -5,7 +5,6 @@ The loop sleeps until there is a reason to look: a hint, an outcome, the time th
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import structlog
 
@@ -82,13 +81,11 @@ class Dispatcher:
             # Due already and yet not claimed: a rule holds it back that only time or a person lifts.
             self._look_again_in(max(answer.next_due, 0.02) if answer.next_due > 0 else 0.5)
 
-    async def drain(self, seconds: float) -> None:
-        """Claim no more, give sends in flight this long, and settle; what is still out then stays claimed."""
+    async def claim_no_more(self) -> None:
+        """Start no new sends, also none whose claim is on its way; outcomes are still settled."""
         self._claiming = False
-        if self._sends:
-            await asyncio.wait(self._sends, timeout=seconds)
-        with suppress(StoreError):
-            await self.exchange()
+        async with self._exchanging:
+            pass
 
     def _look_again_in(self, seconds: float) -> None:
         if self._timer:

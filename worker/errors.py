@@ -7,6 +7,7 @@ HeraldError
 ├── ProviderError         nobody yet: the provider refused or is away; the queue retries
 ├── MediaError            who wrote the message: its media can't be fetched or isn't what it must be
 ├── EngineError           nobody: the engine process died or broke the protocol; it is started again
+│   └── CrashLoop         the operator, if it lasts: engines die of this session; it waits, the others go on
 ├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
 └── LostLease             another worker has it now; stop at once
 """
@@ -42,6 +43,15 @@ class MediaError(HeraldError):
 
 class EngineError(HeraldError):
     """The engine process died, or answered what the protocol does not allow."""
+
+
+class CrashLoop(EngineError):  # noqa: N818 - it reads as the sentence that it is
+    """A session has to wait, because engines die whenever it opens."""
+
+    def __init__(self, deaths: int, seconds: float) -> None:
+        super().__init__(f"its engine died {deaths} times while it opened; tried again in {seconds:.0f} s")
+        self.deaths = deaths
+        self.seconds = seconds
 
 
 class StoreError(HeraldError):

@@ -9,19 +9,19 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from worker.backoff import delay
-from worker.errors import CredentialsError, EngineError, HeraldError, LostLease, ProviderError
+from worker.errors import CrashLoop, CredentialsError, EngineError, HeraldError, LostLease, ProviderError
 from worker.live_store import LiveStore
 from worker.message import Claim
 from worker.outbox import Outbox
 from worker.outcome import Indeterminate, Unavailable
 from worker.qr import qr_data_uri
 from worker.registry import Registry
-from worker.session import REMEDY, Ending, Held, SessionStatus
+from worker.session import REMEDY, Ending, Held, Lease, SessionStatus
 from worker.settler import Settler
 from worker.transport import Connected, Ended, QrShown, Transport, Unsent
 
@@ -29,6 +29,9 @@ log = structlog.get_logger()
 
 #: How long a session that is not open may take to connect for its logout, seconds.
 LOGOUT_SECONDS = 20.0
+
+#: Sessions that lost their engine together open again within this time, seconds, one after the other.
+REOPEN_SECONDS = 0.3
 
 #: What the row shows when a person is needed; anything else is an error with its remedy.
 _STATUS_OF = {Ending.LOGGED_OUT: SessionStatus.LOGGED_OUT, Ending.BANNED: SessionStatus.BANNED}
@@ -41,6 +44,7 @@ class LiveSession:
         self,
         held: Held,
         *,
+        lease: Lease,
         store: LiveStore,
         registry: Registry,
         outbox: Outbox,
@@ -52,6 +56,7 @@ class LiveSession:
     ) -> None:
         self.held = held
         self.ready = False
+        self._lease = lease
         self._store = store
         self._registry = registry
         self._outbox = outbox
@@ -134,13 +139,26 @@ class LiveSession:
         while True:
             await self._report(SessionStatus.CONNECTING, retry_count=self._failures)
             try:
-                await self._transport.open(self.held.session_id, str(self._store.path))
+                await self._transport.open(self.held.session_id, str(self._store.path), self._lease.deadline)
+            except CrashLoop as loop:
+                await self._wait_out(loop)
             except EngineError as error:
                 log.warning("open_failed", session_id=str(self.held.session_id), error=error)
                 await self._back_off()
             else:
                 self._opened = True
                 return
+
+    async def _wait_out(self, loop: CrashLoop) -> None:
+        """Its engine dies whenever this session opens: it waits, and a person sees why; the others go on."""
+        log.error("session_crash_loop", session_id=str(self.held.session_id), attempt=loop.deaths)
+        text = (
+            f"One of Herald's processes ended {loop.deaths} times while this account was opened; other accounts "
+            f"go on. Herald tries again in {loop.seconds:.0f} seconds. If it goes on, have the operator upgrade "
+            "Herald; if that does not help, log this account out and scan a new QR code."
+        )
+        await self._report(SessionStatus.ERROR, last_error=text, retry_count=loop.deaths)
+        await asyncio.sleep(loop.seconds)
 
     async def _take(self, event: QrShown | Connected | Ended) -> bool:
         """React to an event; False when the session has ended for now."""
@@ -152,13 +170,16 @@ class LiveSession:
             case Ended(ending=Ending.QR_TIMEOUT) if not self._qr_window_is_over():
                 await self._open()
                 return True
+            case Ended(ending=Ending.ENGINE):
+                await self._reopen()
+                return True
             case Ended(retry=True):
                 await self._lost(event)
                 return True
             case Ended():
                 if event.ending is Ending.LOGGED_OUT:
                     await self._store.forget()
-                await self._need_person(event.ending, event.detail)
+                await self._need_person(event.ending, self._told_of(event))
                 return False
 
     async def _next_event(self) -> QrShown | Connected | Ended:
@@ -175,7 +196,7 @@ class LiveSession:
         self._qr_since = self._qr_since or asyncio.get_running_loop().time()
         self._shown |= {
             "qr_code": qr_data_uri(event.text),
-            "qr_expires_at": datetime.now(UTC) + timedelta(seconds=event.seconds),
+            "qr_expires_at": self._lease.database_time() + timedelta(seconds=event.seconds),
         }
         await self._report(SessionStatus.QR_PENDING, **self._shown)
         return True
@@ -220,8 +241,14 @@ class LiveSession:
 
     async def _refuse_number(self) -> bool:
         await self._unlink()
-        await self._need_person(Ending.WRONG_NUMBER, "")
+        await self._need_person(Ending.WRONG_NUMBER)
         return False
+
+    async def _reopen(self) -> None:
+        """Its engine ended, or gave it away: no fault of this session's, so it opens again at once."""
+        self.ready = False
+        await asyncio.sleep(self._rng.uniform(0.0, REOPEN_SECONDS))
+        await self._open()
 
     async def _lost(self, event: Ended) -> None:
         self.ready = False
@@ -236,16 +263,22 @@ class LiveSession:
     async def _back_off(self) -> None:
         await asyncio.sleep(delay(max(self._failures, 1), self._rng, base=0.5, cap=60.0))
 
-    async def _need_person(self, ending: Ending, detail: str) -> None:
+    async def _need_person(self, ending: Ending, text: str = "") -> None:
         self.ready = False
         await self._adopt()
         log.warning("session_needs_person", session_id=str(self.held.session_id), ending=ending)
         status = _STATUS_OF.get(ending, SessionStatus.ERROR)
         if ending is Ending.QR_TIMEOUT:
             status = SessionStatus.DISCONNECTED
-        text = detail if ending is Ending.CREDENTIALS else REMEDY[ending]
-        await self._report(status, last_error=text, desired_state="disconnected")
+        await self._report(status, last_error=text or REMEDY[ending], desired_state="disconnected")
         self._opened = False
+
+    def _told_of(self, event: Ended) -> str:
+        """Say until when a ban lasts, where WhatsApp has said it."""
+        if event.seconds is None:
+            return REMEDY[event.ending]
+        until = self._lease.database_time() + timedelta(seconds=event.seconds)
+        return f"{REMEDY[event.ending]} It ends on {until:%Y-%m-%d at %H:%M} UTC."
 
     async def _report(self, status: SessionStatus, **facts: object) -> bool:
         return await self._registry.report(self.held, status=status.value, **facts)
@@ -264,7 +297,10 @@ class LiveSession:
             return
         if claim.incarnation != self._store.incarnation:
             self._settler.outcome(
-                claim, Indeterminate(reason="The host that was sending this is lost; it may have gone out.")
+                claim,
+                Indeterminate(
+                    code="herald-host-lost", reason="The host that was sending this is lost; it may have gone out."
+                ),
             )
             return
         try:
@@ -272,14 +308,17 @@ class LiveSession:
         except HeraldError as error:
             if isinstance(error, LostLease):
                 raise
-            self._settler.outcome(claim, Indeterminate(reason=f"Its trace could not be read: {error}"))
+            unreadable = Indeterminate(code="herald-no-trace", reason=f"Its trace could not be read: {error}")
+            self._settler.outcome(claim, unreadable)
             return
         if isinstance(found, Unsent):
-            self._settler.outcome(claim, Unavailable(reason="The worker stopped before this was sent."))
+            before = Unavailable(code="herald-stopped", reason="The worker stopped before this was sent.")
+            self._settler.outcome(claim, before)
         else:
             self._settler.outcome(
                 claim,
                 Indeterminate(
+                    code="herald-stopped",
                     wa_message_id=found.wa_message_id,
                     reason="The worker stopped while this was sent; waiting for a receipt.",
                 ),

@@ -26,10 +26,15 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unavailable:
-    """Surely not sent, and not the message's fault: goes back to the queue, costs no attempt."""
+    """Surely not sent, and not the message's fault: goes back to the queue, costs no attempt.
+
+    pause: the whole account sends nothing for so long, because its provider said so.
+    """
 
     reason: str
+    code: str = "unavailable"
     retry_after: float = 0.0  #: seconds
+    pause: float = 0.0  #: seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,7 @@ class Indeterminate:
     """May have left before something broke. Never sent again without evidence."""
 
     reason: str
+    code: str = "indeterminate"
     wa_message_id: str | None = None
 
 

@@ -1,7 +1,8 @@
 """A linked account: its statuses, what an admin wants of it, and why a connection ended."""
 
+import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -38,6 +39,7 @@ class Ending(StrEnum):
     REFUSED = "wa-connect-refused"
     WRONG_NUMBER = "herald-other-number"
     CREDENTIALS = "herald-credentials"
+    ENGINE = "herald-engine-ended"  #: the engine process ended, or gave the session away; opens again at once
 
 
 #: What a person reads beside the status.
@@ -45,8 +47,10 @@ REMEDY: dict[Ending, str] = {
     Ending.LOST: "The connection was lost; Herald reconnects by itself.",
     Ending.LOGGED_OUT: "The phone unlinked this device. Press connect and scan a new QR code.",
     Ending.BANNED: "WhatsApp restricts this account. Wait until the restriction ends, then press connect.",
-    Ending.REPLACED: "Another client took over this device. Close it there, then press connect.",
+    Ending.REPLACED: "Another program took over this linked device. End that program (a second Herald with a copy "
+    "of the state?), then press connect.",
     Ending.OUTDATED: "WhatsApp no longer accepts this version of Herald's engine. Ask the operator to upgrade it.",
+    Ending.ENGINE: "One of Herald's processes was replaced; this account reconnects by itself.",
     Ending.QR_TIMEOUT: "The QR code was not scanned in time. Press connect for a new one.",
     Ending.REFUSED: "WhatsApp refused the connection; Herald tries again by itself.",
     Ending.WRONG_NUMBER: "This account was linked by another number before; the new device was logged out.",
@@ -72,3 +76,27 @@ class Held:
     phone_number: str | None
     min_gap_ms: int
     until: datetime
+
+
+#: The share of a lease that the engine's deadline leaves for a slow close: 2 s of 20.
+LEASE_MARGIN = 0.1
+
+
+class Lease:
+    """How long a session is ours, on this machine's monotonic clock; every heartbeat that lists it renews it.
+
+    Counted from before the database was asked, so that it ends here before it ends there. The worker's wall clock
+    takes no part: it may be wrong, and it may jump.
+    """
+
+    def __init__(self, held: Held, asked: float) -> None:
+        self.renew(held, asked)
+
+    def renew(self, held: Held, asked: float) -> None:
+        """Take a heartbeat's answer; asked: ``time.monotonic()`` when it was asked for."""
+        self.deadline = asked + held.lease_seconds * (1 - LEASE_MARGIN)
+        self._asked, self._answered = asked, held.until - timedelta(seconds=held.lease_seconds)
+
+    def database_time(self) -> datetime:
+        """Tell the database's time now, for what a person reads in a row."""
+        return self._answered + timedelta(seconds=time.monotonic() - self._asked)

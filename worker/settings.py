@@ -120,6 +120,15 @@ class Settings(BaseSettings):
         description="a command line in shell words, such as python -m worker.engine",
     )
     engine_shard_size: int = Field(25, ge=1, description="a whole number of sessions per engine process, from 1")
+    #: Above it an engine process is emptied into others, account by account; at twice as much it is killed.
+    engine_memory_limit_mb: float = Field(
+        512.0, ge=96, allow_inf_nan=False, description="megabytes per engine process, from 96"
+    )
+    #: How long a worker that died holds its accounts. An engine closes them a tenth of it earlier.
+    lease_seconds: float = Field(
+        20.0, ge=3, le=60, description="seconds from 3 to 60, at least three HEARTBEAT_SECONDS"
+    )
+    heartbeat_seconds: float = Field(5.0, ge=0.5, le=20, description="seconds from 0.5 to 20")
     port: int = Field(3000, ge=1, le=65535, description="a port from 1 to 65535")
     host: str = Field("127.0.0.1", min_length=1, description="the address to listen on, such as 127.0.0.1")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_capitals)] = (
@@ -128,6 +137,12 @@ class Settings(BaseSettings):
     poll_interval: float = Field(5.0, gt=0, allow_inf_nan=False, description="seconds above 0")
     #: How long a QR that nobody scans is renewed.
     qr_window: float = Field(600.0, gt=0, allow_inf_nan=False, description="seconds above 0")
+
+    @model_validator(mode="after")
+    def _a_lease_outlives_missed_heartbeats(self) -> "Settings":
+        if self.lease_seconds < 3 * self.heartbeat_seconds:
+            raise ValueError("LEASE_SECONDS is too short: it must be at least three times HEARTBEAT_SECONDS")
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_give_keys(self) -> "Settings":

@@ -107,11 +107,15 @@ class Settler:
                 del self._claims[settlement.message_id]
         self._forgot.set()
 
+    def holds(self, session_id: UUID) -> bool:
+        """Whether anything of a session is in hand."""
+        return any(claim.session_id == session_id for claim in self._claims.values())
+
     async def until_settled(self, session_id: UUID, seconds: float) -> None:
         """Wait, so long at most, until nothing of a session is in hand; only a lease's holder may settle."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while any(claim.session_id == session_id for claim in self._claims.values()):
+                while self.holds(session_id):
                     self._forgot.clear()
                     await self._forgot.wait()
 

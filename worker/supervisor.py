@@ -6,7 +6,8 @@ written about it. The engine closes them by itself should this process hang (``e
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,14 @@ from worker.live_session import LiveSession
 from worker.live_store import LiveStore
 from worker.outbox import Outbox
 from worker.registry import Registry
-from worker.session import DesiredState, Held
+from worker.session import DesiredState, Held, Lease
 from worker.settler import Settler
 from worker.transport import Connected, Ended, QrShown, Transport
 
 log = structlog.get_logger()
 
-#: Of a lease's seconds, what the engine's own deadline leaves for clocks and a slow answer.
-LEASE_MARGIN = 2.0
+#: What a session's send in flight gets at a graceful stop, seconds; then it is left in doubt.
+DRAIN_SECONDS = 10.0
 
 #: What the last sends of a closed session get to be settled in, seconds; then its next holder looks them up.
 SETTLE_SECONDS = 3.0
@@ -60,6 +61,7 @@ class Supervisor:
         self._wake = wake
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._sessions: dict[UUID, LiveSession] = {}
+        self._leases: dict[UUID, Lease] = {}
         self._runs: dict[UUID, asyncio.Task[None]] = {}
         self._endings: dict[UUID, asyncio.Task[None]] = {}
         self._beating = asyncio.Lock()
@@ -81,24 +83,36 @@ class Supervisor:
             session.hear(event)
 
     async def heartbeat(self) -> None:
-        """Renew leases and match what runs to what is held. Raises LostLease when this process was replaced."""
-        if self._stopping:
-            return
-        async with self._beating:
-            asked = asyncio.get_running_loop().time()
-            held = await self._registry.heartbeat(self._capacity)
-            took = asyncio.get_running_loop().time() - asked
-            by_id = {h.session_id: h for h in held}
-            for session_id in self._sessions.keys() - by_id.keys():
-                self._abandon(session_id)
-            await self._extend(held, took)
-            for h in held:
-                self._match(h)
+        """Renew leases and match what runs to what is held. Raises LostLease when this process was replaced.
 
-    async def _extend(self, held: Iterable[Held], took: float) -> None:
-        seconds = min((h.lease_seconds for h in held), default=0.0) - took - LEASE_MARGIN
-        if ours := [h.session_id for h in held if h.session_id in self._sessions]:
-            await self._transport.extend_lease(ours, max(seconds, 0.0))
+        While this worker stops it takes no session any more, and keeps those that are not handed over yet.
+        """
+        async with self._beating:
+            asked = time.monotonic()
+            held = {
+                h.session_id: h for h in await self._registry.heartbeat(0 if self._stopping else self._capacity)
+            }
+            for session_id in self._sessions.keys() - held.keys():
+                self._abandon(session_id)
+            self._renew(held, asked)
+            if not self._stopping:
+                for one in held.values():
+                    self._match(one)
+
+    def _renew(self, held: dict[UUID, Held], asked: float) -> None:
+        """Move the deadlines of what we served when we asked; a lease that we lost in between is not renewed."""
+        for session_id in self._leases.keys() - held.keys():
+            del self._leases[session_id]
+        deadlines: dict[UUID, float] = {}
+        for session_id, one in held.items():
+            session = self._sessions.get(session_id)
+            lease = self._leases.get(session_id)
+            if lease is None or (session and session.held.epoch != one.epoch):
+                self._leases[session_id] = Lease(one, asked)
+            else:
+                lease.renew(one, asked)
+                deadlines[session_id] = lease.deadline
+        self._transport.extend_lease(deadlines)
 
     def _match(self, held: Held) -> None:
         if held.session_id in self._endings:
@@ -144,6 +158,7 @@ class Supervisor:
         )
         return LiveSession(
             held,
+            lease=self._leases[held.session_id],
             store=store,
             registry=self._registry,
             outbox=self._outbox,
@@ -173,6 +188,8 @@ class Supervisor:
                 with suppress(HeraldError):
                     await session.abandon()
                 await asyncio.sleep(2.0)
+                if held.session_id not in self._leases:
+                    break
                 session = self._make(held)
                 self._sessions[held.session_id] = session
                 continue
@@ -221,16 +238,22 @@ class Supervisor:
                     await session.sync_groups()
 
     async def stop(self) -> None:
-        """Close every session in order, save its state with the clean flag, and give its lease back."""
-        async with self._beating:
-            self._stopping = True
-            sessions = list(self._sessions.values())
-            for session in sessions:
-                await self._halt(session.held.session_id)
-            await asyncio.gather(*(self._hand_over(session) for session in sessions), *self._endings.values())
+        """Close every session in order, save its state with the clean flag, and give its lease back.
 
-    async def _hand_over(self, session: LiveSession) -> None:
+        Each goes as soon as its own send in flight is settled, so that one that stalls holds up no other. The
+        dispatcher must claim no more, and go on settling; heartbeats go on too, for a stalled send takes time.
+        """
+        self._stopping = True
+        async with self._beating:
+            sessions = list(self._sessions)
+        await asyncio.gather(*(self._hand_over(session_id) for session_id in sessions), *self._endings.values())
+
+    async def _hand_over(self, session_id: UUID) -> None:
+        await self._settler.until_settled(session_id, DRAIN_SECONDS)
+        if (session := self._sessions.get(session_id)) is None:
+            return  # lost, or ended by itself meanwhile
         with told(session.held):
+            await self._halt(session_id)
             await session.close()
             await self._release(session.held)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,16 @@ from simulator.client import Simulator
 from worker.message import Claim, MessageKind
 from worker.outcome import Outcome, Unavailable
 from worker.transport import Connected, Event, Inbound, QrShown, Receipt, Written
+from worker.transport.shards import ShardLimits
 from worker.transport.whatsapp_web import WhatsAppWeb
 
 E = TypeVar("E", bound=Event)
 
 #: Longer than anything here takes, seconds; a library's reconnection waits up to 2.
 PATIENCE = 20.0
+
+#: A lease that no test outlives, seconds.
+LEASE = 300.0
 
 
 class Events:
@@ -53,16 +58,21 @@ class Events:
 class World:
     """What a contract test may touch. For another transport: another class with these names."""
 
-    def __init__(self, simulator: Simulator, state_dir: Path, shard_size: int = 25) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        state_dir: Path,
+        limits: ShardLimits | None = None,
+    ) -> None:
         self.simulator = simulator
         self.state_dir = state_dir
-        self.shard_size = shard_size
+        self.limits = limits or ShardLimits()
         self.events = Events()
         self.transport = self._transport()
 
     def _transport(self) -> WhatsAppWeb:
         launcher = [sys.executable, "-m", "simulator.launch_engine", "--simulator", str(self.simulator.file)]
-        return WhatsAppWeb([*launcher, "--", "worker.engine"], self.state_dir, self.events, self.shard_size)
+        return WhatsAppWeb([*launcher, "--", "worker.engine"], self.state_dir, self.events, self.limits)
 
     async def restart(self) -> None:
         """Stop the transport and start another on the same state, as a new daemon would; its events are fresh."""
@@ -71,16 +81,21 @@ class World:
         self.transport = self._transport()
         await self.transport.start()
 
+    async def begin(self, session_id: UUID, seconds: float = LEASE) -> None:
+        """Open a session under a lease that ends in so many seconds; what follows comes as events."""
+        store = str(self.transport.store_path(session_id))
+        await self.transport.open(session_id, store, time.monotonic() + seconds)
+
     async def open(self, session_id: UUID) -> Connected:
         """Open a session that is linked, and wait until it is connected."""
         before = len(self.events.all(Connected, lambda event: event.session_id == session_id))
-        await self.transport.open(session_id, str(self.transport.store_path(session_id)))
+        await self.begin(session_id)
         return await self.events.expects(Connected, lambda e: e.session_id == session_id, times=before + 1)
 
     async def link(self, phone: str) -> UUID:
         """Open a new session, have the phone scan its QR, and wait until it is connected."""
         session_id = uuid4()
-        await self.transport.open(session_id, str(self.transport.store_path(session_id)))
+        await self.begin(session_id)
         qr = await self.events.expects(QrShown, lambda event: event.session_id == session_id)
         await self.simulator.scan(phone, qr.text)
         await self.events.expects(Connected, lambda event: event.session_id == session_id)

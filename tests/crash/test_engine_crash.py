@@ -13,9 +13,11 @@ import pytest_asyncio
 from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
 from tests.contract.transport_world import PATIENCE, World
-from worker.outcome import Accepted, Indeterminate, Unavailable
+from worker.outcome import Accepted, Unavailable
 from worker.session import Ending
-from worker.transport import Ended, SentFact
+from worker.transport import Ended, SentFact, Unsent
+from worker.transport.shards import ShardLimits
+from worker.transport.whatsapp_web_outcomes import after_death
 
 _numbers = itertools.count(491711000001)
 
@@ -35,7 +37,7 @@ async def ravi(simulator: Simulator) -> Recipient:
 @pytest_asyncio.fixture
 async def shards(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
     """A world in which every session has an engine of its own."""
-    made = World(simulator, tmp_path / "state", shard_size=1)
+    made = World(simulator, tmp_path / "state", ShardLimits(sessions=1))
     await made.transport.start()
     yield made
     await simulator.clear_faults()
@@ -50,7 +52,7 @@ async def test_a_killed_engine_touches_only_its_own_sessions(shards: World, ravi
     survivor, victim = await shards.link(str(next(_numbers))), await shards.link(str(next(_numbers)))
     kill_newest(shards)
     ended = await shards.events.expects(Ended)
-    assert (ended.session_id, ended.ending, ended.retry) == (victim, Ending.LOST, True)
+    assert (ended.session_id, ended.ending, ended.retry) == (victim, Ending.ENGINE, True)
     late = shards.claim(victim, f"+{ravi.phone}", "late")
     assert isinstance(await shards.transport.send(late), Unavailable)
     assert isinstance(
@@ -74,9 +76,7 @@ async def test_a_send_that_an_engine_died_with_is_in_doubt_under_its_id(
     sending = asyncio.create_task(shards.transport.send(claim))
     written = await shards.until_written(claim)
     kill_newest(shards)
-    assert await asyncio.wait_for(sending, PATIENCE) == Indeterminate(
-        reason="the engine ended", wa_message_id=written.wa_message_id
-    )
+    assert await asyncio.wait_for(sending, PATIENCE) == after_death(written)
 
 
 async def test_a_send_that_an_engine_died_before_is_surely_unsent(shards: World, ravi: Recipient) -> None:
@@ -87,7 +87,7 @@ async def test_a_send_that_an_engine_died_before_is_surely_unsent(shards: World,
     sending = asyncio.create_task(shards.transport.send(claim))
     await asyncio.sleep(0)
     kill_newest(shards)
-    assert await asyncio.wait_for(sending, PATIENCE) == Unavailable(reason="the engine ended")
+    assert await asyncio.wait_for(sending, PATIENCE) == after_death(Unsent())
     assert ravi.times_received("never left") == 0
 
 

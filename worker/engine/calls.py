@@ -2,7 +2,6 @@
 
 import base64
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,14 @@ from worker.engine.contents import parse_jid
 from worker.engine.failures import explain
 from worker.engine.framing import Frame
 from worker.engine.library import ENGINE, ClientName, ClientType, Gone, LibraryError
-from worker.engine.session import Session, State
+from worker.engine.session import LeaseOver, Session, State
 from worker.engine.store import LockedError, SessionFolder
 
 if TYPE_CHECKING:
     from worker.engine.server import Engine
 
 #: The version of the protocol that this engine speaks.
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +29,24 @@ class Call:
     quick: bool = False
 
 
-def hello(_engine: "Engine", _frame: Frame, _answer: Answer) -> Frame:
-    """Tell who speaks."""
+def hello(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
+    """Tell who speaks, and hear how long a send may take."""
+    engine.send_seconds = float(frame["send_seconds"])
     return {"protocol": PROTOCOL, "engine": ENGINE, "pid": os.getpid()}
 
 
 def open_session(engine: "Engine", frame: Frame, answer: Answer) -> None:
     """Open a session on its live store; answered before its first event."""
     folder = SessionFolder(engine.state, frame["session"])
+    deadline = float(frame["deadline"])
     with engine.opening[folder.session]:
         engine.expect_closed(folder.session)
         try:
-            session = Session(folder, engine.gate, engine.write, engine.over, float(frame["lease"]))
+            session = Session(folder, engine, deadline)
         except LockedError:
             raise Refusal("locked", "another engine holds the session") from None
+        except LeaseOver:
+            raise Refusal("not-open", "lease ended") from None
         engine.sessions[session.id] = session
         engine.wake.set()
         answer.ok({"incarnation": session.incarnation})
@@ -141,10 +144,9 @@ def forget_ratchets(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
 
 def lease(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
     """Move deadlines; sessions that are not open are passed over."""
-    now = time.monotonic()
-    for name, seconds in frame["sessions"].items():
+    for name, deadline in frame["sessions"].items():
         if (session := engine.sessions.get(name)) is not None:
-            session.deadline = now + float(seconds)
+            session.deadline = float(deadline)
     engine.wake.set()
     return {}
 

@@ -24,17 +24,16 @@ _MEANINGS: tuple[tuple[str, Failure], ...] = (
     (r"failed to send message node: websocket not connected", Failure("not-connected", "no socket", sure=True)),
     (r"the store doesn't contain a device JID", Failure("not-connected", "not linked", sure=True)),
     (r"client is nil", Failure("not-open", "stopped", sure=True)),
+    (r"can't encrypt message for device|no signal session established", Failure("unsent", "no keys")),
     (r"don't have the permission|not participating in that group", Failure("rejected", "403", sure=True)),
     (r"that group does not exist", Failure("rejected", "404", sure=True)),
     (r"unknown server|recipient must be a user JID|invalid JID", Failure("invalid", "no such address", sure=True)),
     (r"no LID found for", Failure("invalid", "not on WhatsApp", sure=True)),
     # A question before the message was refused; whether the message was written decides.
-    (r"info query returned status (4\d\d)", Failure("rejected", r"\1")),
+    (r"info query returned status 429", Failure("rejected", "429")),
     (r"info query returned status (\d+)", Failure("unsent", r"query \1")),
-    (
-        r"websocket not connected|websocket disconnected|timed out|frame websocket",
-        Failure("not-connected", "lost"),
-    ),
+    (r"timed out|deadline exceeded", Failure("unsent", "no answer")),
+    (r"websocket not connected|websocket disconnected|frame websocket", Failure("not-connected", "lost")),
     (r"upload failed with status code (\d+)", Failure("unsent", r"upload \1")),
     (r"upload|media", Failure("unsent", "upload")),
 )

@@ -1,6 +1,5 @@
 """The library's events, turned into ours on its own threads: journal first, then tell, never call back into it."""
 
-import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -63,14 +62,14 @@ def _ban(session: "Session", event: Any) -> None:
         why = str(TemporaryBan.TempBanReason.Name(event.Code)).lower()
     except ValueError:
         why = ""
-    session.end("wa-temporary-ban", why, retry=False, until=_ban_end(event.Expire, time.time()))
+    session.end("wa-temporary-ban", why, retry=False, seconds=_ban_seconds(event.Expire))
 
 
-def _ban_end(expire: int, now: float) -> float | None:
+def _ban_seconds(expire: int) -> float | None:
     """Expire is a duration: Go's, in nanoseconds, or plain seconds."""
     if expire <= 0:
         return None
-    return now + (expire / 1e9 if expire > 1_000_000_000 else expire)
+    return expire / 1e9 if expire > 1_000_000_000 else float(expire)
 
 
 class _People:

@@ -17,9 +17,6 @@ from worker.engine.library import JID, Gone, LibraryError, MediaType
 if TYPE_CHECKING:
     from worker.engine.session import Session
 
-#: A send that takes longer has hung, seconds: the library gives up after 75, but repeats a cut-off one forever.
-STUCK_AFTER = 100.0
-
 _JID = re.compile(r"[0-9A-Za-z._-]{1,64}@(g\.us|s\.whatsapp\.net|lid)")
 _PHONE = re.compile(r"\+[1-9][0-9]{5,14}")
 
@@ -68,9 +65,9 @@ class Sender:
 
     @property
     def stuck(self) -> bool:
-        """Whether the send under way has taken longer than any honest one."""
+        """Whether the send under way has taken longer than any honest one; the library may repeat it forever."""
         job = self._current
-        return job is not None and time.monotonic() - job.started > STUCK_AFTER
+        return job is not None and time.monotonic() - job.started > self._session.engine.send_seconds
 
     def drain(self, wait: float) -> None:
         """Take no more, and let the one under way finish within this time."""
@@ -84,7 +81,7 @@ class Sender:
             self._stopped = True
             self._jobs.put(None)
         if not self._idle.wait(wait) and (job := self._current) is not None:
-            job.answer.refuse(self._by_store(job, Refusal("not-connected", "closed")))
+            job.answer.refuse(self._by_store(job, Refusal("not-connected", self._session.why)))
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -99,7 +96,7 @@ class Sender:
             except Refusal as refusal:
                 job.answer.refuse(refusal)
             except Gone:
-                job.answer.refuse(self._by_store(job, Refusal("not-open")))
+                job.answer.refuse(self._by_store(job, Refusal("not-open", self._session.why)))
             except LibraryError as error:
                 job.answer.refuse(self._meaning(job, str(error)))
             except Exception as error:
@@ -119,7 +116,8 @@ class Sender:
             written = self._session.folder.written(job.secret)
         except Exception as error:
             return Refusal("unknown", f"store: {type(error).__name__}", wa_message_id=None)
-        return Refusal("unknown", absent.body["detail"], wa_message_id=written) if written else absent
+        why = absent.body["detail"] if self._session.alive() else self._session.why
+        return Refusal("unknown", why, wa_message_id=written) if written else absent
 
     def _send(self, job: Job) -> None:
         from worker.engine.session import State  # a session has a sender, not the other way round
@@ -140,6 +138,8 @@ class Sender:
             message = image_message(upload, text, mimetype, job.secret)
         else:
             raise Refusal("invalid", "unknown kind")
+        if time.monotonic() >= session.deadline:  # this process was stopped; another worker may have the session
+            raise Refusal("not-connected", "lease ended")
         response = session.client.send_message(to, message)
         sent = {"wa_message_id": response.ID, "at": _seconds(response.Timestamp)}
         if session.alive():  # else the folder may be another engine's by now

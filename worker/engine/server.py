@@ -25,6 +25,12 @@ DRAIN_WAIT = 1.5
 #: How long the clients may take to stop when the daemon is gone, seconds; then the process ends all the same.
 EXIT_WAIT = 2.0
 
+#: The exit code of an engine that woke up too late.
+OVERSLEPT = 3
+
+#: How long after its deadline a session may still have a socket, seconds; then the process ends.
+OVERDUE = 1.0
+
 
 class Engine:
     """All sessions of this process. Runs until the daemon closes its end."""
@@ -35,6 +41,7 @@ class Engine:
         self.sessions: dict[str, Session] = {}
         self.opening: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self.wake = threading.Event()
+        self.send_seconds = 100.0  #: a send that takes longer has hung; the daemon's greeting says how long
         self._calls = calls
         self._out = out
         self._frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
@@ -117,7 +124,12 @@ class Engine:
             nearest = min((one.deadline for one in list(self.sessions.values())), default=now + 1)
             self.wake.wait(min(1.0, max(0.01, nearest - now)))
             self.wake.clear()
-            for session in list(self.sessions.values()):
+            sessions = list(self.sessions.values())
+            if any(not one.silent and time.monotonic() > one.deadline + OVERDUE for one in sessions):
+                # This process was stopped for a while, or the library does not stop. Another worker may have the
+                # session by now, and the library be dialling already: an orderly stop would come too late.
+                os._exit(OVERSLEPT)
+            for session in sessions:
                 session.check()
 
     def stop(self) -> None:

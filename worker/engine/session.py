@@ -6,18 +6,18 @@ CONNECTING → LINKING (shows a QR) → CONNECTED ⇄ LOST (the library reconnec
 
 import threading
 import time
-from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from worker.engine.framing import Frame
-from worker.engine.gate import EntryGate
 from worker.engine.handlers import subscribe
 from worker.engine.journal import Journal
 from worker.engine.library import Client, Gone, LibraryError
 from worker.engine.sender import Sender
 from worker.engine.sqlite import SqliteError
 from worker.engine.store import SessionFolder
+
+if TYPE_CHECKING:
+    from worker.engine.server import Engine
 
 #: How long the library may try to reconnect by itself before the daemon is told, seconds. A frame that was cut off
 #: is sent again with the same id inside, which settles what would otherwise be in doubt.
@@ -39,6 +39,15 @@ GONE_WAIT = 10.0
 FIRST_QR, NEXT_QR = 60.0, 20.0
 
 
+class LeaseOver(Exception):  # noqa: N818 - it reads as the sentence that it is
+    """The wait for a predecessor's lock took longer than the lease."""
+
+
+def _expect_time_left(deadline: float) -> None:
+    if time.monotonic() >= deadline:
+        raise LeaseOver
+
+
 class State(Enum):
     CONNECTING = auto()
     LINKING = auto()
@@ -48,26 +57,20 @@ class State(Enum):
 
 
 class Session:
-    """A session that is open in this engine. over: called once when it has ended by itself."""
+    """A session that is open in an engine. deadline: when its lease ends, on the machine's monotonic clock."""
 
-    def __init__(
-        self,
-        folder: SessionFolder,
-        gate: EntryGate,
-        write: Callable[[Frame], None],
-        over: Callable[["Session"], None],
-        lease: float,
-    ) -> None:
+    def __init__(self, folder: SessionFolder, engine: "Engine", deadline: float) -> None:
         self.id = folder.session
         self.folder = folder
-        self.deadline = time.monotonic() + lease
+        self.deadline = deadline
+        self.why = "closed"  #: what ended it: an ending and its detail
+        self.silent = False  #: nothing of it can leave any more
         self.state = State.CONNECTING
         self._opened_at = time.monotonic()
         self._lost_at = 0.0  #: monotonic, while LOST
         self.linked_now = False
-        self._gate = gate
-        self._write = write
-        self._over = over
+        self.engine = engine
+        self._gate, self._write = engine.gate, engine.write
         self._changes = threading.Lock()
         self._under_way = threading.Event()
         self._finished = threading.Event()
@@ -76,9 +79,10 @@ class Session:
         self._introduced = False  #: `connected` was told
         folder.lock()
         try:
+            _expect_time_left(deadline)
             self.incarnation = folder.incarnation()
             self.journal = Journal(folder.journal)
-            self.client = Client(folder.store, gate, self.alive)
+            self.client = Client(folder.store, self._gate, self.alive)
         except BaseException:
             folder.unlock()
             raise
@@ -190,18 +194,18 @@ class Session:
         else:
             self.end("wa-connection-lost", "no reconnection")
 
-    def end(self, ending: str, detail: str = "", *, retry: bool = True, until: float | None = None) -> None:
+    def end(self, ending: str, detail: str = "", *, retry: bool = True, seconds: float | None = None) -> None:
         """Close from whatever thread noticed the end, and tell it. Only the first end of an opening counts."""
         with self._changes:
             if not self.alive():
                 return
-            self.state = State.CLOSED
+            self.state, self.why = State.CLOSED, detail if ending == "wa-connection-lost" else ending
         self._under_way.set()
 
         def finish() -> None:
             self._stop()
-            self._over(self)
-            self.tell("ended", ending=ending, detail=detail, retry=retry, until=until)
+            self.engine.over(self)
+            self.tell("ended", ending=ending, detail=detail, retry=retry, seconds=seconds)
 
         threading.Thread(target=finish, name=f"end {self.id[:8]}", daemon=True).start()
 
@@ -223,6 +227,7 @@ class Session:
         """Stop the client; after this nothing can leave, so a send under way is answered from the store."""
         with self._gate.exclusive():
             self.client.stop()
+        self.silent = True
         self.sender.stop(STOP_WAIT)
         self._finished.wait(STOP_WAIT if self._qr_shown == 0 else 0)  # a QR's end is not waited for inside
         self.journal.close()

@@ -42,10 +42,11 @@ def settlement_row(settlement: Settlement) -> dict[str, Any]:
             return row | {"outcome": "accepted", "wa_message_id": wa_id, "at": at.isoformat()}
         case Rejected(code=code, reason=reason, retry=retry):
             return row | {"outcome": "rejected", "code": code, "reason": reason, "retry": retry}
-        case Unavailable(reason=reason, retry_after=seconds):
-            return row | {"outcome": "unavailable", "reason": reason, "retry_after": seconds}
-        case Indeterminate(reason=reason, wa_message_id=wa_id):
-            return row | {"outcome": "indeterminate", "reason": reason, "wa_message_id": wa_id}
+        case Unavailable(code=code, reason=reason, retry_after=seconds, pause=pause):
+            row |= {"outcome": "unavailable", "code": code, "reason": reason}
+            return row | {"retry_after": seconds, "pause": pause}
+        case Indeterminate(code=code, reason=reason, wa_message_id=wa_id):
+            return row | {"outcome": "indeterminate", "code": code, "reason": reason, "wa_message_id": wa_id}
 
 
 class SupabaseOutbox:

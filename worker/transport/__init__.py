@@ -3,7 +3,7 @@
 An adapter knows its provider's errors and turns them into outcomes and endings once; nothing else parses them.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -43,7 +43,7 @@ class Ended:
     ending: Ending
     detail: str = ""
     retry: bool = True
-    until: datetime | None = None  #: a ban's end
+    seconds: float | None = None  #: how long a ban lasts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +115,11 @@ class Transport(Protocol):
 
     kinds: frozenset[MessageKind]  #: what ``send`` takes; another kind is not brought to it
 
-    async def open(self, session_id: UUID, store: str) -> None:
-        """Start the session on its live store; QrShown, Connected or Ended follow as events."""
+    async def open(self, session_id: UUID, store: str, deadline: float) -> None:
+        """Start the session on its live store; QrShown, Connected or Ended follow as events.
+
+        deadline: on ``time.monotonic()``; the transport closes the session by itself then unless it is extended.
+        """
 
     async def close(self, session_id: UUID) -> None:
         """Stop the session; its store is consistent on disk when this returns. Idempotent."""
@@ -145,8 +148,8 @@ class Transport(Protocol):
     async def forget_ratchets(self, session_id: UUID) -> None:
         """Make an older copy of a closed store safe to open; needed unless nothing was sent since it was taken."""
 
-    async def extend_lease(self, session_ids: list[UUID], seconds: float) -> None:
-        """Move the deadline at which the engine closes these sessions by itself."""
+    def extend_lease(self, deadlines: Mapping[UUID, float]) -> None:
+        """Move the deadlines at which these sessions close by themselves; returns at once, whatever hangs."""
 
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
         """Everything up to this journalled event is safe in the database."""

@@ -19,7 +19,7 @@ from worker.errors import EngineError
 log = structlog.get_logger()
 
 #: The version of docs/engine-protocol.md that we speak.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: How long an engine may take from its start to its first answer, seconds (measured: 0.25).
 START_TIMEOUT = 30.0
@@ -47,7 +47,10 @@ class EngineRefusal(EngineError):  # noqa: N818 - an answer, not a fault of the 
 
 
 class EngineProcess:
-    """An engine that runs. on_event gets every event frame in order; on_exit is called once, after its end."""
+    """An engine that runs. on_event gets every event frame in order; on_exit is called once, after its end.
+
+    send_seconds: a send that takes longer ends its session.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,11 @@ class EngineProcess:
         state_dir: Path,
         on_event: Callable[[Frame], None],
         on_exit: Callable[["EngineProcess"], None],
+        *,
+        send_seconds: float = 100.0,
     ) -> None:
+        self._send_seconds = send_seconds
+        self.exit_code: int | None = None
         self._command = [*command, str(state_dir)]
         self._on_event = on_event
         self._on_exit = on_exit
@@ -89,7 +96,7 @@ class EngineProcess:
             raise EngineError(f"ENGINE_COMMAND can't be started: {error.strerror}") from error
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._listen())]
         try:
-            hello = await self.call("hello", timeout=START_TIMEOUT)
+            hello = await self.call("hello", timeout=START_TIMEOUT, send_seconds=self._send_seconds)
         except EngineError:
             await self.stop()
             raise
@@ -139,7 +146,7 @@ class EngineProcess:
         except Exception as error:
             log.exception("engine_broke_the_protocol", pid=process.pid, kind=type(error).__name__)
         self.kill()
-        code = await process.wait()
+        code = self.exit_code = await process.wait()
         self._ended.set()
         for answer in list(self._pending.values()):
             if not answer.done():

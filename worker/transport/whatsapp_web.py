@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,17 +13,18 @@ import structlog
 from worker.engine.framing import Frame
 from worker.errors import EngineError, ProviderError
 from worker.message import Claim, MessageKind
-from worker.outcome import Accepted, Indeterminate, Outcome, Unavailable
+from worker.outcome import Accepted, Outcome
 from worker.session import Ending
-from worker.transport import Ended, EventSink, Group, Unsent, Written
-from worker.transport.engine_process import EngineProcess, EngineRefusal
+from worker.transport import Connected, Ended, EventSink, Group, QrShown, Unsent, Written
+from worker.transport.engine_process import EngineRefusal
+from worker.transport.shards import Shard, ShardLimits, Shards
 from worker.transport.whatsapp_web_events import Teller, event_of, time_of
-from worker.transport.whatsapp_web_outcomes import outcome_of
+from worker.transport.whatsapp_web_outcomes import MOVING, NOT_OPEN, after_death, outcome_of
 
 log = structlog.get_logger()
 
-#: A send's time in all, seconds: the engine ends one that hangs after 100.
-SEND_TIMEOUT = 110.0
+#: What a send may take longer than the engine gives it, seconds.
+SEND_SLACK = 10.0
 
 #: Opening waits up to 15 s for a dying predecessor's lock, closing a few seconds for a start before it.
 LIFE_TIMEOUT = 30.0
@@ -33,29 +35,14 @@ ASK_TIMEOUT = 80.0
 #: Questions to a store, seconds.
 STORE_TIMEOUT = 20.0
 
-#: A session's first lease where nobody shares sessions, seconds.
-FIRST_LEASE = 60.0
-
-
-#: An engine takes no new sessions after so many openings, and ends when it is empty: each leaves 0.4 MiB and 1.5
-#: descriptors behind (measured).
-RETIRE_AFTER = 200
-
-
-class Shard(EngineProcess):
-    """An engine and the sessions that it holds."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.sessions: set[UUID] = set()
-        self.opened = 0  #: how many openings it has seen
+#: How often the engines' memory is looked at, and how long a moved session may take to come back, seconds.
+MEMORY_SECONDS, MOVE_SECONDS = 10.0, 15.0
 
 
 class WhatsAppWeb:
-    """A Transport over engine processes of ``shard_size`` sessions at most.
+    """A Transport over engine processes.
 
     command: ENGINE_COMMAND, to which the state folder is appended. sink: gets each session's events in order.
-    first_lease: seconds that a session stays open unless ``extend_lease`` is called.
     """
 
     kinds = frozenset({MessageKind.TEXT, MessageKind.IMAGE})
@@ -65,32 +52,38 @@ class WhatsAppWeb:
         command: Sequence[str],
         state_dir: Path,
         sink: EventSink,
-        shard_size: int = 25,
-        first_lease: float = FIRST_LEASE,
+        limits: ShardLimits | None = None,
     ) -> None:
-        self._command = list(command)
         self._state_dir = state_dir
-        self._shard_size = shard_size
-        self._first_lease = first_lease
-        self._shards: list[Shard] = []
-        self._where: dict[UUID, Shard] = {}
-        self._placing = asyncio.Lock()
+        self._limits = limits or ShardLimits()
+        self._shards = Shards(command, state_dir, self._limits, self._heard, self._lost)
         self._changing: set[UUID] = set()  #: being opened or closed: the caller learns of a death, not the sink
+        self._moving: set[UUID] = set()
+        self._awaited: dict[UUID, asyncio.Future[None]] = {}  #: moved, and not connected yet
+        self._sending: dict[UUID, int] = {}
+        self._sent = asyncio.Event()
         self._teller = Teller(sink)
-        self._closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # ---- life of the transport
 
     async def start(self) -> None:
         """Start the first engine; EngineError if ENGINE_COMMAND does not work."""
-        async with self._placing:
-            await self._start_shard()
+        await self._shards.start()
+        self._background(self._watch_memory())
 
     async def aclose(self) -> None:
         """Stop all engines; what they journalled and we did not acknowledge is told again after the next open."""
-        self._closed = True
-        await asyncio.gather(*(shard.stop() for shard in list(self._shards)))
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._shards.aclose()
         await self._teller.finish()
+
+    def _background(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def store_path(self, session_id: UUID) -> Path:
         """Name the file of a session's live store."""
@@ -99,29 +92,7 @@ class WhatsAppWeb:
     @property
     def engine_pids(self) -> dict[int, int]:
         """The engines that run, by process id, and how many sessions each holds."""
-        return {shard.pid: len(shard.sessions) for shard in self._shards}
-
-    async def _start_shard(self) -> Shard:
-        if self._closed:
-            raise EngineError("the transport is closed")
-        shard = Shard(self._command, self._state_dir, self._heard, self._died)
-        await shard.start()
-        self._shards.append(shard)
-        return shard
-
-    def _died(self, process: EngineProcess) -> None:
-        shard = next((one for one in self._shards if one is process), None)
-        if shard is None:
-            return
-        self._shards.remove(shard)
-        for session_id in [one for one, where in self._where.items() if where is shard]:
-            del self._where[session_id]
-            if not self._closed and session_id not in self._changing:
-                self._teller.tell(Ended(session_id=session_id, ending=Ending.LOST, detail="the engine ended"), 0)
-
-    async def _any_shard(self) -> Shard:
-        async with self._placing:
-            return next((one for one in self._shards if one.alive), None) or await self._start_shard()
+        return self._shards.sizes
 
     # ---- events
 
@@ -131,50 +102,46 @@ class WhatsAppWeb:
         except (KeyError, TypeError, ValueError):
             log.exception("engine_event_unreadable")
             return
-        if isinstance(event, Ended):
-            self._forget(event.session_id)
+        match event:
+            case Ended():
+                self._shards.forget(event.session_id)
+            case Connected() | QrShown():
+                self._shards.suspects.opened(event.session_id)
+                if (back := self._awaited.get(event.session_id)) and not back.done():
+                    back.set_result(None)
         self._teller.tell(event, sequence)
 
-    def _forget(self, session_id: UUID) -> None:
-        shard = self._where.pop(session_id, None)
-        if shard is not None:
-            shard.sessions.discard(session_id)
-            if shard.opened >= RETIRE_AFTER and not shard.sessions:
-                shard.end_input()
+    def _lost(self, sessions: list[UUID]) -> None:
+        for session_id in sessions:
+            if session_id not in self._changing:
+                self._tell_end(session_id, "the engine ended")
 
-    def _has_room(self, shard: Shard) -> bool:
-        return shard.alive and len(shard.sessions) < self._shard_size and shard.opened < RETIRE_AFTER
+    def _tell_end(self, session_id: UUID, detail: str) -> None:
+        self._teller.tell(Ended(session_id=session_id, ending=Ending.ENGINE, detail=detail), 0)
 
     # ---- sessions
 
-    async def open(self, session_id: UUID, store: str) -> None:
-        """Start the session on its live store (which must be ``store_path``) in the least loaded engine."""
+    async def open(self, session_id: UUID, store: str, deadline: float) -> None:
+        """Start the session on its live store (which must be ``store_path``) in an engine; CrashLoop: not yet."""
         if Path(store) != self.store_path(session_id):
             raise ValueError("a session's store lies at store_path")
-        async with self._placing:
-            if session_id in self._where:
-                raise EngineError("the session is open already")
-            free = [one for one in self._shards if self._has_room(one)]
-            shard = min(free, key=lambda one: len(one.sessions)) if free else await self._start_shard()
-            shard.sessions.add(session_id)
-            shard.opened += 1
-            self._where[session_id] = shard
+        shard = await self._shards.place(session_id)
         try:
-            await self._live(shard, "open", session_id, lease=self._first_lease)
+            await self._live(shard, "open", session_id, deadline=deadline)
         except EngineError:
-            self._forget(session_id)
+            self._shards.forget(session_id)
             raise
 
     async def close(self, session_id: UUID) -> None:
         """Stop the session. Idempotent; an engine that does not stop it is killed."""
-        shard = self._where.get(session_id)
+        shard = self._shards.of(session_id)
         if shard is None:
             return
         try:
             await self._live(shard, "close", session_id)
         except EngineError:
             log.warning("engine_ended_at_close", session_id=str(session_id))
-        self._forget(session_id)
+        self._shards.forget(session_id)
 
     async def _live(self, shard: Shard, call: str, session_id: UUID, **arguments: Any) -> None:
         self._changing.add(session_id)
@@ -191,7 +158,7 @@ class WhatsAppWeb:
     async def logout(self, session_id: UUID) -> None:
         """Unlink the device at the provider, then close; ProviderError if WhatsApp could not be told."""
         await self._ask("logout", session_id)
-        self._forget(session_id)
+        self._shards.forget(session_id)
 
     async def pairing_code(self, session_id: UUID, phone: str) -> str:
         """Ask for an 8-character code to type on the phone, while the session shows a QR."""
@@ -206,7 +173,7 @@ class WhatsAppWeb:
         return str((await self._ask("invite_link", session_id, group=group_jid))["link"])
 
     async def _ask(self, call: str, session_id: UUID, **arguments: Any) -> Frame:
-        shard = self._where.get(session_id)
+        shard = self._shards.of(session_id)
         if shard is None:
             raise ProviderError("the session is not open")
         try:
@@ -218,13 +185,25 @@ class WhatsAppWeb:
 
     async def send(self, claim: Claim, media: bytes | None = None) -> Outcome:
         """Send once. Never raises for what the provider does: that is the outcome."""
-        shard = self._where.get(claim.session_id)
+        shard, session_id = self._shards.of(claim.session_id), claim.session_id
+        if session_id in self._moving:
+            return MOVING
         if shard is None:
-            return Unavailable(reason="not-open")
+            return NOT_OPEN
+        self._sending[session_id] = self._sending.get(session_id, 0) + 1
+        try:
+            return await self._send(shard, claim, media)
+        finally:
+            self._sending[session_id] -= 1
+            if not self._sending[session_id]:
+                del self._sending[session_id]
+            self._sent.set()
+
+    async def _send(self, shard: Shard, claim: Claim, media: bytes | None) -> Outcome:
         try:
             sent = await shard.call(
                 "send",
-                timeout=SEND_TIMEOUT,
+                timeout=self._limits.send_seconds + SEND_SLACK,
                 session=str(claim.session_id),
                 token=str(claim.token),
                 to=claim.to,
@@ -236,20 +215,13 @@ class WhatsAppWeb:
         except EngineRefusal as refusal:
             return outcome_of(refusal)
         except EngineError:
-            return await self._after_death(shard, claim)
+            # It died, or hangs and is killed: its store outlives it and knows whether the message left.
+            await shard.kill_and_wait()
+            try:
+                return after_death(await self.lookup(claim.session_id, claim.secret))
+            except EngineError:
+                return after_death(None)
         return Accepted(wa_message_id=sent["wa_message_id"], at=time_of(sent["at"]))
-
-    async def _after_death(self, shard: Shard, claim: Claim) -> Outcome:
-        """The engine died, or hangs and is killed: its store outlives it and knows whether the message left."""
-        await shard.kill_and_wait()
-        try:
-            match await self.lookup(claim.session_id, claim.secret):
-                case Written(wa_message_id=wa_id):
-                    return Indeterminate(reason="the engine ended", wa_message_id=wa_id)
-                case Unsent():
-                    return Unavailable(reason="the engine ended")
-        except EngineError:
-            return Indeterminate(reason="the engine ended and the store can't be read")
 
     async def lookup(self, session_id: UUID, secret: bytes) -> Unsent | Written:
         """Ask the live store, open or not, whether a message with this secret was written before it left."""
@@ -268,7 +240,7 @@ class WhatsAppWeb:
         await self._store("forget_ratchets", session_id)
 
     async def _store(self, call: str, session_id: UUID, **arguments: Any) -> Frame:
-        shard = self._where.get(session_id) or await self._any_shard()
+        shard = self._shards.of(session_id) or await self._shards.any()
         try:
             return await shard.call(call, timeout=STORE_TIMEOUT, session=str(session_id), **arguments)
         except EngineRefusal:
@@ -277,25 +249,60 @@ class WhatsAppWeb:
             if shard.alive:
                 raise
             # It died; stores outlive engines, and these calls may be made twice.
-            shard = await self._any_shard()
+            shard = await self._shards.any()
             return await shard.call(call, timeout=STORE_TIMEOUT, session=str(session_id), **arguments)
 
-    async def extend_lease(self, session_ids: list[UUID], seconds: float) -> None:
-        """Move the deadline at which the engines close these sessions by themselves."""
-        by_shard: dict[Shard, dict[str, float]] = {}
-        for session_id in session_ids:
-            if (shard := self._where.get(session_id)) is not None:
-                by_shard.setdefault(shard, {})[str(session_id)] = seconds
-        await asyncio.gather(
-            *(
-                _quietly(shard.call("lease", timeout=STORE_TIMEOUT, sessions=told))
-                for shard, told in by_shard.items()
-            )
-        )
+    def extend_lease(self, deadlines: Mapping[UUID, float]) -> None:
+        """Move the deadlines at which the engines close these sessions by themselves."""
+        by_shard: dict[Shard, dict[UUID, float]] = {}
+        for session_id, deadline in deadlines.items():
+            if (shard := self._shards.of(session_id)) is not None:
+                by_shard.setdefault(shard, {})[session_id] = deadline
+        for shard, told in by_shard.items():
+            self._background(self._extend(shard, told))
+
+    async def _extend(self, shard: Shard, deadlines: dict[UUID, float]) -> None:
+        """Tell an engine. One that has not taken it in when the time is over hangs: what it holds must close."""
+        timeout = max(min(deadlines.values()) - time.monotonic(), 1.0)
+        sessions = {str(session_id): deadline for session_id, deadline in deadlines.items()}
+        try:
+            await shard.call("lease", timeout=timeout, sessions=sessions)
+        except EngineError:
+            if shard.alive:
+                log.warning("engine_hangs", pid=shard.pid)
+                shard.kill()
+
+    async def _watch_memory(self) -> None:
+        while True:
+            await asyncio.sleep(MEMORY_SECONDS)
+            await self.check_memory()
+
+    async def check_memory(self) -> None:
+        """Kill engines that are far too large, and empty those that are too large, one session after the other."""
+        for shard in self._shards.too_large():
+            for session_id in list(shard.sessions):
+                await self._move(session_id, shard)
+
+    async def _move(self, session_id: UUID, shard: Shard) -> None:
+        """Have a session open again in another engine, between two sends; returns when it has, or is too slow."""
+        self._moving.add(session_id)
+        try:
+            while session_id in self._sending:
+                self._sent.clear()
+                await self._sent.wait()
+            if self._shards.of(session_id) is not shard or session_id in self._changing:
+                return
+            back = self._awaited[session_id] = asyncio.get_running_loop().create_future()
+            await self.close(session_id)
+            self._tell_end(session_id, "moved")
+        finally:
+            self._moving.discard(session_id)
+        await asyncio.wait([back], timeout=MOVE_SECONDS)
+        self._awaited.pop(session_id, None)
 
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
         """Everything up to this journalled event is safe in the database."""
-        if sequence and (shard := self._where.get(session_id)) is not None:
+        if sequence and (shard := self._shards.of(session_id)) is not None:
             await _quietly(shard.call("ack", timeout=STORE_TIMEOUT, session=str(session_id), seq=sequence))
 
 

@@ -22,13 +22,13 @@ def time_of(seconds: Any) -> datetime:
 
 
 def _ended(session: UUID, frame: Frame) -> Ended:
-    until = frame.get("until")
+    seconds = frame.get("seconds")
     return Ended(
         session_id=session,
         ending=Ending(frame["ending"]),
         detail=frame.get("detail", ""),
         retry=frame["retry"],
-        until=time_of(until) if until is not None else None,
+        seconds=float(seconds) if seconds is not None else None,
     )
 
 
