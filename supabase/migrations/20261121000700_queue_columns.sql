@@ -93,7 +93,6 @@ add column pricing_category text;
 update public.whatsapp_delivery_logs as d set session_id = m.session_id
 from public.scheduled_whatsapp_messages as m where m.id = d.message_id;
 alter table public.whatsapp_delivery_logs alter column session_id set not null;
-create index whatsapp_delivery_logs_created_at_idx on public.whatsapp_delivery_logs (created_at);
 comment on column public.whatsapp_delivery_logs.recipient is 'JID without device.';
 comment on column public.whatsapp_delivery_logs.error_code is 'The provider''s code, where it says one.';
 

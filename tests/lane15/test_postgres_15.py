@@ -52,7 +52,6 @@ ALLOWED = {
     r'cast "text" value to "[\w\[\]]+" type.*; during statement block local variable "\w+" initialization': (
         "x jsonb := '{}' in a declaration: a constant, which the type's own input reads"
     ),
-    r"^herald\.change_message\(jsonb,record\):": "takes a row of the plan, whose shape only a call tells",
 }
 
 
