@@ -17,6 +17,9 @@ from worker.engine.library import JID, Gone, LibraryError, MediaType
 if TYPE_CHECKING:
     from worker.engine.session import Session
 
+#: How long the news of why a connection was lost may come after the loss, seconds.
+WHY_WAIT = 0.5
+
 _JID = re.compile(r"[0-9A-Za-z._-]{1,64}@(g\.us|s\.whatsapp\.net|lid)")
 _PHONE = re.compile(r"\+[1-9][0-9]{5,14}")
 
@@ -111,13 +114,18 @@ class Sender:
         return refusal if failure.sure else self._by_store(job, refusal)
 
     def _by_store(self, job: Job, absent: Refusal) -> Refusal:
-        """Ask the store whether the message was written before it left; if so it may have arrived."""
+        """Ask the store whether the message was written before it left; if so it may have arrived.
+
+        A store that can't tell leaves it open: an unlinked device's is emptied by the library at once.
+        """
+        code, why = absent.body["code"], absent.body["detail"]
+        if self._session.closing.wait(WHY_WAIT if why == "lost" else 0):
+            why = self._session.why
         try:
             written = self._session.folder.written(job.secret)
-        except Exception as error:
-            return Refusal("unknown", f"store: {type(error).__name__}", wa_message_id=None)
-        why = absent.body["detail"] if self._session.alive() else self._session.why
-        return Refusal("unknown", why, wa_message_id=written) if written else absent
+        except Exception:
+            return Refusal("unknown", why, wa_message_id=None)
+        return Refusal("unknown", why, wa_message_id=written) if written else Refusal(code, why)
 
     def _send(self, job: Job) -> None:
         from worker.engine.session import State  # a session has a sender, not the other way round

@@ -64,6 +64,7 @@ class Session:
         self.folder = folder
         self.deadline = deadline
         self.why = "closed"  #: what ended it: an ending and its detail
+        self.closing = threading.Event()
         self.silent = False  #: nothing of it can leave any more
         self.state = State.CONNECTING
         self._opened_at = time.monotonic()
@@ -200,6 +201,7 @@ class Session:
             if not self.alive():
                 return
             self.state, self.why = State.CLOSED, detail if ending == "wa-connection-lost" else ending
+        self.closing.set()
         self._under_way.set()
 
         def finish() -> None:
@@ -214,6 +216,7 @@ class Session:
         with self._changes:
             ours = self.alive()
             self.state = State.CLOSED
+        self.closing.set()
         if ours:
             self._stop()
         else:

@@ -107,7 +107,12 @@ class SessionFolder:
         )
 
     def written(self, secret: bytes) -> str | None:
-        """Return the id under which a message with this secret was written ahead, None if it never was."""
+        """Return the id under which a message with this secret was written ahead, None if it never was.
+
+        SqliteError if the store can't tell: with its device the library deletes what it has written.
+        """
+        if self.account() is None:
+            raise SqliteError("no device in the store")
         row = self._one("select message_id from whatsmeow_message_secrets where key = ?", secret)
         return row[0] if row else None
 

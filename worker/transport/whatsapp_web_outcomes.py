@@ -79,6 +79,7 @@ TABLE: dict[tuple[str, str], Outcome] = {
     ("not-connected", "not linked"): _later(
         "not-linked", "No phone is linked. Press connect and scan the QR code."
     ),
+    ("not-connected", "a send hung"): _passing("wa-no-answer", "WhatsApp did not answer for very long."),
     ("not-connected", "lease ended"): _later("herald-lease-ended", "Another worker takes the account over."),
     ("invalid", "not on WhatsApp"): _permanent("wa-not-on-whatsapp", "This number is not on WhatsApp."),
     ("invalid", ""): _permanent("wa-invalid-message", "This can't be sent: its address or content is not valid."),

@@ -1,0 +1,135 @@
+"""Each row of the table of outcomes that a server can bring about, brought about by a server."""
+
+import asyncio
+import itertools
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from simulator.client import Recipient, Simulator
+from simulator.faults import FaultKind
+from tests.contract.transport_world import PATIENCE, World
+from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
+from worker.transport import Connected, Ended
+from worker.transport.engine_process import EngineRefusal
+from worker.transport.shards import ShardLimits
+from worker.transport.whatsapp_web_outcomes import MOVING, NACKS, NOT_OPEN, TABLE, outcome_of
+
+_numbers = itertools.count(491713000001)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
+    async with await Simulator.start(tmp_path_factory.mktemp("simulator")) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="module")
+async def noor(simulator: Simulator) -> Recipient:
+    """A person with a real client."""
+    return await simulator.recipient("491555555555", "Noor")
+
+
+@pytest_asyncio.fixture
+async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
+    """A world whose sends hang after 6 seconds."""
+    made = World(simulator, tmp_path / "state", ShardLimits(send_seconds=6.0))
+    await made.transport.start()
+    yield made
+    await simulator.clear_faults()
+    await made.transport.aclose()
+
+
+async def test_every_number_that_whatsapp_refuses_with_has_its_outcome(world: World, noor: Recipient) -> None:
+    phone = str(next(_numbers))
+    session = await world.link(phone)
+    outcomes = {}
+    for number in NACKS:
+        await world.simulator.fault(FaultKind.NACK, phone, count=1, code=int(number))
+        outcomes[number] = await world.transport.send(world.claim(session, f"+{noor.phone}", f"refused {number}"))
+    assert outcomes == NACKS
+    await world.simulator.fault(FaultKind.NACK, phone, count=1, code=599)
+    unknown = await world.transport.send(world.claim(session, f"+{noor.phone}", "refused 599"))
+    assert isinstance(unknown, Rejected)
+    assert (unknown.code, unknown.retry) == ("wa-nack-599", True)
+    assert isinstance(await world.transport.send(world.claim(session, f"+{noor.phone}", "and on")), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(FaultKind.LOG_OUT, "wa-logged-out"), (FaultKind.REPLACED, "wa-stream-replaced")],
+)
+async def test_an_end_in_mid_send_leaves_a_doubt_that_says_which(
+    world: World, noor: Recipient, fault: FaultKind, code: str
+) -> None:
+    phone = str(next(_numbers))
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.STALL_PROCESSED, phone, count=1)
+    text = f"out before {code}"
+    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{noor.phone}", text)))
+    await noor.expects(text)
+    await world.simulator.fault(fault, phone)
+    outcome = await asyncio.wait_for(sending, PATIENCE)
+    assert isinstance(outcome, Indeterminate)
+    assert outcome.code == code
+    assert bool(outcome.wa_message_id) == (fault is FaultKind.REPLACED)  # an unlinked device's store is empty
+    await world.events.expects(Ended)
+
+
+async def test_a_lease_that_ends_in_mid_send_leaves_a_doubt(world: World, noor: Recipient) -> None:
+    phone = str(next(_numbers))
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.STALL_PROCESSED, phone, count=1)
+    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{noor.phone}", "lease over")))
+    await noor.expects("lease over")
+    world.transport.extend_lease({session: time.monotonic() + 0.2})
+    outcome = await asyncio.wait_for(sending, PATIENCE)
+    assert isinstance(outcome, Indeterminate)
+    assert outcome.code == "herald-lease-ended"
+
+
+async def test_a_question_before_the_message_that_is_never_answered_costs_an_attempt(
+    world: World, noor: Recipient
+) -> None:
+    phone = str(next(_numbers))
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.STALL_QUERY, phone, count=1)
+    outcome = await world.transport.send(world.claim(session, f"+{noor.phone}", "who is that"))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.retry) == ("wa-no-answer", True)
+    assert noor.times_received("who is that") == 0
+
+
+async def test_an_account_that_nobody_has_linked_says_so(world: World, noor: Recipient) -> None:
+    session = await world.link(str(next(_numbers)))
+    await world.transport.logout(session)
+    outcome = await world.transport.send(world.claim(session, f"+{noor.phone}", "not linked"))
+    assert outcome == NOT_OPEN
+    assert len(world.events.all(Connected)) == 1
+
+
+@pytest.mark.parametrize("outcome", [*TABLE.values(), MOVING], ids=lambda outcome: outcome.code)
+def test_every_row_has_a_stable_code_and_a_sentence(outcome: Rejected | Unavailable | Indeterminate) -> None:
+    assert re.fullmatch(r"(wa|herald)(-[a-z]+)+|not-(open|connected|linked)", outcome.code)
+    assert re.fullmatch(r"[A-Z].*\.", outcome.reason)
+
+
+def test_what_can_fail_for_ever_counts_attempts_or_says_it_waits() -> None:
+    for (code, detail), outcome in TABLE.items():
+        if code == "unknown":
+            assert isinstance(outcome, Indeterminate), detail
+        elif isinstance(outcome, Unavailable):
+            assert outcome.retry_after > 0, detail
+        else:
+            assert isinstance(outcome, Rejected), detail
+
+
+def test_details_lead_to_their_row_and_unknown_ones_to_the_codes_own() -> None:
+    assert outcome_of(EngineRefusal("unsent", "query 500")) is TABLE["unsent", "query"]
+    assert outcome_of(EngineRefusal("unsent", "KeyError")) is TABLE["unsent", ""]
+    assert outcome_of(EngineRefusal("not-connected", "lost")) is TABLE["not-connected", ""]
+    assert outcome_of(EngineRefusal("never heard of")).code == "wa-unconfirmed"  # type: ignore[union-attr]
