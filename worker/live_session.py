@@ -13,17 +13,16 @@ from datetime import timedelta
 
 import structlog
 
+from worker.adoption import Adoption
 from worker.backoff import delay
-from worker.errors import CrashLoop, CredentialsError, EngineError, HeraldError, LostLease, ProviderError
+from worker.errors import CrashLoop, CredentialsError, EngineError, ProviderError
 from worker.live_store import LiveStore
-from worker.message import Claim
 from worker.outbox import Outbox
-from worker.outcome import Indeterminate, Unavailable
 from worker.qr import qr_data_uri
 from worker.registry import Registry
 from worker.session import REMEDY, Ending, Held, Lease, SessionStatus
 from worker.settler import Settler
-from worker.transport import Connected, Ended, QrShown, Transport, Unsent
+from worker.transport import Connected, Ended, QrShown, Transport
 
 log = structlog.get_logger()
 
@@ -59,14 +58,12 @@ class LiveSession:
         self._lease = lease
         self._store = store
         self._registry = registry
-        self._outbox = outbox
         self._transport = transport
-        self._settler = settler
+        self._adoption = Adoption(held, outbox, settler, store, transport)
         self._wake = wake
         self._qr_window = qr_window
         self._rng = rng
         self._events: asyncio.Queue[QrShown | Connected | Ended] = asyncio.Queue()
-        self._adopted = False
         self._failures = 0
         self._qr_since: float | None = None
         self._opened = False
@@ -215,7 +212,7 @@ class LiveSession:
 
     async def _connected(self, event: Connected) -> bool:
         self._failures, self._qr_since, self._shown = 0, None, {}
-        await self._adopt()
+        await self._adoption.run()
         if event.newly_paired:
             if self.held.phone_number not in (None, event.phone):
                 return await self._refuse_number()
@@ -265,7 +262,7 @@ class LiveSession:
 
     async def _need_person(self, ending: Ending, text: str = "") -> None:
         self.ready = False
-        await self._adopt()
+        await self._adoption.run()
         log.warning("session_needs_person", session_id=str(self.held.session_id), ending=ending)
         status = _STATUS_OF.get(ending, SessionStatus.ERROR)
         if ending is Ending.QR_TIMEOUT:
@@ -282,44 +279,3 @@ class LiveSession:
 
     async def _report(self, status: SessionStatus, **facts: object) -> bool:
         return await self._registry.report(self.held, status=status.value, **facts)
-
-    async def _adopt(self) -> None:
-        """Settle what an earlier holder left claimed: by the journal, else by the store's trace of the secret."""
-        if self._adopted:
-            return
-        self._adopted = True
-        for claim in await self._outbox.adopt(self.held):
-            self._settler.took(claim)
-            await self._resolve(claim)
-
-    async def _resolve(self, claim: Claim) -> None:
-        if self._settler.knows_sent(claim):
-            return
-        if claim.incarnation != self._store.incarnation:
-            self._settler.outcome(
-                claim,
-                Indeterminate(
-                    code="herald-host-lost", reason="The host that was sending this is lost; it may have gone out."
-                ),
-            )
-            return
-        try:
-            found = await self._transport.lookup(self.held.session_id, claim.secret)
-        except HeraldError as error:
-            if isinstance(error, LostLease):
-                raise
-            unreadable = Indeterminate(code="herald-no-trace", reason=f"Its trace could not be read: {error}")
-            self._settler.outcome(claim, unreadable)
-            return
-        if isinstance(found, Unsent):
-            before = Unavailable(code="herald-stopped", reason="The worker stopped before this was sent.")
-            self._settler.outcome(claim, before)
-        else:
-            self._settler.outcome(
-                claim,
-                Indeterminate(
-                    code="herald-stopped",
-                    wa_message_id=found.wa_message_id,
-                    reason="The worker stopped while this was sent; waiting for a receipt.",
-                ),
-            )
