@@ -73,10 +73,7 @@ class World:
             self.simulator = await self._exits.enter_async_context(
                 await Simulator.start(self.directory / "whatsapp")
             )
-            self.database = await psycopg.AsyncConnection.connect(
-                self.stack.database_url, autocommit=True, row_factory=dict_row
-            )
-            self._exits.push_async_callback(self.database.close)
+            await self.reconnect()
             self.service = await self._client(self.stack.secret_key)
             self.organization, self.admin = await self.found_organization("Clay & Co.")
             self._exits.push_async_callback(self._stop_workers)
@@ -107,6 +104,13 @@ class World:
             headers = {"apikey": self.stack.secret_key}
             answer = await http.post(f"{self.stack.url}/localstack/realtime", json={"mode": mode}, headers=headers)
             answer.raise_for_status()
+
+    async def reconnect(self) -> None:
+        """Connect to the database, also anew when Postgres was restarted."""
+        self.database = await psycopg.AsyncConnection.connect(
+            self.stack.database_url, autocommit=True, row_factory=dict_row
+        )
+        self._exits.push_async_callback(self.database.close)
 
     async def rows(self, sql: str, *arguments: object) -> list[Row]:
         """Look into the database as its owner."""

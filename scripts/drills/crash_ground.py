@@ -1,0 +1,253 @@
+"""The world of the crash drill: workers on wires that share accounts, groups of real recipients, messages."""
+
+import asyncio
+import itertools
+import random
+import shutil
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from postgrest import APIError
+
+from scripts.drills.crash_judge import Message
+from scripts.drills.crash_plan import History
+from scripts.drills.faults.wires import Wires
+from scripts.drills.worker_process import until
+from scripts.drills.world import Row, World
+from simulator.faults import FaultKind
+
+#: Seconds that WhatsApp's servers take to answer here, so that sends take a time in which to be struck.
+ROUND_TRIP = 0.1
+
+#: Real recipients in each group, and light members, whose phones confirm but can't decrypt.
+GROUP_RECIPIENTS, LIGHT_MEMBERS = 2, 3
+
+#: Recipients in all.
+RECIPIENTS = 6
+
+#: How long the CRM's insert is tried again while Supabase is away, seconds.
+INSERT_SECONDS = 30.0
+
+#: Goes out before all that waits.
+URGENT = 10
+
+_CLAIMED = """
+select c.message_id from herald.message_claims as c join herald.session_leases as l using (session_id)
+where cardinality(%s::text[]) = 0 or l.worker_id = any(%s::text[])
+"""
+_HOLDER = """
+select worker_id from herald.session_leases where session_id = %s and ready and expires_at > now()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A linked account with one group. group: its row's id.  members: the group's real recipients."""
+
+    phone: str
+    session: str
+    group: str
+    members: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Host:
+    """A worker on its wires. exits: what to undo when the host is gone."""
+
+    wires: Wires
+    exits: AsyncExitStack
+
+    @property
+    def name(self) -> str:
+        return self.wires.worker.worker_id
+
+    @property
+    def state(self) -> Path:
+        """Where its live stores lie."""
+        return Path(self.wires.worker.environment["STATE_DIR"])
+
+    @property
+    def runs(self) -> bool:
+        process = self.wires.worker.process
+        return process is not None and process.returncode is None
+
+
+class Ground:
+    """Makes all of it, schedules messages, and knows who holds what."""
+
+    def __init__(self, world: World, workers: int, accounts: int, lease: float) -> None:
+        self.world = world
+        self.hosts: list[Host] = []
+        self.accounts: list[Account] = []
+        self.messages: dict[str, Message] = {}  #: by id
+        self.history = History()
+        self._lease = lease
+        self._wanted = (workers, accounts)
+        self._recipients = [f"4917300000{number:02d}" for number in range(RECIPIENTS)]
+        self._fresh = itertools.count(1)
+        self._names = itertools.count(1)
+        self._exits = AsyncExitStack()
+
+    async def __aenter__(self) -> "Ground":
+        try:
+            await self._lay()
+        except BaseException:
+            await self._exits.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for host in self.hosts:
+            await host.wires.kill()
+            await host.exits.aclose()
+        await self._exits.aclose()
+
+    async def _lay(self) -> None:
+        workers, accounts = self._wanted
+        for _ in range(workers):
+            await self.new_host()
+        for phone in self._recipients:
+            await self.world.simulator.recipient(phone)
+        for number in range(accounts):
+            self.accounts.append(await self._account(number))
+        await self.world.rows(
+            "update public.whatsapp_sessions set daily_limit = 100000, per_group_per_minute = 100000 returning id"
+        )
+        await self.world.simulator.fault(FaultKind.DELAY, seconds=ROUND_TRIP)
+        self._exits.push_async_callback(self.world.simulator.clear_faults)
+
+    async def _account(self, number: int) -> Account:
+        phone, world = f"4917200000{number:02d}", self.world
+        session = await world.link(f"Account {number}", phone)
+        members = tuple(self._recipients[(number + n) % RECIPIENTS] for n in range(GROUP_RECIPIENTS))
+        light = [f"49174{number:02d}000{n:02d}" for n in range(LIGHT_MEMBERS)]
+        jid = await world.simulator.create_group(f"Group {number}", phone, [*members, *light])
+        return Account(phone, session, str((await world.group(session, jid))["id"]), members)
+
+    async def new_host(self) -> Host:
+        """Start a worker under a new name, with an empty live store."""
+        workers, accounts = self._wanted
+        worker = self.world.make_worker(
+            f"crash-{next(self._names)}",
+            POLL_INTERVAL="1",
+            LOG_LEVEL="INFO",
+            ENGINE_SHARD_SIZE="2",
+            LEASE_SECONDS=str(self._lease),
+            HEARTBEAT_SECONDS=str(self._lease / 4),
+            # none takes all, so that several are at work; another's account finds room
+            WORKER_MAX_SESSIONS=str(accounts if workers == 1 else accounts // workers + 1),
+        )
+        exits = AsyncExitStack()
+        host = Host(await exits.enter_async_context(Wires.of(self.world, worker)), exits)
+        self.hosts.append(host)
+        await worker.start()
+        return host
+
+    async def lose(self, host: Host) -> None:
+        """A host is gone for good, with its live stores."""
+        await host.wires.kill()
+        shutil.rmtree(host.state)
+        self.hosts.remove(host)
+        await host.exits.aclose()
+
+    async def revive(self) -> None:
+        """Start every worker that is not running; one that nobody killed is noted by `note_ended`."""
+        for host in self.hosts:
+            if not host.runs:
+                await host.wires.worker.start()
+
+    def note_ended(self) -> None:
+        """Note the workers that ended although nobody killed them."""
+        for host in self.hosts:
+            if not host.runs and host.wires.worker.process:
+                code = host.wires.worker.process.returncode
+                self.history.ended_by_themselves.append(f"{host.name} ended with {code}")
+
+    async def holder(self, account: Account) -> Host:
+        """Wait until somebody serves the account; who."""
+
+        async def look() -> Host | None:
+            row = await self.world.row(_HOLDER, account.session)
+            return next((host for host in self.hosts if row and host.name == row["worker_id"]), None)
+
+        return await until(look, 4 * self._lease + 30, f"a worker that serves {account.phone}")
+
+    async def held(self) -> dict[str, list[str]]:
+        """The sessions of each worker that holds some, by its name."""
+        rows = await self.world.rows(
+            "select worker_id, session_id from herald.session_leases where expires_at > now()"
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            found.setdefault(row["worker_id"], []).append(str(row["session_id"]))
+        return found
+
+    async def claimed(self, *hosts: Host) -> frozenset[str]:
+        """The messages that are claimed now, of these workers' sessions; by default of all."""
+        names = [host.name for host in hosts]
+        return frozenset(str(row["message_id"]) for row in await self.world.rows(_CLAIMED, names, names))
+
+    async def wave(self, count: int, *, priority: int = 5) -> list[str]:
+        """Queue messages over all accounts, to groups and persons in turn; their ids."""
+        texts: dict[str, Message] = {}
+        rows: list[Row] = []
+        for number in range(len(self.messages), len(self.messages) + count):
+            account = self.accounts[number % len(self.accounts)]
+            turn = number // len(self.accounts)
+            to = None if turn % 2 else self._recipients[turn % RECIPIENTS]
+            message, row = _message(number, account, to, priority)
+            texts[message.text] = message
+            rows.append(row)
+        return await self._insert(rows, texts)
+
+    async def to_a_stranger(self, account: Account) -> list[str]:
+        """Queue a message to somebody whom the account has never written to; its id."""
+        phone = f"49175{next(self._fresh):07d}"
+        await self.world.simulator.recipient(phone)
+        message, row = _message(len(self.messages), account, phone, URGENT)
+        return await self._insert([row], {message.text: message})
+
+    async def _insert(self, rows: list[Row], texts: dict[str, Message]) -> list[str]:
+        """Insert as the CRM does; where Supabase is away, look whether it did, and try again."""
+        sql = "select id, message_content from public.scheduled_whatsapp_messages where message_content = any(%s)"
+
+        async def insert() -> list[Row] | None:
+            try:
+                await self.world.schedule(rows)
+            except (APIError, httpx.HTTPError):
+                await asyncio.sleep(0.2)
+            return await self.world.rows(sql, list(texts)) or None
+
+        found = await until(insert, INSERT_SECONDS, "an insert by the CRM")
+        made = {str(row["id"]): texts[row["message_content"]] for row in found}
+        self.messages |= made
+        return list(made)
+
+    async def rows(self, ids: Iterable[str]) -> list[Row]:
+        """What the queue says of messages."""
+        return await self.world.rows(
+            "select id, status, error_code, error_message, wa_message_id, sent_at, updated_at, session_id"
+            " from public.scheduled_whatsapp_messages where id = any(%s::uuid[])",
+            list(ids),
+        )
+
+
+def _message(number: int, account: Account, to: str | None, priority: int) -> tuple[Message, Row]:
+    """A message to a phone, or to the account's group; and its row."""
+    text = f"crash {number:05d}"
+    row: Row = {
+        "session_id": account.session,
+        "group_id": None if to else account.group,
+        "recipient_phone": f"+{to}" if to else None,
+        "message_content": text,
+        "priority": priority,
+    }
+    return Message(text, account.session, (to,) if to else account.members), row
+
+
+def delays(seed: int) -> random.Random:
+    """When to strike; apart from the plan's dice, so that a retry leaves the plan as it is."""
+    return random.Random(seed + 1)
