@@ -45,6 +45,7 @@ async def test_a_worker_that_is_stopped_at_work_leaves_clean_states_and_nothing_
     await worker.start()
     recipient = await world.simulator.recipient(new_phone())
     sessions = [await world.link(f"Stopped {number}", new_phone()) for number in range(3)]
+    await world.simulator.fault(FaultKind.DELAY, seconds=0.2)  # so that each has a send in flight when it stops
     ids = await world.schedule(
         [
             {
@@ -53,11 +54,12 @@ async def test_a_worker_that_is_stopped_at_work_leaves_clean_states_and_nothing_
                 "message_content": f"{number} {session}",
             }
             for session in sessions
-            for number in range(30)
+            for number in range(12)
         ]
     )
     await settled(world, ids[0], "sent", "delivered")
     assert await stop(worker) <= STOP
+    await world.simulator.clear_faults()
     for session in sessions:
         assert await world.row(LEASE, session) is None
         assert await world.row(CLEAN, session) == {"clean": True}
