@@ -101,6 +101,8 @@ alter table herald.message_claims
 add column slot smallint not null default 1 constraint claim_slot_is_small check (slot between 1 and 50),
 add column claimed_at timestamptz not null default herald.clock();
 drop index herald.message_claims_session_id_key;
+-- The message's own key goes with the account's; a second one would be asked for every claim.
+alter table herald.message_claims drop constraint message_claims_session_id_fkey;
 create unique index message_claims_session_slot_key on herald.message_claims (session_id, slot);
 comment on column herald.message_claims.slot is 'One message a slot of an account, also when two calls of a run cross.';
 
