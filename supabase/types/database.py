@@ -148,6 +148,7 @@ class PublicScheduledWhatsappMessages(BaseModel):
     redacted_at: datetime.datetime | None = Field(alias="redacted_at")
     responded_at: datetime.datetime | None = Field(alias="responded_at")
     retry_count: int = Field(alias="retry_count")
+    scheduled_day: datetime.date | None = Field(alias="scheduled_day")
     scheduled_for: datetime.datetime = Field(alias="scheduled_for")
     sent_at: datetime.datetime | None = Field(alias="sent_at")
     sent_by: uuid.UUID | None = Field(alias="sent_by")
@@ -190,6 +191,7 @@ class PublicScheduledWhatsappMessagesInsert(TypedDict):
     redacted_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="redacted_at")]]
     responded_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="responded_at")]]
     retry_count: NotRequired[Annotated[int, Field(alias="retry_count")]]
+    scheduled_day: NotRequired[Annotated[datetime.date | None, Field(alias="scheduled_day")]]
     scheduled_for: NotRequired[Annotated[datetime.datetime, Field(alias="scheduled_for")]]
     sent_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="sent_at")]]
     sent_by: NotRequired[Annotated[uuid.UUID | None, Field(alias="sent_by")]]
@@ -232,6 +234,7 @@ class PublicScheduledWhatsappMessagesUpdate(TypedDict):
     redacted_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="redacted_at")]]
     responded_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="responded_at")]]
     retry_count: NotRequired[Annotated[int, Field(alias="retry_count")]]
+    scheduled_day: NotRequired[Annotated[datetime.date | None, Field(alias="scheduled_day")]]
     scheduled_for: NotRequired[Annotated[datetime.datetime, Field(alias="scheduled_for")]]
     sent_at: NotRequired[Annotated[datetime.datetime | None, Field(alias="sent_at")]]
     sent_by: NotRequired[Annotated[uuid.UUID | None, Field(alias="sent_by")]]

@@ -160,6 +160,7 @@ export type Database = {
           "redacted_at": string | null,
           "responded_at": string | null,
           "retry_count": number,
+          "scheduled_day": string | null,
           "scheduled_for": string,
           "sent_at": string | null,
           "sent_by": string | null,
@@ -202,6 +203,7 @@ export type Database = {
           "redacted_at"?: string | null,
           "responded_at"?: string | null,
           "retry_count"?: number,
+          "scheduled_day"?: never,
           "scheduled_for"?: string,
           "sent_at"?: string | null,
           "sent_by"?: string | null,
@@ -243,6 +245,7 @@ export type Database = {
           "redacted_at"?: string | null,
           "responded_at"?: string | null,
           "retry_count"?: number,
+          "scheduled_day"?: never,
           "scheduled_for"?: string,
           "sent_at"?: string | null,
           "sent_by"?: string | null,
@@ -1780,7 +1783,15 @@ export type Database = {
       },
       "whatsapp_credentials_forget": { Args: { "p_epoch": number, "p_run": string, "p_session": string }; Returns: undefined
       },
+      "whatsapp_credentials_keys": { Args: Record<PropertyKey, never>; Returns: Json
+      },
+      "whatsapp_credentials_list": { Args: { "p_after": string, "p_limit": number, "p_not_under": string }; Returns: Json
+      },
       "whatsapp_credentials_read": { Args: { "p_epoch": number, "p_run": string, "p_session": string }; Returns: Json
+      },
+      "whatsapp_credentials_rewrap": { Args: { "p_generation": number, "p_head": string, "p_key_id": string, "p_session": string, "p_was": string }; Returns: boolean
+      },
+      "whatsapp_credentials_secret": { Args: { "p_epoch": number, "p_run": string, "p_session": string }; Returns: string
       },
       "whatsapp_credentials_write": { Args: { "p_clean": boolean, "p_epoch": number, "p_generation": number, "p_incarnation": string, "p_key_id": string, "p_run": string, "p_sealed": string, "p_session": string }; Returns: undefined
       },
