@@ -72,8 +72,10 @@ class Zombies:
         self._rng = random.Random(5)
 
     async def watch(self) -> None:
-        """Have the database note every settlement from now on."""
+        """Have the database note every settlement from now on, and let the account send as much as it takes."""
         await self.world.database.execute(_WATCH)
+        more = "update public.whatsapp_sessions set daily_limit = 10000 where id = %s returning id"
+        await self.world.rows(more, self.session)
         await self.world.simulator.fault(FaultKind.DELAY, seconds=ROUND_TRIP)
 
     async def unwatch(self) -> None:
