@@ -40,7 +40,7 @@ EVIDENCE_SECONDS = 240.0
 EVIDENCE_FROM = 50
 
 #: How much of what is wrong is told.
-TOLD = 20
+TOLD = 50
 
 _TRUST = """
 update public.workshop_automation_config set in_doubt_policy = 'own_phone' where organization_id = %s
@@ -89,8 +89,9 @@ class Drill:
                 if sum(struck.back is None for struck in history.struck) >= NOT_BACK:
                     self.report.say("the accounts do not come back: no more kills")
                     return
-            if rest := options.messages - len(self.ground.messages):
-                await self.ground.wave(max(rest, 0))
+            rest = options.messages - len(self.ground.messages)
+            if rest > 0:
+                await self.ground.wave(rest)
 
     async def _strike(self, order: Order) -> None:
         history, number = self.ground.history, len(self.ground.history.struck) + 1
@@ -182,12 +183,12 @@ async def drill(options: Options) -> int:
                 report.say(f"stopped: {error or 'out of time'}")
             await ran.settle()
             first = last = await ran.verdict()
+            doubts = [await ran.told(each) for each in sorted(first.in_doubt)[:TOLD]]
             if options.evidence and first.in_doubt:
                 await ran.ask_own_phones(first)
                 last = await ran.verdict()
             ground.note_ended()
             wrong = [await ran.told(each) for each in sorted(first.bad | last.bad)[:TOLD]]
-            doubts = [await ran.told(each) for each in sorted(last.in_doubt)[:TOLD]]
     _bars(report, ran, first, last)
     table = by_kind(ground.history, first)
     report.extra = {
@@ -195,7 +196,7 @@ async def drill(options: Options) -> int:
         "messages": len(ground.messages),
         "table": table,
         "wrong": wrong,
-        "left_in_doubt": doubts,
+        "in_doubt": doubts,
         "ended_by_themselves": ground.history.ended_by_themselves,
     }
     if wrong:
@@ -234,7 +235,7 @@ def _show(table: Mapping[str, Mapping[str, float | int | None]]) -> None:
     shown = Table(title="by what was killed, seconds until every account sends again")
     shown.add_column("killed", no_wrap=True)
     for name in next(iter(table.values())):
-        shown.add_column(name.replace("_", " "), justify="right")
+        shown.add_column(name.replace("_", "\n"), justify="right", min_width=7)
     for kind, figures in table.items():
         shown.add_row(kind, *("–" if value is None else f"{value:g}" for value in figures.values()))
     Console().print(shown)

@@ -74,6 +74,7 @@ class World:
                 await Simulator.start(self.directory / "whatsapp")
             )
             await self.reconnect()
+            self._exits.push_async_callback(self._disconnect)
             self.service = await self._client(self.stack.secret_key)
             self.organization, self.admin = await self.found_organization("Clay & Co.")
             self._exits.push_async_callback(self._stop_workers)
@@ -110,7 +111,9 @@ class World:
         self.database = await psycopg.AsyncConnection.connect(
             self.stack.database_url, autocommit=True, row_factory=dict_row
         )
-        self._exits.push_async_callback(self.database.close)
+
+    async def _disconnect(self) -> None:
+        await self.database.close()
 
     async def rows(self, sql: str, *arguments: object) -> list[Row]:
         """Look into the database as its owner."""
