@@ -32,7 +32,14 @@ datetime.datetime = Shifted
 """
 
 
-@pytest.mark.parametrize(("seconds", "jumps"), [(600, False), (-600, False), (600, True)])
+@pytest.mark.parametrize(
+    ("seconds", "jumps"),
+    [
+        pytest.param(600, False, marks=pytest.mark.full),
+        pytest.param(-600, False, marks=pytest.mark.full),
+        (600, True),
+    ],
+)
 async def test_a_worker_with_a_wrong_clock_links_sends_and_keeps_its_lease(
     world: World,
     make_worker: MakeWorker,

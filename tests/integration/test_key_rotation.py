@@ -192,7 +192,7 @@ async def test_a_spoiled_record_stops_its_own_account_and_no_other(
     await write(swapped[0], "and this one again")
 
 
-@pytest.mark.parametrize("messages", [1, 10, pytest.param(100, marks=pytest.mark.full)])
+@pytest.mark.parametrize("messages", [1, *(pytest.param(n, marks=pytest.mark.full) for n in (10, 100))])
 async def test_a_clean_record_that_was_put_back_is_known_to_be_stale(
     world: World,
     make_worker: MakeWorker,
