@@ -34,7 +34,7 @@ BACK_SECONDS, NOT_BACK = 40.0, 3
 SETTLE_SECONDS, ARRIVE_SECONDS = 120.0, 20.0
 
 #: How long the own phones' evidence may take: it counts after two minutes, the phone has one, and some reserve.
-EVIDENCE_SECONDS = 240.0
+EVIDENCE_SECONDS = 220.0
 
 #: From so many kills on, the accounts' own phones are asked afterwards, unless told otherwise.
 EVIDENCE_FROM = 50
@@ -226,7 +226,8 @@ def _bars(report: Report, ran: Drill, first: Verdict, last: Verdict) -> None:
     report.note("armed and not reached in time, repeated", len(history.unreached), "")
     report.note("failed with a reason", len(last.failed), "")
     report.note("in doubt that had arrived", len(first.arrived_all_the_same), f"of {len(first.in_doubt)}")
-    report.note("in doubt after the own phones' evidence", len(last.in_doubt) if options.evidence else None, "")
+    left = len(last.in_doubt) if options.evidence else None
+    report.note("in doubt after the own phones' evidence", left, f"({len(last.arrived_all_the_same)} had arrived)")
     report.note("every account sends again, median", round(percentile(back, 0.5) or 0, 1), "s")
     report.note("every account sends again, worst", round(max(back, default=0), 1), "s")
 

@@ -191,13 +191,16 @@ class Ground:
         return frozenset(str(row["message_id"]) for row in await self.world.rows(_CLAIMED, names, names))
 
     async def wave(self, count: int, *, priority: int = 5) -> list[str]:
-        """Queue messages over all accounts, to groups and persons in turn; their ids."""
+        """Queue messages over all accounts, to persons and groups in turn; their ids.
+
+        Each account writes to few persons, often: a ratchet that fell back loses what is sent to the same one.
+        """
         texts: dict[str, Message] = {}
         rows: list[Row] = []
         for number in range(len(self.messages), len(self.messages) + count):
             account = self.accounts[number % len(self.accounts)]
             turn = number // len(self.accounts)
-            to = None if turn % 2 else self._recipients[turn % RECIPIENTS]
+            to = account.members[turn % GROUP_RECIPIENTS] if turn % 3 else None
             message, row = _message(number, account, to, priority)
             texts[message.text] = message
             rows.append(row)

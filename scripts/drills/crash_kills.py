@@ -19,6 +19,9 @@ REACH_SECONDS, TRIES = 15.0, 4
 #: How long Postgres or PostgREST may take to come back, seconds.
 RESTART_SECONDS = 40.0
 
+#: How long accounts may take to send again after a graceful stop, seconds.
+BACK_SECONDS = 40.0
+
 
 class NotReached(Exception):  # noqa: N818 - told, and tried again
     """The worker did not come to the failpoint in time."""
@@ -121,6 +124,8 @@ class Striker:
     async def _at_any_moment(self, kind: Kind, host: Host, account: Account) -> frozenset[str]:
         """Kill in mid-send, wherever that is."""
         ground = self._ground
+        if kind is Kind.HOST_LOSS:
+            host = await self._sealed(host, account)
         await ground.wave(self._wave)
         await self._some_time()
         in_flight = await ground.claimed(host)
@@ -137,6 +142,17 @@ class Striker:
                 raise NotReached(f"no engine of {account.phone}")
             os.kill(engine, signal.SIGKILL)
         return in_flight | await ground.claimed(host)
+
+    async def _sealed(self, host: Host, account: Account) -> Host:
+        """Have an account's store sealed, which else is done every minute; who serves it then.
+
+        What is sent from then on makes that snapshot stale: with the ratchets in it a message would be lost.
+        """
+        await host.wires.worker.stop()
+        await self._ground.revive()
+        host = await self._ground.holder(account)
+        await until_back(self._ground, BACK_SECONDS)
+        return host
 
     async def _child(self, kind: Kind) -> frozenset[str]:
         """Kill a program of the stack, and wait until it is there again."""
