@@ -54,7 +54,7 @@ async def test_a_worker_that_is_stopped_at_work_leaves_clean_states_and_nothing_
                 "message_content": f"{number} {session}",
             }
             for session in sessions
-            for number in range(12)
+            for number in range(30)
         ]
     )
     await settled(world, ids[0], "sent", "delivered")
