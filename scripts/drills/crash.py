@@ -236,7 +236,7 @@ def _show(table: Mapping[str, Mapping[str, float | int | None]]) -> None:
     shown = Table(title="by what was killed, seconds until every account sends again")
     shown.add_column("killed", no_wrap=True)
     for name in next(iter(table.values())):
-        shown.add_column(name.replace("_", "\n"), justify="right", min_width=7)
+        shown.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
     for kind, figures in table.items():
         shown.add_row(kind, *("–" if value is None else f"{value:g}" for value in figures.values()))
     Console().print(shown)
@@ -247,7 +247,7 @@ def read(arguments: list[str] | None = None) -> Options:
     parser = argparse.ArgumentParser(prog="scripts/crash-drill", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
     parser.add_argument("--messages", type=int, default=300, help="how many at least (default 300)")
-    parser.add_argument("--kills", type=int, default=25, help="of all kinds (default 25)")
+    parser.add_argument("--kills", type=int, default=27, help="of all kinds (default 27)")
     parser.add_argument("--workers", type=int, default=2, help="at a time (default 2)")
     parser.add_argument("--accounts", type=int, default=4, help="that they share (default 4)")
     parser.add_argument("--lease", type=float, default=6, help="LEASE_SECONDS of the workers (default 6)")

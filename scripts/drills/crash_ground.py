@@ -246,6 +246,7 @@ def _message(number: int, account: Account, to: str | None, priority: int) -> tu
         "group_id": None if to else account.group,
         "recipient_phone": f"+{to}" if to else None,
         "message_content": text,
+        "idempotency_key": text,  # an insert whose answer was lost is not done twice
         "priority": priority,
     }
     return Message(text, account.session, (to,) if to else account.members), row

@@ -189,7 +189,7 @@ class Striker:
         return in_flight | await ground.claimed()
 
     async def _some_time(self) -> None:
-        await asyncio.sleep(self._rng.uniform(0.1, 0.8))
+        await asyncio.sleep(self._rng.uniform(0.05, 0.5))
 
 
 async def until_back(ground: Ground, seconds: float) -> None:

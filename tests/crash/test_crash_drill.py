@@ -21,15 +21,15 @@ def row(status: str, reason: str | None = None) -> list[dict[str, Any]]:
     return [{"id": "1", "status": status, "error_message": reason}]
 
 
-@pytest.mark.parametrize("kills", [10, 25, 200])
+@pytest.mark.parametrize("kills", [10, 27, 200])
 def test_every_failpoint_gets_its_share_of_the_kills(kills: int) -> None:
     orders = plan(kills, accounts=4, seed=3)
     counts = Counter(order.kind for order in orders)
     assert len(orders) == kills
     assert min(counts[kind] for kind in FAILPOINTS) >= kills // 10 == share(kills)
     assert {order.account for order in plan(200, accounts=4, seed=3)} == {0, 1, 2, 3}
-    if kills == 200:
-        assert min(counts[kind] for kind in OTHERS) >= 2
+    if kills > 10:
+        assert min(counts[kind] for kind in OTHERS) >= 1
 
 
 def test_a_seed_repeats_the_kills_and_another_gives_another_order() -> None:
@@ -94,4 +94,4 @@ async def test_whatever_is_killed_every_message_arrives_once_or_shows_why_not() 
     assert process.returncode == 0, told.decode()
     report = json.loads(said.splitlines()[-1])
     assert report["messages"] >= 300
-    assert {name for name, figures in report["table"].items() if figures["reached"]} >= set(FAILPOINTS)
+    assert {name for name, figures in report["table"].items() if figures["reached"]} == set(Kind)
