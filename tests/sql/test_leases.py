@@ -116,3 +116,23 @@ def test_an_account_that_is_taken_anew_is_not_ready_until_its_holder_says_so(
     assert run.claim() == []
     run.connect(org.session)
     assert len(run.claim()) == 1
+
+
+def test_what_a_restarted_worker_is_about_to_take_back_is_not_snatched(db: Db, org: Organisation) -> None:
+    old, other = Run(db, worker="vps-1"), Run(db, worker="vps-2")
+    old.heartbeat()
+    new = Run(db, worker="vps-1")  # its engines start before its first heartbeat
+    assert other.heartbeat() == []
+    (held,) = new.heartbeat()
+    assert held["session_id"] == str(org.session)
+
+
+def test_what_a_restarted_worker_never_takes_back_is_anybodys_when_the_lease_ends(
+    db: Db, org: Organisation
+) -> None:
+    Run(db, worker="vps-1").heartbeat()
+    Run(db, worker="vps-1")  # dies before its first heartbeat
+    other = Run(db, worker="vps-2")
+    db.pass_time(21)
+    (held,) = other.heartbeat()
+    assert held["session_id"] == str(org.session)
