@@ -37,7 +37,10 @@ _STATUS_OF = {Ending.LOGGED_OUT: SessionStatus.LOGGED_OUT, Ending.BANNED: Sessio
 
 
 class LiveSession:
-    """Drives one session from acquisition to release. ``ended`` is set when it needs a person."""
+    """Drives one session from acquisition to release.
+
+    ready: it can send.  ending: it needs a person, and its row says why, or is about to.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,7 @@ class LiveSession:
         rng: random.Random,
     ) -> None:
         self.held = held
-        self.ready = False
+        self.ready = self.ending = False
         self._lease = lease
         self._store = store
         self._registry = registry
@@ -261,7 +264,7 @@ class LiveSession:
         await asyncio.sleep(delay(max(self._failures, 1), self._rng, base=0.5, cap=60.0))
 
     async def _need_person(self, ending: Ending, text: str = "") -> None:
-        self.ready = False
+        self.ready, self.ending = False, True
         await self._adoption.run()
         log.warning("session_needs_person", session_id=str(self.held.session_id), ending=ending)
         status = _STATUS_OF.get(ending, SessionStatus.ERROR)

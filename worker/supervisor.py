@@ -122,6 +122,8 @@ class Supervisor:
             # The lease lapsed and came back to us: what was claimed before is to be looked up, not trusted. The
             # next heartbeat begins anew.
             self._abandon(held.session_id)
+        elif running and running.ending:
+            return  # its row no longer wants it, by its own word: to disconnect it now would hide why it ended
         elif held.desired_state is not DesiredState.CONNECTED:
             self._end(held.session_id, self._retire(held, running or self._make(held)))
         elif running is None:
@@ -201,9 +203,12 @@ class Supervisor:
         # Ended by itself: a person is needed, so nobody should hold it.
         if self._sessions.get(held.session_id) is session:
             del self._sessions[held.session_id]
-            self._runs.pop(held.session_id, None)
-            with told(held):
-                await self._release(held)
+            self._endings[held.session_id] = self._runs.pop(held.session_id)
+            try:
+                with told(held):
+                    await self._release(held)
+            finally:
+                del self._endings[held.session_id]
 
     async def _halt(self, session_id: UUID) -> None:
         self._sessions.pop(session_id, None)
@@ -250,6 +255,8 @@ class Supervisor:
 
     async def _hand_over(self, session_id: UUID) -> None:
         await self._settler.until_settled(session_id, DRAIN_SECONDS)
+        if (session := self._sessions.get(session_id)) and session.ending:
+            await asyncio.wait([self._runs[session_id]])
         if (session := self._sessions.get(session_id)) is None:
             return  # lost, or ended by itself meanwhile
         with told(session.held):
