@@ -16,7 +16,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from worker.backoff import delay
 from worker.errors import CredentialsError, HeraldError, LostLease, SettingsError, StoreError
 
-#: Seconds for one attempt; PostgREST answers a claim of 50 within 10 ms on a healthy project.
+#: Seconds for one attempt.
 ATTEMPT_SECONDS = 10.0
 
 _NOT_MIGRATED = {"PGRST202", "42883", "PGRST106"}
@@ -50,10 +50,15 @@ def error_from(error: APIError, function: str) -> HeraldError:
             return StoreError(f"{function} failed with {code}")
 
 
-async def _expect_json(answer: httpx.Response) -> None:
-    """Take a page that something in between sends with a 200 for no answer: supabase-py hands it on as text."""
+async def _expect_supabase(answer: httpx.Response) -> None:
+    """Take what something in between sends instead of the database's answer for no answer.
+
+    That is a page with a 200, which supabase-py hands on as text, and a 5xx without the code of an error.
+    """
     if answer.status_code == 200 and "json" not in answer.headers.get("content-type", ""):
         raise httpx.DecodingError("not JSON", request=answer.request)
+    if answer.status_code >= 500 and b'"code"' not in await answer.aread():
+        raise httpx.HTTPStatusError(f"{answer.status_code}", request=answer.request, response=answer)
 
 
 class Rpc:
@@ -70,7 +75,7 @@ class Rpc:
         http = httpx.AsyncClient(
             timeout=ATTEMPT_SECONDS,
             limits=httpx.Limits(max_connections=16),
-            event_hooks={"response": [_expect_json]},
+            event_hooks={"response": [_expect_supabase]},
         )
         try:
             client = await acreate_client(url, key, AsyncClientOptions(httpx_client=http))
@@ -83,18 +88,21 @@ class Rpc:
         """Close the connections."""
         await self._http.aclose()
 
-    async def call(self, function: str, arguments: Mapping[str, Any], *, attempts: int = 3) -> Any:
+    async def call(
+        self, function: str, arguments: Mapping[str, Any], *, attempts: int = 3, seconds: float = ATTEMPT_SECONDS
+    ) -> Any:
         """Call a function; repeat while Supabase is unreachable, answers 5xx, or what answers is not Supabase.
 
-        Raises StoreError after the last attempt, else what error_from says.
+        seconds: for each attempt.  Raises StoreError after the last one, else what error_from says.
         """
         for attempt in range(attempts):
             try:
-                return (await self._client.rpc(function, dict(arguments)).execute()).data
+                async with asyncio.timeout(seconds):
+                    return (await self._client.rpc(function, dict(arguments)).execute()).data
             except APIError as error:
                 if not str(error.code or "").startswith(_PASSING) or attempt == attempts - 1:
                     raise error_from(error, function) from None
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, TimeoutError) as error:
                 if attempt == attempts - 1:
                     raise StoreError(f"Supabase does not answer ({type(error).__name__})") from None
             await asyncio.sleep(delay(attempt + 1, self._rng, base=0.2, cap=2.0))

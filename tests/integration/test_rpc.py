@@ -1,0 +1,52 @@
+"""A call of a database function while Supabase is away for a moment, or its answer is."""
+
+import time
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from scripts.drills.faults.gate import HttpGate, Trouble
+from scripts.drills.world import World
+from worker.errors import StoreError
+from worker.supabase.outbox import SupabaseOutbox
+from worker.supabase.registry import SupabaseRegistry
+from worker.supabase.rpc import Rpc
+
+
+@pytest.fixture
+async def gate(world: World) -> AsyncIterator[HttpGate]:
+    async with HttpGate(world.stack.url) as made:
+        yield made
+
+
+@pytest.fixture
+async def rpc(world: World, gate: HttpGate) -> AsyncIterator[Rpc]:
+    """Calls as a worker does, through the gate."""
+    made = await Rpc.connect(gate.url, world.stack.secret_key)
+    yield made
+    await made.aclose()
+
+
+async def test_a_gateway_that_is_away_for_two_calls_is_asked_a_third_time(gate: HttpGate, rpc: Rpc) -> None:
+    gate.trouble(Trouble.UNAVAILABLE, "whatsapp_reap", count=2)
+    assert set(await rpc.call("whatsapp_reap", {})) >= {"expired", "in_doubt"}
+    assert gate.calls["whatsapp_reap"] == 3
+
+
+async def test_a_gateway_that_stays_away_is_told_as_such(gate: HttpGate, rpc: Rpc) -> None:
+    gate.trouble(Trouble.UNAVAILABLE, "whatsapp_reap")
+    with pytest.raises(StoreError, match="does not answer"):
+        await rpc.call("whatsapp_reap", {}, attempts=2)
+
+
+async def test_a_queue_call_waits_six_seconds_for_an_answer_that_the_network_swallowed(
+    gate: HttpGate, rpc: Rpc
+) -> None:
+    run = uuid4()
+    await SupabaseRegistry(rpc, run, 20).start("swallowed", "0")
+    gate.network.half_open()
+    begun = time.monotonic()
+    with pytest.raises(StoreError):
+        await SupabaseOutbox(rpc, run).settle_and_claim([], 1)
+    assert 5.5 <= time.monotonic() - begun <= 8
