@@ -6,6 +6,7 @@ that they were taken from, so that a later holder knows whether the files that i
 
 import hashlib
 import shutil
+import time
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,6 +19,10 @@ from worker.session import Held
 from worker.transport import Transport
 
 log = structlog.get_logger()
+
+#: How old the newest snapshot of an account at work may become while only such things change as it learns anew by
+#: itself, seconds: names, numbers, secrets of its messages.
+LONGEST_UNSEALED = 3600.0
 
 
 class LiveStore:
@@ -33,7 +38,9 @@ class LiveStore:
         self._keyring = keyring
         self._secret = b""
         self._generation = 0
+        self._fingerprint = ""
         self._digest = b""
+        self._sealed_at = 0.0  #: monotonic
         self.incarnation = UUID(int=0)
 
     @property
@@ -107,11 +114,23 @@ class LiveStore:
         (self.folder / "incarnation").write_text(str(self.incarnation))
 
     async def snapshot(self, *, clean: bool, force: bool = False) -> bool:
-        """Seal the store and write its next generation if it changed; whether it was written."""
-        plaintext = await self._transport.snapshot(self.held.session_id)
-        digest = hashlib.sha256(plaintext).digest()
-        if digest == self._digest and not (force or clean):
+        """Seal the store and write its next generation if that is worth it; whether it was written.
+
+        clean: nothing is sent any more; only then do ratchets go with it.
+        """
+        fingerprint = await self._transport.fingerprint(self.held.session_id)
+        changed = fingerprint != self._fingerprint or clean or force
+        if not changed and time.monotonic() - self._sealed_at < LONGEST_UNSEALED:
             return False
+        plaintext = await self._transport.snapshot(self.held.session_id, ratchets=clean)
+        digest = hashlib.sha256(plaintext).digest()
+        written = changed or digest != self._digest
+        if written:
+            await self._write(plaintext, clean=clean)
+        self._fingerprint, self._digest, self._sealed_at = fingerprint, digest, time.monotonic()
+        return written
+
+    async def _write(self, plaintext: bytes, *, clean: bool) -> None:
         generation = self._generation + 1
         place = self._place(generation, self.incarnation, clean=clean)
         record = self._keyring.seal(plaintext, place, self._secret)
@@ -125,8 +144,7 @@ class LiveStore:
                 clean=clean,
             ),
         )
-        self._generation, self._digest = generation, digest
-        return True
+        self._generation = generation
 
     async def forget(self) -> None:
         """The device is unlinked: remove its state here and in the database."""

@@ -303,14 +303,15 @@ async def test_what_was_not_acknowledged_is_told_again(world: World, asha: Recip
     assert world.events.last_sequence(session) >= number
 
 
+@pytest.mark.parametrize("ratchets", [True, False])
 async def test_a_restored_older_store_loses_no_message(
-    world: World, simulator: Simulator, asha: Recipient, tmp_path: Path
+    world: World, simulator: Simulator, asha: Recipient, tmp_path: Path, ratchets: bool
 ) -> None:
     """Without forget_ratchets the first direct message is lost although its delivery receipt arrives."""
     phone = new_number()
     session = await world.link(phone)
     await world.transport.send(world.claim(session, f"+{asha.phone}", "old one"))
-    older = await world.transport.snapshot(session)
+    older = await world.transport.snapshot(session, ratchets=ratchets)
     for text in ("later one", "later two", "later three"):
         await world.transport.send(world.claim(session, f"+{asha.phone}", text))
         await asha.send(phone, f"answer to {text}")

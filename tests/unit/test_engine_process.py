@@ -17,7 +17,7 @@ def say(**frame):
     sys.stdout.buffer.write(framing.pack(frame)); sys.stdout.buffer.flush()
 def hear():
     return framing.read(sys.stdin.buffer)
-say(id=hear()["id"], ok={"protocol": 2, "engine": "test"})
+say(id=hear()["id"], ok={"protocol": 3, "engine": "test"})
 """
 
 
@@ -61,7 +61,7 @@ async def test_a_command_that_does_not_exist_is_told(tmp_path: Path) -> None:
     [
         "raise SystemExit(3)",
         "print('hello, world, this is not the protocol')",
-        SPEAK.replace('"protocol": 2', '"protocol": 99') + "hear()",
+        SPEAK.replace('"protocol": 3', '"protocol": 99') + "hear()",
     ],
 )
 async def test_a_child_that_is_no_engine_is_told(tmp_path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from worker.engine.server import Engine
 
 #: The version of the protocol that this engine speaks.
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,12 @@ def invite_link(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
 def snapshot(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
     """Copy a store, open or closed."""
     folder = SessionFolder(engine.state, frame["session"])
-    return {"store": base64.b64encode(folder.snapshot()).decode()}
+    return {"store": base64.b64encode(folder.snapshot(ratchets=bool(frame["ratchets"]))).decode()}
+
+
+def fingerprint(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
+    """Tell whether a store has changed in what a copy is for."""
+    return {"fingerprint": SessionFolder(engine.state, frame["session"]).fingerprint()}
 
 
 def forget_ratchets(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
@@ -185,6 +190,7 @@ CALLS: dict[str, Call] = {
     "groups": Call(groups),
     "invite_link": Call(invite_link),
     "snapshot": Call(snapshot),
+    "fingerprint": Call(fingerprint),
     "forget_ratchets": Call(forget_ratchets),
     "lease": Call(lease, quick=True),
     "ack": Call(ack, quick=True),

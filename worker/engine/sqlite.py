@@ -14,7 +14,8 @@ from typing import Any
 from worker.engine.library import shared_object
 
 _OK, _ROW, _DONE = 0, 100, 101
-_READWRITE, _FULLMUTEX = 0x2, 0x10000
+_READWRITE, _MEMORY, _FULLMUTEX = 0x2, 0x80, 0x10000
+_FREE_ON_CLOSE, _RESIZEABLE = 1, 2
 _TRANSIENT = ctypes.c_void_p(-1)  # SQLite copies what it is given
 
 #: How long a query waits for the library's own transaction, milliseconds.
@@ -35,6 +36,8 @@ for _name, _returns, _takes in (
     ("column_text", _bytes, (_pointer, _int)),
     ("errmsg", _bytes, (_pointer,)),
     ("serialize", _pointer, (_pointer, _bytes, ctypes.POINTER(ctypes.c_int64), ctypes.c_uint)),
+    ("deserialize", _int, (_pointer, _bytes, _pointer, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)),
+    ("malloc64", _pointer, (ctypes.c_uint64,)),
     ("free", None, (_pointer,)),
 ):
     _function = getattr(_so, f"sqlite3_{_name}")
@@ -103,6 +106,27 @@ def opened(path: Path) -> Iterator[Database]:
         if code != _OK:
             raise SqliteError(f"{code}: can't be opened")
         _so.sqlite3_busy_timeout(handle, _BUSY_TIMEOUT)
+        yield Database(handle)
+    finally:
+        _so.sqlite3_close_v2(handle)
+
+
+@contextmanager
+def loaded(content: bytes) -> Iterator[Database]:
+    """Open a database file's content in memory, to be changed and copied; no file is touched."""
+    handle = _pointer()
+    code = _so.sqlite3_open_v2(b":memory:", ctypes.byref(handle), _READWRITE | _MEMORY | _FULLMUTEX, None)
+    try:
+        if code != _OK:
+            raise SqliteError(f"{code}: no memory database")
+        data = _so.sqlite3_malloc64(len(content))
+        if not data:
+            raise SqliteError("no memory for a copy")
+        ctypes.memmove(data, content, len(content))
+        flags = _FREE_ON_CLOSE | _RESIZEABLE  # SQLite owns the data from here on, also if it refuses it
+        code = _so.sqlite3_deserialize(handle, b"main", data, len(content), len(content), flags)
+        if code != _OK:
+            raise SqliteError(f"{code}: can't be loaded")
         yield Database(handle)
     finally:
         _so.sqlite3_close_v2(handle)

@@ -1,6 +1,6 @@
 """A session's folder and the SQLite store in it, read beside the library through the same SQLite.
 
-whatsmeow's tables are its own business; the four that we read are named here and nowhere else.
+whatsmeow's tables are its own business; those that we read are named here and in ``copies``, nowhere else.
 """
 
 import fcntl
@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from worker.engine import sqlite
+from worker.engine.copies import fingerprint, forget_own_keys, lean
 from worker.engine.sqlite import Row, SqliteError
 
 #: How long an opening session waits for a dying predecessor's lock, seconds.
@@ -121,26 +122,39 @@ class SessionFolder:
         row = self._one("select pn from whatsmeow_lid_map where lid = ?", lid)
         return row[0] if row else None
 
-    def snapshot(self) -> bytes:
-        """Copy the store consistently, while the library may write to it; no bytes if there is none."""
+    def snapshot(self, *, ratchets: bool) -> bytes:
+        """Copy the store consistently, while the library may write to it; no bytes if there is none.
+
+        ratchets: all of it, for a stop; otherwise without what a later host would have to forget.
+        """
         if not self.store.exists():
             return b""
         with sqlite.opened(self.store) as database:
-            return database.copy()
+            copy = database.copy()
+        return copy if ratchets else lean(copy, self._own())
+
+    def fingerprint(self) -> str:
+        """Digest what a copy is taken for; sends and receptions leave it as it is."""
+        if not self.store.exists():
+            return ""
+        with sqlite.opened(self.store) as database:
+            return fingerprint(database)
+
+    def _own(self) -> list[str]:
+        """Name our own users, by number and by LID; none before the first link."""
+        account = self.account()
+        return [jid.partition("@")[0] for jid in (account.jid, account.lid) if jid] if account else []
 
     def forget_ratchets(self) -> None:
         """Delete the ratchets of an older copy, but neither identity nor pre-keys; new ones are negotiated.
 
         With rolled-back ratchets the first direct message is lost although its delivery receipt arrives.
         """
-        account = self.account()
-        if account is None:
+        own = self._own()
+        if not own:
             return
-        own = [jid.partition("@")[0] for jid in (account.jid, account.lid) if jid]
         with sqlite.opened(self.store) as database:
             database.run("begin immediate")
             database.run("delete from whatsmeow_sessions")
-            for user in own:
-                own_rows = "delete from whatsmeow_sender_keys where sender_id glob ? or sender_id = ?"
-                database.run(own_rows, f"{user}[:._]*", user)
+            forget_own_keys(database, own)
             database.run("commit")

@@ -142,8 +142,14 @@ class Transport(Protocol):
     async def invite_link(self, session_id: UUID, group_jid: str) -> str:
         """Fetch a group's invite link; ProviderError if the account is no admin there."""
 
-    async def snapshot(self, session_id: UUID) -> bytes:
-        """Copy the live store consistently, as bytes of a SQLite database."""
+    async def snapshot(self, session_id: UUID, *, ratchets: bool) -> bytes:
+        """Copy the live store consistently, as bytes of a SQLite database.
+
+        ratchets: all of it, to be opened as it is; otherwise only after ``forget_ratchets``, and far smaller.
+        """
+
+    async def fingerprint(self, session_id: UUID) -> str:
+        """Tell what a copy is for from what it was: equal as long as a host's loss would lose nothing new."""
 
     async def forget_ratchets(self, session_id: UUID) -> None:
         """Make an older copy of a closed store safe to open; needed unless nothing was sent since it was taken."""

@@ -19,7 +19,7 @@ from worker.errors import EngineError
 log = structlog.get_logger()
 
 #: The version of docs/engine-protocol.md that we speak.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: How long an engine may take from its start to its first answer, seconds (measured: 0.25).
 START_TIMEOUT = 30.0

@@ -231,9 +231,13 @@ class WhatsAppWeb:
 
     # ---- stores, leases, journals
 
-    async def snapshot(self, session_id: UUID) -> bytes:
-        """Copy the live store, open or not, consistently; no bytes if there is none yet."""
-        return base64.b64decode((await self._store("snapshot", session_id))["store"])
+    async def snapshot(self, session_id: UUID, *, ratchets: bool) -> bytes:
+        """Copy the live store, open or not, consistently; no bytes if there is none yet. ratchets: all of it."""
+        return base64.b64decode((await self._store("snapshot", session_id, ratchets=ratchets))["store"])
+
+    async def fingerprint(self, session_id: UUID) -> str:
+        """Digest what a host's loss must not lose; sends and receptions leave it as it is."""
+        return str((await self._store("fingerprint", session_id))["fingerprint"])
 
     async def forget_ratchets(self, session_id: UUID) -> None:
         """Make an older copy of a closed store safe to open: its ratchets are negotiated anew."""
