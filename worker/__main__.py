@@ -2,31 +2,81 @@
 
 import asyncio
 import sys
+from enum import IntEnum
+
+import structlog
 
 from worker.daemon import Daemon
-from worker.errors import HeraldError, LostLease
+from worker.errors import HeraldError, LostLease, SettingsError
+from worker.log_file import LogFile
 from worker.logs import configure_logs
-from worker.settings import load_settings
+from worker.pm2 import Channel
+from worker.settings import Settings, load_settings
+
+log = structlog.get_logger()
 
 
-async def serve() -> None:
-    """Run one daemon with the settings of the environment."""
-    settings = load_settings()
-    configure_logs(settings.log_level)
-    await Daemon(settings).run()
+class Exit(IntEnum):
+    """How a worker ends, for whoever starts it again (ecosystem.config.js, the Dockerfile, systemd)."""
+
+    STOPPED = 0  #: in order
+    BROKE = 1  #: a bug: start it again
+    SETTINGS = 2  #: a setting is wrong: useless to start it again before somebody has mended it
+    REPLACED = 3  #: another worker has started under its WORKER_ID: if both are started again, they never end
+    LATER = 4  #: Supabase, the port or the state folder can't be had now: start it again
+
+
+def exit_of(error: HeraldError) -> Exit:
+    """Who can mend it decides."""
+    match error:
+        case SettingsError():
+            return Exit.SETTINGS
+        case LostLease():
+            return Exit.REPLACED
+        case _:
+            return Exit.LATER
+
+
+def open_logs(settings: Settings) -> None:
+    """Let the logs go where the settings say. Raises SettingsError."""
+    if settings.log_file is None:
+        configure_logs(settings.log_level)
+        return
+    try:
+        file = LogFile(settings.log_file, max_bytes=int(settings.log_file_mb * 2**20), keep=settings.log_files)
+    except OSError as error:
+        raise SettingsError(
+            f"LOG_FILE: can't be written ({error.strerror}); name a file in a writable folder"
+        ) from None
+    configure_logs(settings.log_level, file)
+
+
+def say(error: HeraldError, *, also_log: bool) -> Exit:
+    """One line on stderr for a person, and one in the log if that is elsewhere."""
+    code = exit_of(error)
+    if also_log:
+        log.error("worker_ended", exit_code=int(code), error=error)
+    print(f"herald: {error}", file=sys.stderr)
+    return code
 
 
 def main() -> int:
-    """Exit codes: 0 stopped in order, 2 a setting is wrong, 3 replaced by another process, 1 broke."""
+    """Run to the end; see Exit."""
+    pm2 = Channel.inherited()
+    configure_logs("INFO")  # until the settings are known, so that nothing is ever printed unredacted
+    logs_to_file = False
     try:
-        asyncio.run(serve())
-    except LostLease as error:
-        print(f"herald: {error}", file=sys.stderr)
-        return 3
+        settings = load_settings()
+        open_logs(settings)
+        logs_to_file = settings.log_file is not None
+        asyncio.run(Daemon(settings, pm2).run())
     except HeraldError as error:
-        print(f"herald: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return say(error, also_log=logs_to_file)
+    except Exception:
+        # Its text may quote a body or a number, which a traceback would print; the log has type and place.
+        log.exception("worker_ended", exit_code=int(Exit.BROKE))
+        return Exit.BROKE
+    return Exit.STOPPED
 
 
 if __name__ == "__main__":

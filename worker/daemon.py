@@ -1,6 +1,7 @@
 """Wires the parts together and runs them: the only place that knows every one of them."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -17,9 +18,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from worker.api import make_app
 from worker.commands import Commands
 from worker.dispatcher import Dispatcher
-from worker.errors import HeraldError, LostLease, SettingsError, StoreError
+from worker.errors import EngineError, HeraldError, InUse, LostLease, SettingsError, StoreError
 from worker.keyring import Keyring
 from worker.media import Media, fetch
+from worker.pm2 import Channel
 from worker.settings import Settings
 from worker.settler import Settler
 from worker.supabase.outbox import SupabaseOutbox
@@ -48,8 +50,9 @@ MAX_IMAGE_BYTES = 5 * 1024 * 1024
 class Daemon:
     """One worker process: ``run`` returns after a graceful stop, or raises what ended it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pm2: Channel | None = None) -> None:
         self._settings = settings
+        self._pm2 = pm2
         self._run_id: UUID = uuid4()
         self._work = asyncio.Event()
         self._stop = asyncio.Event()
@@ -58,7 +61,7 @@ class Daemon:
         self._broken: BaseException | None = None
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then hand over. Raises SettingsError, LostLease."""
+        """Serve until SIGTERM or SIGINT, then hand over. Raises SettingsError, InUse, StoreError, LostLease."""
         settings = self._settings
         lock = lock_state(settings)
         rpc = await Rpc.connect(settings.supabase_url, settings.supabase_service_key.get_secret_value())
@@ -98,7 +101,7 @@ class Daemon:
         web_runner = await self._start_web()  # first: a port in use must not fence off the worker that uses it
         try:
             await self._announce()
-            await self._transport.start()
+            await self._start_engines()
             await self._work_until_stopped()
         finally:
             await self._transport.aclose()
@@ -108,7 +111,7 @@ class Daemon:
             raise self._broken
 
     async def _announce(self) -> None:
-        """Become the worker of this name. Raises SettingsError if Supabase is away or refuses."""
+        """Become the worker of this name. Raises StoreError if Supabase is away, SettingsError if it refuses."""
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._registry.start(self._settings.worker_id, VERSION)
@@ -118,7 +121,15 @@ class Daemon:
             reason = f"Supabase does not answer within {START_SECONDS:g} s"
         else:
             return
-        raise SettingsError(f"SUPABASE_URL: {reason}; check the URL and that the project is running")
+        raise StoreError(f"SUPABASE_URL: {reason}; check the URL and that the project is running")
+
+    async def _start_engines(self) -> None:
+        try:
+            await self._transport.start()
+        except EngineError as error:
+            if isinstance(error.__cause__, FileNotFoundError | PermissionError | NotADirectoryError):
+                raise SettingsError(str(error)) from None
+            raise
 
     async def _work_until_stopped(self) -> None:
         settings = self._settings
@@ -173,6 +184,8 @@ class Daemon:
             self._hints[name].clear()
             try:
                 await work()
+                if self._pm2 and self._last_answer is None:
+                    self._pm2.ready()
                 self._last_answer = asyncio.get_running_loop().time()
             except StoreError as error:
                 log.warning("supabase_unreachable", kind=name, error=error)
@@ -246,9 +259,8 @@ class Daemon:
         except OSError as error:
             await runner.cleanup()
             why = os.strerror(error.errno) if error.errno else "no such address"
-            raise SettingsError(
-                f"PORT: {self._settings.port} can't be listened on ({why}); choose a free one"
-            ) from None
+            kind = InUse if error.errno == errno.EADDRINUSE else SettingsError
+            raise kind(f"PORT: {self._settings.port} can't be listened on ({why}); choose a free one") from None
         return runner
 
     def _health(self) -> dict[str, Any]:
@@ -267,10 +279,16 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stop.set)
+        if self._pm2:
+            self._pm2.watch(self._left_alone)
+
+    def _left_alone(self) -> None:
+        log.error("pm2_gone")
+        self._stop.set()
 
 
 def lock_state(settings: Settings) -> IO[str]:
-    """Make sure that one process only works on the state folder. Raises SettingsError."""
+    """Make sure that one process only works on the state folder. Raises SettingsError, InUse."""
     folder = settings.state_dir
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -281,5 +299,5 @@ def lock_state(settings: Settings) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise SettingsError("STATE_DIR: another worker runs on it; stop it, or name another folder") from None
+        raise InUse("STATE_DIR: another worker runs on it; stop it, or name another folder") from None
     return lock

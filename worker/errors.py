@@ -2,6 +2,7 @@
 
 HeraldError
 ├── SettingsError         the operator: a setting is missing or wrong; the text says which and how
+├── InUse                 nobody, if it is a predecessor that still stops; else the operator: two share a setting
 ├── SessionError          the org admin: this account needs a person (scan again, unban, new number)
 │   └── CredentialsError  sealed with a key that we don't have, or changed since
 ├── ProviderError         nobody yet: the provider refused or is away; the queue retries
@@ -19,6 +20,10 @@ class HeraldError(Exception):
 
 class SettingsError(HeraldError):
     """A setting is missing or wrong; the text names it and its remedy, and never its value."""
+
+
+class InUse(HeraldError):  # noqa: N818 - it reads as the sentence that it is
+    """Another process has the port or the state folder; to be tried again."""
 
 
 class SessionError(HeraldError):

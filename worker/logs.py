@@ -5,7 +5,7 @@ hold into the text of their errors and log lines. So a key that is not listed he
 its type and where it was raised (the text only of our own errors, which never carry such things), and a library's
 log line is its logger, level and place. The event itself must be a literal: facts go into keys.
 
-Lines go to stderr: the engine speaks its protocol on stdout, and the CLI prints results there.
+Lines go to stderr or to a file: the engine speaks its protocol on stdout, and the CLI prints results there.
 """
 
 import logging
@@ -20,6 +20,7 @@ from uuid import UUID
 import structlog
 
 from worker.errors import HeraldError
+from worker.log_file import Sink, StandardError
 
 #: Ids, codes, counts, durations and names of ours: never text that a person or a provider wrote.
 SAFE_KEYS = frozenset(
@@ -39,8 +40,12 @@ _MAX_FRAMES = 12
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-def configure_logs(level: str) -> None:
-    """Route our logs from ``level`` up, and every library's from WARNING up, through the redaction to stderr."""
+def configure_logs(level: str, sink: Sink | None = None) -> None:
+    """Route our logs from ``level`` up, and every library's from WARNING up, through the redaction.
+
+    sink: where the lines go; by default standard error.
+    """
+    lines = _Lines(sink or StandardError())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -50,12 +55,24 @@ def configure_logs(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers[:] = [_LibraryHandler()]  # any other handler would print what a library says as it stands
     root.setLevel(logging.WARNING)
+
+
+class _Lines:
+    """What structlog calls a logger: every level writes one line."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def msg(self, message: str) -> None:
+        self._sink.write(f"{message}\n")
+
+    debug = info = warning = error = critical = msg
 
 
 class _LibraryHandler(logging.Handler):

@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_capitals)] = (
         Field("INFO", description="one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
     )
+    log_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, description="the absolute path of a file in a folder that exists and is writable"
+    )
+    log_file_mb: float = Field(50.0, ge=0.1, allow_inf_nan=False, description="megabytes per log file, from 0.1")
+    log_files: int = Field(10, ge=1, le=1000, description="how many full log files are kept, from 1 to 1000")
     poll_interval: float = Field(5.0, gt=0, allow_inf_nan=False, description="seconds above 0")
     #: How long a QR that nobody scans is renewed.
     qr_window: float = Field(600.0, gt=0, allow_inf_nan=False, description="seconds above 0")

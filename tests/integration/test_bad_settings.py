@@ -17,6 +17,7 @@ from localstack.client import LocalStack, Stack
 from localstack.layout import REPOSITORY
 from scripts.drills.worker_process import free_port
 from scripts.drills.world import World
+from worker.__main__ import Exit
 
 #: A worker that can't start has ended by then, seconds.
 PROMPT = 12.0
@@ -50,10 +51,10 @@ async def run_worker(environment: Mapping[str, str]) -> Said:
     return Said(out.decode(), error.decode(), process.returncode or 0)
 
 
-async def complains(environment: Mapping[str, str], *words: str) -> None:
-    """Expect one line that has all the words, no secret, and an exit code that isn't 0."""
+async def complains(environment: Mapping[str, str], *words: str, code: Exit = Exit.SETTINGS) -> None:
+    """Expect one line that has all the words, no secret, and the exit code by which PM2 knows what to do."""
     said = await run_worker(environment)
-    assert said.code == 2
+    assert said.code == code
     assert said.out == ""
     assert said.error.count("\n") == 1, said.error
     assert said.error.startswith("herald: ")
@@ -95,6 +96,7 @@ async def empty_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         ("ENCRYPTION_KEY", "c2hvcnQ=", "openssl rand -base64 32"),
         ("PORT", "http", "a port from 1 to 65535"),
         ("STATE_DIR", "relative", "an absolute path"),
+        ("LOG_FILE", "/no/such/folder/herald.log", "a writable folder"),
         ("ENGINE_COMMAND", "/no/such/program", "can't be started"),
     ],
 )
@@ -118,7 +120,8 @@ async def test_the_publishable_key_is_told_from_the_secret_one(environment: dict
 
 async def test_an_unreachable_supabase_is_told_at_once(environment: dict[str, str]) -> None:
     begun = time.monotonic()
-    await complains({**environment, "SUPABASE_URL": f"http://127.0.0.1:{free_port()}"}, "SUPABASE_URL", "check")
+    away = {**environment, "SUPABASE_URL": f"http://127.0.0.1:{free_port()}"}
+    await complains(away, "SUPABASE_URL", "check", code=Exit.LATER)
     assert time.monotonic() - begun < 10
 
 
@@ -126,11 +129,12 @@ async def test_an_unreachable_supabase_is_told_at_once(environment: dict[str, st
 async def test_a_supabase_that_never_answers_is_told_in_time(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        await complains({**environment, "SUPABASE_URL": url}, "SUPABASE_URL", "check")
+        await complains({**environment, "SUPABASE_URL": url}, "SUPABASE_URL", "check", code=Exit.LATER)
 
 
 async def test_a_url_that_is_no_supabase_is_told(environment: dict[str, str], world: World) -> None:
-    await complains({**environment, "SUPABASE_URL": world.simulator.endpoint.control_url}, "SUPABASE_URL")
+    no_supabase = {**environment, "SUPABASE_URL": world.simulator.endpoint.control_url}
+    await complains(no_supabase, "SUPABASE_URL", "check", code=Exit.LATER)
 
 
 async def test_a_database_without_migrations_is_told(environment: dict[str, str], empty_stack: Stack) -> None:
@@ -141,12 +145,12 @@ async def test_a_database_without_migrations_is_told(environment: dict[str, str]
 async def test_a_port_in_use_is_named(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        await complains({**environment, "PORT": port}, "PORT", port, "choose a free one")
+        await complains({**environment, "PORT": port}, "PORT", port, "choose a free one", code=Exit.LATER)
 
 
 async def test_a_state_folder_in_use_is_named(environment: dict[str, str]) -> None:
     with locked(Path(environment["STATE_DIR"])):
-        await complains(environment, "STATE_DIR", "another worker runs on it")
+        await complains(environment, "STATE_DIR", "another worker runs on it", code=Exit.LATER)
 
 
 async def test_a_state_folder_that_can_not_be_made_is_named(environment: dict[str, str]) -> None:
@@ -163,7 +167,7 @@ async def test_a_bad_port_leaves_a_running_worker_of_that_name_alone(
         await worker.until_serving(0)
         before = await world.row(run, worker.worker_id)
         settings = {**environment, "PORT": str(worker.port), "STATE_DIR": f"{environment['STATE_DIR']}-2"}
-        await complains(settings, "PORT")
+        await complains(settings, "PORT", code=Exit.LATER)
         assert await world.row(run, worker.worker_id) == before is not None
     finally:
         code = await worker.stop()

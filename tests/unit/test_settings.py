@@ -45,6 +45,9 @@ def test_every_setting_is_read_from_its_name() -> None:
             "PORT": "8080",
             "HOST": "::1",
             "LOG_LEVEL": "debug",
+            "LOG_FILE": "/var/log/herald/herald.log",
+            "LOG_FILE_MB": "5",
+            "LOG_FILES": "3",
             "POLL_INTERVAL": "0.5",
             "QR_WINDOW": "60",
         }
@@ -62,6 +65,9 @@ def test_every_setting_is_read_from_its_name() -> None:
         "port": 8080,
         "host": "::1",
         "log_level": "DEBUG",
+        "log_file": Path("/var/log/herald/herald.log"),
+        "log_file_mb": 5.0,
+        "log_files": 3,
         "poll_interval": 0.5,
         "qr_window": 60.0,
     }
