@@ -96,7 +96,7 @@ class Daemon:
             wake=self._dispatcher.wake,
         )
         self._commands = Commands(self._registry, self._supervisor)
-        self._wakeups = Wakeups(settings.supabase_url, key, self._hint)
+        self._wakeups = Wakeups(rpc, settings.supabase_url, key, self._run_id, self._hint)
         self._outbox = outbox
         web_runner = await self._start_web()  # first: a port in use must not fence off the worker that uses it
         try:

@@ -1809,6 +1809,8 @@ export type Database = {
       },
       "whatsapp_lease_release": { Args: { "p_epoch": number, "p_run": string, "p_session": string }; Returns: undefined
       },
+      "whatsapp_realtime_canary": { Args: { "p_run": string }; Returns: number
+      },
       "whatsapp_reap": { Args: Record<PropertyKey, never>; Returns: Json
       },
       "whatsapp_receipts": { Args: { "p_receipts": Json, "p_run": string }; Returns: undefined

@@ -129,8 +129,9 @@ async def test_a_person_retries_what_whatsapp_refused(
     assert recipient.times_received("Second try") == 1
 
 
+@pytest.mark.parametrize("failure", ["cut", "storm", "deaf"])
 async def test_the_poll_finds_what_realtime_does_not_tell(
-    world: World, worker: Worker, linked: Linked, direct: Callable[..., Awaitable[str]]
+    world: World, worker: Worker, linked: Linked, direct: Callable[..., Awaitable[str]], failure: str
 ) -> None:
     if named_project():
         pytest.skip("only a local stack's Realtime can be cut")
@@ -140,9 +141,11 @@ async def test_the_poll_finds_what_realtime_does_not_tell(
         health = await worker.health()
         return True if health and health["realtime"] is expected else None
 
-    await world.realtime("cut")
+    await until(lambda: hears(True), 40, "Realtime")
+    await world.realtime(failure)
     try:
-        await until(lambda: hears(False), 10, "the loss of Realtime")
+        if failure != "deaf":  # only the next canary, within a minute, tells of that
+            await until(lambda: hears(False), 10, "the loss of Realtime")
         message = await direct("By the poll")
         await settled(world, message, "delivered", seconds=10)
     finally:

@@ -112,7 +112,9 @@ def ground(stack: Stack) -> Iterator[Ground]:
 
 @pytest.fixture
 def published(ground: Ground) -> list[str]:
-    rows = ground.db.rows("select tablename from pg_publication_tables where pubname = 'supabase_realtime'")
+    rows = ground.db.rows(
+        "select tablename from pg_publication_tables where pubname = 'supabase_realtime' and schemaname = 'public'"
+    )
     return sorted(row["tablename"] for row in rows)
 
 

@@ -1,102 +1,87 @@
 """Realtime as a hint: rows that changed set events, nothing more. What a hint misses, the poll finds.
 
-The client dies quietly in several ways (five failed connects, an expired token, an exception in a callback, a
-half-open socket), so it is watched and made anew with our own backoff; every new subscription counts as a hint.
+The client dies quietly in several ways (docs/architecture.md), so it is watched and made anew with our own backoff. It
+counts as live when a canary has come through: a row of the worker's own that it changes and must hear of.
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
+from uuid import UUID
 
 import structlog
-from realtime.types import RealtimePostgresChangesListenEvent
-from supabase import AsyncClient, acreate_client
 
 from worker.backoff import delay
+from worker.errors import HeraldError
+from worker.supabase.rpc import Rpc
+from worker.supabase.subscription import Subscription, SubscriptionLost
 
 log = structlog.get_logger()
 
-#: What is listened to: (table, event, filter) → which of the wake-ups it is a hint for.
-BINDINGS: Mapping[tuple[str, str, str | None], str] = {
-    ("scheduled_whatsapp_messages", "INSERT", None): "queue",
-    ("scheduled_whatsapp_messages", "UPDATE", "status=eq.pending"): "queue",
-    ("whatsapp_sessions", "INSERT", None): "sessions",
-    ("whatsapp_sessions", "UPDATE", None): "sessions",
-    ("whatsapp_commands", "INSERT", None): "commands",
-}
+#: Seconds between two canaries, and until the next try to write one that could not be written.
+CANARY_EVERY_SECONDS, CANARY_AGAIN_SECONDS = 60.0, 5.0
 
-#: Seconds: how long a subscription may take, and how often the client's pulse is felt.
-SUBSCRIBE_SECONDS, PULSE_SECONDS = 10.0, 1.0
+#: A client that lived so long had nothing wrong with it: the next one is made at once. One that keeps dying young,
+#: even after it was subscribed, is made at growing distances, at most this long; both in seconds.
+STABLE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 15.0
 
 
 class Wakeups:
-    """Calls ``hint(name)`` for every change; name is queue, sessions or commands."""
+    """Calls ``hint(name)`` for every change; name is queue, sessions or commands.
 
-    def __init__(self, url: str, key: str, hint: Callable[[str], None]) -> None:
+    live: whether the last canary came through.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        url: str,
+        key: str,
+        run: UUID,
+        hint: Callable[[str], None],
+        canary_every: float = CANARY_EVERY_SECONDS,
+    ) -> None:
+        self._rpc = rpc
         self._url = url
         self._key = key
+        self._run = run
         self._hint = hint
+        self._canary_every = canary_every
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self.live = False
 
     async def run(self) -> None:
         """Keep a subscription alive until cancelled."""
+        clock = asyncio.get_running_loop().time
         failures = 0
         while True:
-            subscribed = False
-            try:
-                subscribed = await self._one_client()
-            except Exception as error:
-                log.warning("realtime_lost", kind=type(error).__name__)
-            self.live = False
-            failures = 1 if subscribed else failures + 1
-            await asyncio.sleep(delay(failures, self._rng, base=0.5, cap=30.0))
+            started = clock()
+            await self._one_client()
+            failures = 1 if clock() - started >= STABLE_SECONDS else failures + 1
+            await asyncio.sleep(delay(failures, self._rng, base=0.5, cap=LONGEST_PAUSE_SECONDS))
 
-    async def _one_client(self) -> bool:
-        """Subscribe and watch until the client is dead; whether it had ever been subscribed."""
-        client = await acreate_client(self._url, self._key)
+    async def _one_client(self) -> None:
+        """Subscribe, and watch until the client is dead."""
+        subscription = Subscription(self._url, self._key, self._run, self._hint)
         try:
-            ready = asyncio.Event()
-            dead = asyncio.Event()
-            channel = client.channel("herald-worker")
-            for (table, event, row_filter), name in BINDINGS.items():
-                channel.on_postgres_changes(
-                    RealtimePostgresChangesListenEvent(event),
-                    callback=self._teller(name),
-                    schema="public",
-                    table=table,
-                    filter=row_filter,
-                )
-
-            def system(payload: Any) -> None:
-                (ready if getattr(payload, "status", None) == "ok" else dead).set()
-
-            channel.on_system(system)
-            await channel.subscribe()
-            async with asyncio.timeout(SUBSCRIBE_SECONDS):
-                await ready.wait()
-            self.live = True
-            log.info("realtime_subscribed")
-            for name in set(BINDINGS.values()):
-                self._hint(name)  # events during the gap are never replayed
-            await self._until_dead(client, dead)
-            return True
+            await subscription.open()
+            while True:
+                await subscription.watch(await self._prove(subscription))
+        except SubscriptionLost as lost:
+            log.warning("realtime_lost", kind=lost.kind)
         finally:
-            with suppress(Exception):
-                await asyncio.wait_for(client.realtime.close(), 2.0)
+            self.live = False
+            await subscription.close()
 
-    def _teller(self, name: str) -> Callable[[Any], None]:
-        return lambda _payload: self._hint(name)
-
-    async def _until_dead(self, client: AsyncClient, dead: asyncio.Event) -> None:
-        realtime = client.realtime
-        while not dead.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(dead.wait(), PULSE_SECONDS)
-            listener = realtime._listen_task
-            channels = list(realtime.channels.values())
-            if listener is None or listener.done() or not channels or not all(c.is_joined for c in channels):
-                break
-        log.warning("realtime_dead")
+    async def _prove(self, subscription: Subscription) -> float:
+        """Send a canary through; the seconds until the next. Raises SubscriptionLost if it is not heard."""
+        try:
+            beat = await self._rpc.call("whatsapp_realtime_canary", {"p_run": str(self._run)}, attempts=1)
+        except HeraldError as error:
+            log.warning("realtime_unproven", error=error)  # says nothing about Realtime
+            return CANARY_AGAIN_SECONDS
+        await subscription.expect_canary(beat)
+        if not self.live:
+            log.info("realtime_subscribed")
+        self.live = True
+        return self._canary_every

@@ -18,6 +18,9 @@ class Mode(StrEnum):
     ON = "on"
     CUT = "cut"  #: abort every socket and refuse new ones
     REFUSE = "refuse"  #: keep the sockets, refuse new ones
+    STORM = "storm"  #: abort every socket, take new ones and close them at once
+    DEAF = "deaf"  #: confirm subscriptions and tell of no change
+    LATE = "late"  #: take joins, confirm them and tell of changes only when the mode is ON again
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -49,6 +52,7 @@ class Channel:
 class Hub:
     def __init__(self, visibility: Visibility) -> None:
         self._visibility = visibility
+        self.mode = Mode.ON
         self.channels: set[Channel] = set()
 
     def wanted(self) -> bool:
@@ -61,7 +65,20 @@ class Hub:
             if channel.subscribed:
                 channel.confirm()
 
+    def confirm(self, channel: Channel) -> None:
+        """Tell a channel that its subscription works, if it still is one."""
+        if channel in self.channels and self.mode is not Mode.LATE:
+            channel.confirm()
+
+    def confirm_late(self) -> None:
+        """Confirm what joined while the mode was LATE."""
+        for channel in self.channels:
+            if channel.bindings and not channel.subscribed:
+                channel.confirm()
+
     async def deliver(self, batch: Sequence[Change]) -> None:
+        if self.mode in (Mode.DEAF, Mode.LATE):
+            return
         sights: dict[tuple[Claims, int], Sight] = {}
         by_table: dict[int, tuple[Table, dict[int, Change]]] = {}
         for position, change in enumerate(batch):

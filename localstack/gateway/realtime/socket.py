@@ -16,6 +16,7 @@ from localstack.gateway.realtime.visibility import Claims
 from localstack.gateway.realtime.wire import Frame, decode, encode
 
 BACKLOG = 10_000  #: frames that wait for a client that doesn't read; then its socket is cut
+EXPIRED = "Token has expired 0 seconds ago"
 
 
 class Socket:
@@ -55,6 +56,11 @@ class Socket:
     def abort(self) -> None:
         if self._request.transport:
             self._request.transport.abort()
+
+    def expire(self) -> None:
+        """End every channel as when its token's time has come."""
+        for channel in list(self._channels.values()):
+            self._close(channel, EXPIRED)
 
     def _receive(self, frame: Frame) -> None:
         match frame.event:
@@ -104,8 +110,7 @@ class Socket:
 
     async def _confirm(self, channel: Channel) -> None:
         await self._feed.live()
-        if channel in self._hub.channels:
-            channel.confirm()
+        self._hub.confirm(channel)
 
     def _take_token(self, frame: Frame) -> None:
         channel = self._channels.get(frame.topic)
@@ -134,7 +139,7 @@ class Socket:
             timer.cancel()
         if "exp" in claims:
             self._expiries[channel.topic] = asyncio.get_running_loop().call_later(
-                max(0.0, claims["exp"] - time.time()), self._close, channel, "Token has expired 0 seconds ago"
+                max(0.0, claims["exp"] - time.time()), self._close, channel, EXPIRED
             )
 
     def _close(self, channel: Channel, reason: str) -> None:
