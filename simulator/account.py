@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from simulator.offline import Outgoing
 from simulator.own_phone import OwnPhone
 from simulator.wire.signing import SigningKey
-from simulator.wire.stanza import JID, Node
+from simulator.wire.stanza import JID, Attributes, Node
 
 if TYPE_CHECKING:
     from simulator.connection import Connection
@@ -89,6 +89,7 @@ class User:
 
     identity: the key of the phone, which vouches for each linked device.
     own_phone: what the phone in its owner's hand does.
+    joins_when_added: whether others may put this account into groups; else they may only invite it.
     watchers: devices that hold a copy of this account's device list, and the JID they asked for it by.
     """
 
@@ -99,6 +100,7 @@ class User:
         self.identity = SigningKey()
         self.devices = {PHONE_DEVICE: Device(self, PHONE_DEVICE, self._phone_keys())}
         self.own_phone = OwnPhone(self)
+        self.joins_when_added = True
         self.watchers: set[tuple[Device, JID]] = set()
         self._last_device_id = PHONE_DEVICE
 
@@ -122,6 +124,14 @@ class User:
         return DeviceKeys(os.urandom(4), self.identity.public, SignedPreKey(b"\0\0\1", prekey, signature))
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A group's description; each change has an id, and names the one that it follows."""
+
+    id: str
+    text: str
+
+
 class Group:
     """A group addressed by LID. roles: "" (member), "admin" or "superadmin"."""
 
@@ -129,6 +139,7 @@ class Group:
         self.jid, self.subject, self.creator = jid, subject, creator
         self.created = now()
         self.roles: dict[User, str] = {**dict.fromkeys(members, ""), creator: "superadmin"}
+        self.description: Description | None = None
         self.announce = self.locked = False
         self.renew_invite_code()
 
@@ -147,6 +158,9 @@ class Group:
             children.append(Node("announcement"))
         if self.locked:
             children.append(Node("locked"))
+        if self.description:
+            body = [Node("body", {}, self.description.text.encode())]
+            children.append(Node("description", {"id": self.description.id, "t": now()}, body))
         return Node(
             "group",
             {
@@ -164,9 +178,13 @@ class Group:
         )
 
 
-def participant(user: User, role: str = "") -> Node:
-    """A group member as clients expect it: by LID, with the phone number beside it."""
-    return Node("participant", {"jid": user.lid, "phone_number": user.phone_jid, "type": role})
+def participant(user: User, role: str = "", error: int | None = None) -> Node:
+    """A group member as clients expect it: by LID, with the phone number beside it.
+
+    error: why a change of this one did not happen.
+    """
+    attrs: Attributes = {"jid": user.lid, "phone_number": user.phone_jid, "type": role, "error": error}
+    return Node("participant", attrs)
 
 
 class World:

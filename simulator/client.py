@@ -70,6 +70,11 @@ class Recipient:
         """React to a message that it received; gives the ID of the reaction."""
         return str((await self._ask("react", {"message_id": message_id, "emoji": emoji}))["message_id"])
 
+    async def groups(self) -> dict[str, dict[str, Any]]:
+        """The groups that it is in, by JID: name, description, announce_only, locked, members, admins."""
+        found = await self.simulator.request("GET", f"/phones/{self.phone}/groups")
+        return {group["jid"]: group for group in found["groups"]}
+
     async def restart(self) -> None:
         """Stop its client and connect it again, from the same store."""
         await self._ask("restart", {})
@@ -173,6 +178,10 @@ class Simulator:
     async def confirm_sends(self, phone: str, on: bool) -> None:
         """Whether the phone confirms what its own account's clients send (`sender` receipts)."""
         await self.request("POST", f"/phones/{phone}/confirm-sends", {"on": on})
+
+    async def joins_when_added(self, phone: str, on: bool) -> None:
+        """Whether others may put the account into groups, or only invite it."""
+        await self.request("POST", f"/phones/{phone}/joins-when-added", {"on": on})
 
     async def read(self, phone: str, *message_ids: str) -> list[str]:
         """The owner reads messages, by default all; gives their IDs."""

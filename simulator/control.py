@@ -13,6 +13,8 @@ What can be asked:
     POST   /phones/{phone}/offline | online             … switches the phone off and on
     POST   /phones/{phone}/read {message_ids?}          … reads messages (a real recipient does it in its client)
     POST   /phones/{phone}/confirm-sends {on}           whether the phone confirms what its own account sends
+    POST   /phones/{phone}/joins-when-added {on}        whether others may put the account into groups
+    GET    /phones/{phone}/groups                       the groups of a real recipient, as its client sees them
     POST   /phones/{phone}/send {chat, text, image?, reply_to?}   a real recipient writes; image in base64
     POST   /phones/{phone}/react {message_id, emoji}    … reacts to a message that it received
     POST   /phones/{phone}/restart                      … stops its client and connects it again
@@ -81,6 +83,8 @@ class Control:
                 web.post("/phones/{phone}/online", self._go_online),
                 web.post("/phones/{phone}/read", self._read),
                 web.post("/phones/{phone}/confirm-sends", self._confirm_sends),
+                web.post("/phones/{phone}/joins-when-added", self._joins_when_added),
+                web.get("/phones/{phone}/groups", self._groups),
                 web.post("/phones/{phone}/send", self._send),
                 web.post("/phones/{phone}/react", self._react),
                 web.post("/phones/{phone}/restart", self._restart),
@@ -154,6 +158,11 @@ class Control:
         user.own_phone.confirms_sends = bool((await request.json())["on"])
         return web.json_response(_describe(user))
 
+    async def _joins_when_added(self, request: web.Request) -> web.Response:
+        user = self._user(request)
+        user.joins_when_added = bool((await request.json())["on"])
+        return web.json_response(_describe(user))
+
     async def _read(self, request: web.Request) -> web.Response:
         phone, asked = request.match_info["phone"], await _body(request)
         if self._recipients.has(phone):
@@ -180,6 +189,9 @@ class Control:
     async def _restart(self, request: web.Request) -> web.Response:
         asked = {"phone": request.match_info["phone"]}
         return web.json_response(await self._recipients.ask("restart", asked))
+
+    async def _groups(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._recipients.ask("groups", {"phone": request.match_info["phone"]}))
 
     async def _told(self, request: web.Request) -> web.Response:
         query = {**request.query, "phone": request.match_info["phone"]}

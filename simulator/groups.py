@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simulator.account import Device, Group, User, World, now, participant
-from simulator.iq import FORBIDDEN, ITEM_NOT_FOUND, NOT_ACCEPTABLE, NOT_AUTHORIZED, Iq, IqRefused
+from simulator.account import Description, Device, Group, User, World, now, participant
+from simulator.iq import CONFLICT, FORBIDDEN, ITEM_NOT_FOUND, NOT_ACCEPTABLE, NOT_AUTHORIZED, Iq, IqRefused
 from simulator.wire.stanza import JID, Attribute, Attributes, Node
 
 _ROLE_AFTER = {"add": "", "promote": "admin", "demote": ""}
+
+#: Why one member's change does not happen, as WhatsApp numbers it.
+_MAY_NOT_BE_ADDED, _NO_SUCH_MEMBER, _IS_CREATOR, _IS_MEMBER = 403, 404, 405, 409
+
+_LONGEST_SUBJECT, _LONGEST_DESCRIPTION = 100, 2048
 
 
 class Groups:
@@ -24,6 +29,7 @@ class Groups:
             "promote": self._change_members,
             "demote": self._change_members,
             "subject": self._subject,
+            "description": self._description,
             "announcement": self._setting,
             "not_announcement": self._setting,
             "locked": self._setting,
@@ -45,8 +51,7 @@ class Groups:
             case "participating":
                 return [Node("groups", {}, [group.node() for group in self._world.groups_of(iq.user)])]
             case "create":
-                members = [self._member(node.jid("jid")) for node in iq.action.children("participant")]
-                return [self.create(iq.action.text("subject", ""), iq.user, members, by=iq.device).node()]
+                return [self._create(iq)]
             case "invite" if not address.user:
                 return self._follow_invite(iq)
             case "leave":
@@ -59,8 +64,32 @@ class Groups:
         request = self._requests.get(iq.action.tag)
         return request(iq, group) if request else []
 
-    def _member(self, jid: JID) -> User:
-        return self._world.find(jid) or self._world.account(jid.user)
+    def _create(self, iq: Iq) -> Node:
+        """Make the group of those who may be added; the answer names the others, each with the error."""
+        subject = _text(iq.action.text("subject", ""), 1, _LONGEST_SUBJECT)
+        asked = [node.jid("jid") for node in iq.action.children("participant")]
+        errors = {jid: self._add_error(jid, None) for jid in asked}
+        members = [user for jid in asked if errors[jid] is None and (user := self._world.find(jid))]
+        node = self.create(subject, iq.user, members, by=iq.device).node()
+        assert isinstance(node.content, list)
+        node.content += [self._refused(jid, error) for jid, error in errors.items() if error]
+        return node
+
+    def _add_error(self, jid: JID, group: Group | None) -> int | None:
+        user = self._world.find(jid)
+        if user is None:
+            return _NO_SUCH_MEMBER
+        if group and user in group.roles:
+            return _IS_MEMBER
+        return None if user.joins_when_added else _MAY_NOT_BE_ADDED
+
+    def _refused(self, jid: JID, error: int) -> Node:
+        """Name one whose change did not happen; who may not be added may be invited by a code."""
+        user = self._world.find(jid)
+        node = participant(user, error=error) if user else Node("participant", {"jid": jid, "error": error})
+        if error == _MAY_NOT_BE_ADDED:
+            node.content = [Node("add_request", {"code": "simulated", "expiration": now() + 259_200})]
+        return node
 
     def _follow_invite(self, iq: Iq) -> list[Node]:
         code = iq.action.text("code")
@@ -91,9 +120,30 @@ class Groups:
         return [Node("invite", {"code": group.invite_code})]
 
     def _change_members(self, iq: Iq, group: Group) -> list[Node]:
+        """Change those who can be; the answer names every one, with an error where nothing changed."""
         self._admin_only(iq, group)
         change = iq.action.tag
-        users = [self._member(node.jid("jid")) for node in iq.action.children("participant")]
+        answer, users = [], []
+        for jid in (node.jid("jid") for node in iq.action.children("participant")):
+            error = self._add_error(jid, group) if change == "add" else self._change_error(jid, group, change)
+            user = self._world.find(jid)
+            if error is None and user:
+                users.append(user)
+                answer.append(participant(user))
+            else:
+                answer.append(self._refused(jid, error or _NO_SUCH_MEMBER))
+        self._change(iq, group, change, users)
+        return [Node(change, {}, answer)]
+
+    def _change_error(self, jid: JID, group: Group, change: str) -> int | None:
+        user = self._world.find(jid)
+        if user is None or user not in group.roles:
+            return _NO_SUCH_MEMBER
+        return _IS_CREATOR if user is group.creator and change != "promote" else None
+
+    def _change(self, iq: Iq, group: Group, change: str, users: list[User]) -> None:
+        if not users:
+            return
         changed = Node(change, {}, [participant(user) for user in users])
         if change == "remove":
             self._notify(group, iq.user, changed)  # while those removed can still hear it
@@ -102,15 +152,32 @@ class Groups:
         else:
             group.roles |= dict.fromkeys(users, _ROLE_AFTER[change])
             self._notify(group, iq.user, changed)
-        return [changed]
 
     def _subject(self, iq: Iq, group: Group) -> list[Node]:
-        if group.locked:
-            self._admin_only(iq, group)
-        group.subject = iq.action.data().decode()
+        self._may_edit(iq, group)
+        group.subject = _text(iq.action.data().decode(), 1, _LONGEST_SUBJECT)
         attrs: Attributes = {"subject": group.subject, "s_t": now(), "s_o": iq.user.lid}
         self._notify(group, iq.user, Node("subject", attrs))
         return []
+
+    def _description(self, iq: Iq, group: Group) -> list[Node]:
+        """Set it, if the change follows the description that the group has; without a body it is removed."""
+        self._may_edit(iq, group)
+        if iq.action.attrs.get("prev") != (group.description.id if group.description else None):
+            raise IqRefused(*CONFLICT)
+        if iq.action.attrs.get("delete") == "true":
+            group.description = None
+            change = Node("description", {"delete": "true"})
+        else:
+            text = _text(iq.action.need("body").data().decode(), 1, _LONGEST_DESCRIPTION)
+            group.description = Description(iq.action.text("id"), text)
+            change = Node("description", {"id": group.description.id}, [Node("body", {}, text.encode())])
+        self._notify(group, iq.user, change)
+        return []
+
+    def _may_edit(self, iq: Iq, group: Group) -> None:
+        if group.locked:
+            self._admin_only(iq, group)
 
     def _setting(self, iq: Iq, group: Group) -> list[Node]:
         self._admin_only(iq, group)
@@ -141,3 +208,9 @@ class Groups:
                     "addressing_mode": "lid",
                 }
                 device.send(Node("notification", attrs, [change]))
+
+
+def _text(text: str, least: int, most: int) -> str:
+    if not least <= len(text) <= most:
+        raise IqRefused(*NOT_ACCEPTABLE)
+    return text

@@ -21,6 +21,7 @@ ITEM_NOT_FOUND = (404, "item-not-found")
 FORBIDDEN = (403, "forbidden")
 NOT_AUTHORIZED = (401, "not-authorized")
 NOT_ACCEPTABLE = (406, "not-acceptable")
+CONFLICT = (409, "conflict")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ control port, which takes
     POST /send  {phone, chat, text?, image?, reply_to?}  image: base64, with the text as its caption
     POST /read  {phone, message_ids?}
     POST /react {phone, message_id, emoji}
+    POST /groups {phone}                                 the groups that its client says it is in
     GET  /told?phone=&message_id=&kind=&timeout=         the first such receipt or event that its client reports
 """
 
@@ -103,6 +104,7 @@ class Phones:
                 web.post("/send", self._send),
                 web.post("/read", self._read),
                 web.post("/react", self._react),
+                web.post("/groups", self._groups),
                 web.post("/restart", self._restart),
                 web.get("/told", self._wait_told),
             ]
@@ -139,6 +141,10 @@ class Phones:
         return web.json_response(
             {"message_id": await asyncio.to_thread(react, asked["message_id"], asked["emoji"])}
         )
+
+    async def _groups(self, request: web.Request) -> web.Response:
+        groups = await asyncio.to_thread(self._recipient((await request.json())["phone"]).groups)
+        return web.json_response({"groups": groups})
 
     async def _restart(self, request: web.Request) -> web.Response:
         phone = (await request.json())["phone"]

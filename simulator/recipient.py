@@ -140,6 +140,22 @@ class Recipient:
         self._gate.enter()
         return str(self._client.send_message(source.Chat, reaction).ID)
 
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups that it is in, as the server shows them to its client; people by number."""
+        self._gate.enter()
+        return [
+            {
+                "jid": Jid2String(group.JID),
+                "name": group.GroupName.Name,
+                "description": group.GroupTopic.Topic,
+                "announce_only": bool(group.GroupAnnounce.IsAnnounce),
+                "locked": bool(group.GroupLocked.isLocked),
+                "members": sorted(each.PhoneNumber.User for each in group.Participants),
+                "admins": sorted(each.PhoneNumber.User for each in group.Participants if each.IsAdmin),
+            }
+            for group in self._client.get_joined_groups()
+        ]
+
     def mark_read(self, message_ids: list[str] | None) -> list[str]:
         """Mark messages as read, by default all that arrived; return the IDs."""
         chosen = [info for info in self._unread if message_ids is None or info.ID in message_ids]

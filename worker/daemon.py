@@ -43,6 +43,9 @@ REAP_SECONDS, HOUSEKEEPING_SECONDS, SNAPSHOT_SECONDS, GROUP_SYNC_SECONDS = 15.0,
 #: Seconds that Supabase may take to answer at the start; then the operator is told.
 START_SECONDS = 8.0
 
+#: What commands under way get at a stop, seconds.
+COMMANDS_STOP_SECONDS = 3.0
+
 #: WhatsApp refuses larger pictures.
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 
@@ -95,7 +98,7 @@ class Daemon:
             qr_window=settings.qr_window,
             wake=self._dispatcher.wake,
         )
-        self._commands = Commands(self._registry, self._supervisor)
+        self._commands = Commands(self._registry, self._supervisor, lambda: self._hint("commands"))
         self._wakeups = Wakeups(rpc, settings.supabase_url, key, self._run_id, self._hint)
         self._outbox = outbox
         web_runner = await self._start_web()  # first: a port in use must not fence off the worker that uses it
@@ -153,6 +156,7 @@ class Daemon:
         try:
             if self._broken is None:
                 await self._dispatcher.claim_no_more()
+                await self._commands.finish(COMMANDS_STOP_SECONDS)
                 await self._supervisor.stop()
                 with suppress(HeraldError):
                     await self._dispatcher.exchange()

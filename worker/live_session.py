@@ -60,13 +60,14 @@ class LiveSession:
         self.ready = self.ending = False
         self._lease = lease
         self._store = store
-        self._registry = registry
-        self._transport = transport
+        self.registry = registry
+        self.transport = transport
         self._adoption = Adoption(held, outbox, settler, store, transport)
         self._wake = wake
         self._qr_window = qr_window
         self._rng = rng
         self._events: asyncio.Queue[QrShown | Connected | Ended] = asyncio.Queue()
+        self._syncing = asyncio.Lock()
         self._failures = 0
         self._qr_since: float | None = None
         self._opened = False
@@ -91,7 +92,7 @@ class LiveSession:
         self.ready = False
         if not self._opened:
             return
-        await self._transport.close(self.held.session_id)
+        await self.transport.close(self.held.session_id)
         self._opened = False
         if self._store.linked:
             await self._store.snapshot(clean=True)
@@ -113,17 +114,17 @@ class LiveSession:
         """Unlink at WhatsApp if it can be told, else only here: the phone then still lists the device."""
         if self._opened:
             try:
-                await self._transport.logout(self.held.session_id)
+                await self.transport.logout(self.held.session_id)
             except (ProviderError, EngineError) as error:
                 log.warning("logout_unconfirmed", session_id=str(self.held.session_id), error=error)
-                await self._transport.close(self.held.session_id)
+                await self.transport.close(self.held.session_id)
             self._opened = False
         await self._store.forget()
 
     async def abandon(self) -> None:
         """The lease is lost: close the sockets and write nothing."""
         self.ready = False
-        await self._transport.close(self.held.session_id)
+        await self.transport.close(self.held.session_id)
 
     async def snapshot(self) -> None:
         """Seal the live store if it has changed. Raises StoreError, LostLease, CredentialsError."""
@@ -131,15 +132,19 @@ class LiveSession:
             log.debug("snapshot_written", session_id=str(self.held.session_id))
 
     async def sync_groups(self) -> int:
-        """Read the account's groups and write them; how many there are."""
-        return await self._registry.sync_groups(self.held, await self._transport.groups(self.held.session_id))
+        """Read the account's groups and write them; how many there are.
+
+        One after the other: an older list that came later would hide a group that was just made.
+        """
+        async with self._syncing:
+            return await self.registry.sync_groups(self.held, await self.transport.groups(self.held.session_id))
 
     async def _open(self) -> None:
         self._shown = {}
         while True:
             await self._report(SessionStatus.CONNECTING, retry_count=self._failures)
             try:
-                await self._transport.open(self.held.session_id, str(self._store.path), self._lease.deadline)
+                await self.transport.open(self.held.session_id, str(self._store.path), self._lease.deadline)
             except CrashLoop as loop:
                 await self._wait_out(loop)
             except EngineError as error:
@@ -189,7 +194,7 @@ class LiveSession:
             async with asyncio.timeout_at(window):
                 return await self._events.get()
         except TimeoutError:
-            await self._transport.close(self.held.session_id)
+            await self.transport.close(self.held.session_id)
             return Ended(session_id=self.held.session_id, ending=Ending.QR_TIMEOUT, retry=False)
 
     async def _show_qr(self, event: QrShown) -> bool:
@@ -205,7 +210,7 @@ class LiveSession:
         """Ask for an 8-character code and show it beside the QR; E.164. Raises ProviderError if none is shown."""
         if not self._shown:
             raise ProviderError("This account shows no QR code now. Press connect, and ask while the QR is shown.")
-        code = await self._transport.pairing_code(self.held.session_id, phone)
+        code = await self.transport.pairing_code(self.held.session_id, phone)
         self._shown["pairing_code"] = code
         await self._report(SessionStatus.QR_PENDING, **self._shown)
         return code
@@ -281,4 +286,4 @@ class LiveSession:
         return f"{REMEDY[event.ending]} It ends on {until:%Y-%m-%d at %H:%M} UTC."
 
     async def _report(self, status: SessionStatus, **facts: object) -> bool:
-        return await self._registry.report(self.held, status=status.value, **facts)
+        return await self.registry.report(self.held, status=status.value, **facts)

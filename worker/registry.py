@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from worker.session import Held
-from worker.transport import Group
+from worker.transport import Group, GroupDetail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,16 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What a person asks of a session's holder."""
+    """What a person asks of a session's holder; the database has checked the arguments.
+
+    held_back: people in it who may not be put into a group, because they opted out, each with the reason.
+    """
 
     id: UUID
     session_id: UUID
     kind: str
     arguments: Mapping[str, Any] = field(repr=False)
+    held_back: Mapping[str, str] = field(repr=False)
 
 
 class Registry(Protocol):
@@ -67,8 +71,14 @@ class Registry(Protocol):
     async def sync_groups(self, held: Held, groups: Sequence[Group]) -> int:
         """Write the account's groups; missing ones become inactive."""
 
+    async def sync_group(self, held: Held, group: GroupDetail) -> Mapping[str, Any]:
+        """Write one group and who is in it, as contacts; how many members, joined, left."""
+
+    async def note_invite_link(self, held: Held, group_jid: str, link: str) -> None:
+        """Write a group's invite link."""
+
     async def take_commands(self) -> list[Command]:
-        """Take pending commands for sessions that we hold."""
+        """Take pending commands for sessions that we hold, one a session at a time."""
 
     async def finish_command(
         self, command: Command, *, result: Mapping[str, Any] | None = None, error: str | None = None

@@ -199,7 +199,7 @@ class World:
         sql = "select * from public.whatsapp_groups where session_id = %s and group_jid = %s"
         return await until(lambda: self.row(sql, session, jid), seconds, "the group's row")
 
-    async def command(self, session: str, kind: str, seconds: float = 30, **arguments: str) -> Row:
+    async def command(self, session: str, kind: str, seconds: float = 30, **arguments: Any) -> Row:
         """Insert a command as the CRM does and wait for its end; the row."""
         asked = {
             "organization_id": self.organization,

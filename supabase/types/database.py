@@ -526,6 +526,7 @@ class PublicWhatsappCommands(BaseModel):
     result: JsonValue | None = Field(alias="result")
     session_id: uuid.UUID = Field(alias="session_id")
     state: str = Field(alias="state")
+    taken_by: uuid.UUID | None = Field(alias="taken_by")
     updated_at: datetime.datetime = Field(alias="updated_at")
 
 
@@ -541,6 +542,7 @@ class PublicWhatsappCommandsInsert(TypedDict):
     result: NotRequired[Annotated[JsonValue | None, Field(alias="result")]]
     session_id: Annotated[uuid.UUID, Field(alias="session_id")]
     state: NotRequired[Annotated[str, Field(alias="state")]]
+    taken_by: NotRequired[Annotated[uuid.UUID | None, Field(alias="taken_by")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
 
 
@@ -556,6 +558,7 @@ class PublicWhatsappCommandsUpdate(TypedDict):
     result: NotRequired[Annotated[JsonValue | None, Field(alias="result")]]
     session_id: NotRequired[Annotated[uuid.UUID, Field(alias="session_id")]]
     state: NotRequired[Annotated[str, Field(alias="state")]]
+    taken_by: NotRequired[Annotated[uuid.UUID | None, Field(alias="taken_by")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
 
 

@@ -692,6 +692,7 @@ export type Database = {
           "result": Json | null,
           "session_id": string,
           "state": string,
+          "taken_by": string | null,
           "updated_at": string
         }
         ComputedFields: never
@@ -707,6 +708,7 @@ export type Database = {
           "result"?: Json | null,
           "session_id": string,
           "state"?: string,
+          "taken_by"?: string | null,
           "updated_at"?: string
         }
         Update: {
@@ -721,6 +723,7 @@ export type Database = {
           "result"?: Json | null,
           "session_id"?: string,
           "state"?: string,
+          "taken_by"?: string | null,
           "updated_at"?: string
         }
         Relationships: [
@@ -1800,6 +1803,8 @@ export type Database = {
       "whatsapp_erase_contact": { Args: { "p_organization": string, "p_phone": string }; Returns: Json
       },
       "whatsapp_explain": { Args: { "p_error": string }; Returns: string
+      },
+      "whatsapp_group_sync": { Args: { "p_epoch": number, "p_group": Json, "p_run": string, "p_session": string }; Returns: Json
       },
       "whatsapp_groups_sync": { Args: { "p_epoch": number, "p_groups": Json, "p_run": string, "p_session": string }; Returns: number
       },

@@ -104,7 +104,7 @@ def test_a_command_is_taken_once_by_the_holder_and_finished(db: Db, org: Organis
     other = Run(db)
     assert db.call("whatsapp_commands_take", p_run=other.id) == []
     (taken,) = db.call("whatsapp_commands_take", p_run=run.id)
-    assert set(taken) == {"id", "session_id", "kind", "arguments"}
+    assert set(taken) == {"id", "session_id", "kind", "arguments", "held_back"}
     assert db.call("whatsapp_commands_take", p_run=run.id) == []
     assert finish(db, other, taken["id"]) == "running"
     assert finish(db, run, taken["id"]) == "done"

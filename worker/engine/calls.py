@@ -4,13 +4,12 @@ import base64
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from worker.engine import groups
 from worker.engine.answers import Answer, Refusal
-from worker.engine.contents import parse_jid
-from worker.engine.failures import explain
 from worker.engine.framing import Frame
-from worker.engine.library import ENGINE, ClientName, ClientType, Gone, LibraryError
+from worker.engine.library import ENGINE, ClientName, ClientType
 from worker.engine.session import LeaseOver, Session, State
 from worker.engine.store import LockedError, SessionFolder
 
@@ -67,7 +66,7 @@ def close_session(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
 def logout(engine: "Engine", frame: Frame, answer: Answer) -> Frame:
     """Unlink the device at the provider, then close."""
     session = _connected(engine, frame)
-    _library(session.client.logout)
+    groups.asked(session.client.logout)
     return close_session(engine, frame, answer)
 
 
@@ -88,36 +87,42 @@ def pairing_code(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
     if session.state is not State.LINKING:
         raise Refusal("not-connected", "the session shows no QR")
     phone = str(frame["phone"]).lstrip("+")
-    return {"code": _library(lambda: session.client.PairPhone(phone, True, ClientName.LINUX, ClientType.CHROME))}
+    client = session.client
+    return {"code": groups.asked(lambda: client.PairPhone(phone, True, ClientName.LINUX, ClientType.CHROME))}
 
 
-def groups(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
+def list_groups(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
     """List the account's groups."""
-    session = _connected(engine, frame)
-    account = session.folder.account()
-    own = {jid.partition("@")[0] for jid in (account.jid, account.lid) if jid} if account else set()
-    return {
-        "groups": [
-            {
-                "jid": f"{group.JID.User}@{group.JID.Server}",
-                "name": group.GroupName.Name,
-                "participants": len(group.Participants),
-                "is_admin": any(
-                    (one.IsAdmin or one.IsSuperAdmin) and own & {one.JID.User, one.LID.User, one.PhoneNumber.User}
-                    for one in group.Participants
-                ),
-                "announce_only": bool(group.GroupAnnounce.IsAnnounce),
-            }
-            for group in _library(session.client.get_joined_groups)
-        ]
-    }
+    return {"groups": groups.joined(_connected(engine, frame))}
+
+
+def group_info(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
+    """Read one group with its members."""
+    return {"group": groups.info(_connected(engine, frame), str(frame["group"]))}
+
+
+def create_group(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
+    """Make a group."""
+    people = [str(one) for one in frame["people"]]
+    return groups.create(_connected(engine, frame), str(frame["subject"]), people)
+
+
+def group_members(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
+    """Add, remove, promote or demote members."""
+    people = [str(one) for one in frame["people"]]
+    return groups.change_members(_connected(engine, frame), str(frame["group"]), str(frame["change"]), people)
+
+
+def group_setting(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
+    """Change one of a group's settings."""
+    groups.change(_connected(engine, frame), str(frame["group"]), str(frame["setting"]), frame["value"])
+    return {}
 
 
 def invite_link(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
-    """Fetch a group's invite link."""
+    """Fetch a group's invite link, or a new one."""
     session = _connected(engine, frame)
-    group = parse_jid(str(frame["group"]))
-    return {"link": _library(lambda: session.client.get_group_invite_link(group))}
+    return {"link": groups.invite_link(session, str(frame["group"]), reset=bool(frame.get("reset")))}
 
 
 def snapshot(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
@@ -169,16 +174,6 @@ def _connected(engine: "Engine", frame: Frame) -> Session:
     return session
 
 
-def _library(call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except Gone:
-        raise Refusal("not-open") from None
-    except LibraryError as error:
-        failure = explain(str(error))
-        raise Refusal(failure.code, failure.detail) from None
-
-
 CALLS: dict[str, Call] = {
     "hello": Call(hello, quick=True),
     "open": Call(open_session),
@@ -187,7 +182,11 @@ CALLS: dict[str, Call] = {
     "send": Call(send, quick=True),
     "lookup": Call(lookup),
     "pairing_code": Call(pairing_code),
-    "groups": Call(groups),
+    "groups": Call(list_groups),
+    "group_info": Call(group_info),
+    "create_group": Call(create_group),
+    "group_members": Call(group_members),
+    "group_setting": Call(group_setting),
     "invite_link": Call(invite_link),
     "snapshot": Call(snapshot),
     "fingerprint": Call(fingerprint),

@@ -54,7 +54,7 @@ from neonize.proto.Neonize_pb2 import JID, ConnectFailureReason, PairStatus, Rec
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ImageMessage, Message
 from neonize.utils import ffmpeg
-from neonize.utils.enum import ClientName, ClientType, MediaType
+from neonize.utils.enum import ClientName, ClientType, MediaType, ParticipantChange
 
 __all__ = [
     "ENGINE",
@@ -69,6 +69,7 @@ __all__ = [
     "MediaType",
     "Message",
     "PairStatus",
+    "ParticipantChange",
     "Receipt",
     "TemporaryBan",
     "events",

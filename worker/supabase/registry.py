@@ -10,7 +10,7 @@ from uuid import UUID
 from worker.registry import Command, Sealed
 from worker.session import DesiredState, Held, SessionStatus
 from worker.supabase.rpc import Rpc
-from worker.transport import Group
+from worker.transport import Group, GroupDetail
 
 
 class SupabaseRegistry:
@@ -103,6 +103,16 @@ class SupabaseRegistry:
         rows = [asdict(group) for group in groups]
         return int(await self._rpc.call("whatsapp_groups_sync", self._fence(held) | {"p_groups": rows}))
 
+    async def sync_group(self, held: Held, group: GroupDetail) -> Mapping[str, Any]:
+        """See Registry."""
+        written = await self._rpc.call("whatsapp_group_sync", self._fence(held) | {"p_group": asdict(group)})
+        return {name: written[name] for name in ("members", "joined", "left")}
+
+    async def note_invite_link(self, held: Held, group_jid: str, link: str) -> None:
+        """See Registry."""
+        group = {"jid": group_jid, "invite_link": link}
+        await self._rpc.call("whatsapp_group_sync", self._fence(held) | {"p_group": group})
+
     async def take_commands(self) -> list[Command]:
         """See Registry."""
         rows = await self._rpc.call("whatsapp_commands_take", {"p_run": self._run}, attempts=1)
@@ -112,6 +122,7 @@ class SupabaseRegistry:
                 session_id=UUID(row["session_id"]),
                 kind=row["kind"],
                 arguments=row["arguments"],
+                held_back=row["held_back"],
             )
             for row in rows
         ]

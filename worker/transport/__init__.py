@@ -3,9 +3,10 @@
 An adapter knows its provider's errors and turns them into outcomes and endings once; nothing else parses them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -99,6 +100,52 @@ class Group:
     announce_only: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Who is in a group, other than the account itself; at least one of phone and lid is known."""
+
+    phone: str | None  #: E.164
+    lid: str | None  #: with @lid
+    is_admin: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupDetail(Group):
+    """One group with all that can be set about it, and its members without the account itself."""
+
+    description: str
+    locked: bool  #: only admins may change name and description
+    members: tuple[Member, ...]
+
+
+class MemberChange(StrEnum):
+    """What can be done to members of a group."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    PROMOTE = "promote"
+    DEMOTE = "demote"
+
+
+class GroupSetting(StrEnum):
+    """What can be set about a group."""
+
+    NAME = "name"
+    DESCRIPTION = "description"
+    ANNOUNCE_ONLY = "announce_only"
+    LOCKED = "locked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberOutcome:
+    """What became of one of the people in a change. code is stable; reason is None where it worked."""
+
+    member: str  #: as asked: E.164 or JID
+    ok: bool
+    code: str
+    reason: str | None
+
+
 class Unsent:
     """Lookup: this store never wrote the secret, so the message did not leave."""
 
@@ -139,8 +186,24 @@ class Transport(Protocol):
     async def groups(self, session_id: UUID) -> list[Group]:
         """List the groups that the account is in."""
 
-    async def invite_link(self, session_id: UUID, group_jid: str) -> str:
-        """Fetch a group's invite link; ProviderError if the account is no admin there."""
+    async def group(self, session_id: UUID, group_jid: str) -> GroupDetail:
+        """Read one group with its members; ProviderError if the account is not in it."""
+
+    async def create_group(
+        self, session_id: UUID, name: str, people: Sequence[str]
+    ) -> tuple[str, list[MemberOutcome]]:
+        """Make a group of people (E.164 or JID); its JID, and who is in it and who is not, with the reason."""
+
+    async def change_members(
+        self, session_id: UUID, group_jid: str, change: MemberChange, people: Sequence[str]
+    ) -> list[MemberOutcome]:
+        """Change members; each has an outcome. ProviderError if nothing could be asked."""
+
+    async def set_group(self, session_id: UUID, group_jid: str, setting: GroupSetting, value: str | bool) -> None:
+        """Change one setting of a group; ProviderError if WhatsApp refuses."""
+
+    async def invite_link(self, session_id: UUID, group_jid: str, *, reset: bool = False) -> str:
+        """Fetch a group's invite link, or make a new one; ProviderError if the account is no admin there."""
 
     async def snapshot(self, session_id: UUID, *, ratchets: bool) -> bytes:
         """Copy the live store consistently, as bytes of a SQLite database.

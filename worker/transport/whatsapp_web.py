@@ -11,14 +11,22 @@ from uuid import UUID
 import structlog
 
 from worker.engine.framing import Frame
-from worker.errors import EngineError, ProviderError
+from worker.errors import EngineError
 from worker.message import Claim, MessageKind
 from worker.outcome import Accepted, Outcome
 from worker.session import Ending
-from worker.transport import Connected, Ended, EventSink, Group, QrShown, Unsent, Written
+from worker.transport import (
+    Connected,
+    Ended,
+    EventSink,
+    QrShown,
+    Unsent,
+    Written,
+)
 from worker.transport.engine_process import EngineRefusal
 from worker.transport.shards import Shard, ShardLimits, Shards
 from worker.transport.whatsapp_web_events import Teller, event_of, time_of
+from worker.transport.whatsapp_web_groups import GroupCalls, refused
 from worker.transport.whatsapp_web_outcomes import MOVING, NOT_OPEN, after_death, outcome_of
 
 log = structlog.get_logger()
@@ -39,7 +47,7 @@ STORE_TIMEOUT = 20.0
 MEMORY_SECONDS, MOVE_SECONDS = 10.0, 15.0
 
 
-class WhatsAppWeb:
+class WhatsAppWeb(GroupCalls):
     """A Transport over engine processes.
 
     command: ENGINE_COMMAND, to which the state folder is appended. sink: gets each session's events in order.
@@ -164,22 +172,16 @@ class WhatsAppWeb:
         """Ask for an 8-character code to type on the phone, while the session shows a QR."""
         return str((await self._ask("pairing_code", session_id, phone=phone))["code"])
 
-    async def groups(self, session_id: UUID) -> list[Group]:
-        """List the groups that the account is in."""
-        return [Group(**group) for group in (await self._ask("groups", session_id))["groups"]]
-
-    async def invite_link(self, session_id: UUID, group_jid: str) -> str:
-        """Fetch a group's invite link; ProviderError if the account is no admin there."""
-        return str((await self._ask("invite_link", session_id, group=group_jid))["link"])
-
     async def _ask(self, call: str, session_id: UUID, **arguments: Any) -> Frame:
         shard = self._shards.of(session_id)
         if shard is None:
-            raise ProviderError("the session is not open")
+            raise refused(EngineRefusal("not-open"))
         try:
             return await shard.call(call, timeout=ASK_TIMEOUT, session=str(session_id), **arguments)
         except EngineRefusal as refusal:
-            raise ProviderError(f"{call}: {refusal}") from None
+            raise refused(refusal) from None
+        except EngineError:
+            raise refused(EngineRefusal("engine-ended")) from None
 
     # ---- sending
 
