@@ -12,7 +12,7 @@ from pathlib import Path
 
 from localstack.client import Stack
 from localstack.layout import Layout, LocalStackError, Phase, State
-from localstack.migrations import MIGRATIONS
+from localstack.migrations import FUNCTIONS, MIGRATIONS
 from localstack.supervisor import Supervisor
 
 EPILOG = """
@@ -30,7 +30,7 @@ Several stacks run side by side, each with its own --dir.
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m localstack",
-        description="A local Supabase on loopback, without Docker: Postgres 17, PostgREST, Auth, Realtime.",
+        description="A local Supabase on loopback, without Docker: Postgres, REST, Auth, Realtime, functions.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -56,6 +56,13 @@ def parser() -> argparse.ArgumentParser:
         default=MIGRATIONS,
         metavar="PATH",
         help="a directory of .sql files (default: supabase/migrations)",
+    )
+    up.add_argument(
+        "--functions",
+        type=Path,
+        default=FUNCTIONS,
+        metavar="PATH",
+        help="a project's supabase/functions (default: this folder's); config.toml lies beside it",
     )
     up.add_argument("--with-parent", action="store_true", help="stop when the calling process is gone")
     # For whoever starts a stack through a pipe and waits for its end: let go of the output when ready.
@@ -85,6 +92,7 @@ def up(options: argparse.Namespace) -> None:
 
     Supervisor(
         layout,
+        functions=options.functions.resolve(),
         migrations=None if options.no_migrate else options.migrations.resolve(),
         progress=progress,
         on_ready=on_ready,
@@ -96,6 +104,7 @@ def _detach(layout: Layout, options: argparse.Namespace) -> None:
     """Run `up` in a session of its own and show its progress until it lets go of the pipe."""
     argv = [sys.executable, "-m", "localstack", "up", "--hand-over", "--dir", str(layout.directory)]
     argv += ["--no-migrate"] if options.no_migrate else ["--migrations", str(options.migrations)]
+    argv += ["--functions", str(options.functions)]
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,

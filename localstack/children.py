@@ -53,7 +53,7 @@ def postgrest_child(layout: Layout, state: State, credentials: Credentials) -> C
     )
 
 
-def gateway_child(layout: Layout, state: State) -> Child:
+def gateway_child(layout: Layout, state: State, functions: Path) -> Child:
     ports = state.ports
     return Child(
         name="gateway",
@@ -61,6 +61,7 @@ def gateway_child(layout: Layout, state: State) -> Child:
             *(sys.executable, "-m", "localstack.gateway", str(layout.directory)),
             *("--port", str(ports["gateway"])),
             *("--postgres", str(ports["postgres"]), "--postgrest", str(ports["postgrest"])),
+            *("--functions", str(functions)),
         ],
         env={
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),

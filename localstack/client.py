@@ -24,7 +24,7 @@ from typing import Any, Literal
 import psycopg
 
 from localstack.credentials import Credentials
-from localstack.layout import REPOSITORY, Layout, LocalStackError, Phase, State
+from localstack.layout import REPOSITORY, Layout, LocalStackError, Phase, State, env_file, write_private
 
 ChildName = Literal["postgres", "postgrest", "gateway"]
 
@@ -85,6 +85,10 @@ class Stack:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute("notify pgrst, 'reload schema'")
 
+    def set_function_secrets(self, **secrets: str) -> None:
+        """All of the functions' secrets from the next request on, as `supabase secrets set` does hosted."""
+        write_private(Layout(self.directory).function_secrets, env_file(secrets))
+
     def sign(self, claims: Mapping[str, Any]) -> str:
         """A JWT with these claims, signed as Auth signs; for tokens that Auth would not give (expired)."""
         return Credentials.load_or_generate(Layout(self.directory).credentials).sign(
@@ -114,17 +118,26 @@ class Stack:
 class LocalStack:
     """A stack for the length of a `with` or `async with` block."""
 
-    def __init__(self, directory: Path, migrate: bool, migrations: Path | None) -> None:
+    def __init__(self, directory: Path, migrate: bool, migrations: Path | None, functions: Path | None) -> None:
         self._directory = directory
         self._options = [] if migrate else ["--no-migrate"]
         if migrations is not None:
             self._options += ["--migrations", str(migrations)]
+        if functions is not None:
+            self._options += ["--functions", str(functions)]
         self._stack: Stack | None = None
 
     @classmethod
-    def start(cls, directory: Path | str, *, migrate: bool = True, migrations: Path | None = None) -> "LocalStack":
+    def start(
+        cls,
+        directory: Path | str,
+        *,
+        migrate: bool = True,
+        migrations: Path | None = None,
+        functions: Path | None = None,
+    ) -> "LocalStack":
         """Nothing starts before the block is entered."""
-        return cls(Path(directory).resolve(), migrate, migrations)
+        return cls(Path(directory).resolve(), migrate, migrations, functions)
 
     def __enter__(self) -> Stack:
         """Raises LocalStackError with what the stack said, if it can't start."""

@@ -1,6 +1,6 @@
 """Where a stack's files lie, and the state that its supervisor publishes.
 
-DIR (private to the user)         env, credentials.json, state.json, lock, logs/
+DIR (private to the user)         env, credentials.json, functions.env, state.json, lock, logs/
 /var/tmp/herald-localstack-…      the database and Storage's bytes: Postgres won't run as root, so root's
                                   stacks need a place that `nobody` can reach, outside root's home
 """
@@ -88,6 +88,11 @@ class Layout:
         return self.directory / "credentials.json"
 
     @property
+    def function_secrets(self) -> Path:
+        """NAME=value lines: what `supabase secrets set` is hosted."""
+        return self.directory / "functions.env"
+
+    @property
     def state(self) -> Path:
         return self.directory / "state.json"
 
@@ -147,7 +152,7 @@ class Layout:
         """Remove everything that the stack left, and `directory` itself if nothing else is in it."""
         for directory in (self.database, self.logs):
             shutil.rmtree(directory, ignore_errors=True)
-        for file in (self.env, self.credentials, self.state, self.directory / "lock"):
+        for file in (self.env, self.credentials, self.function_secrets, self.state, self.directory / "lock"):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()

@@ -11,6 +11,7 @@ from localstack.process import die_with_parent
 
 CLI = REPOSITORY / "node_modules/@supabase/cli-linux-x64/bin/supabase"
 MIGRATIONS = REPOSITORY / "supabase/migrations"
+FUNCTIONS = REPOSITORY / "supabase/functions"
 
 
 def migrate(database_url: str, migrations: Path = MIGRATIONS) -> int:

@@ -51,12 +51,14 @@ class Supervisor:
         layout: Layout,
         *,
         migrations: Path | None,
+        functions: Path,
         progress: Progress,
         on_ready: Callable[[State], None],
         orphan_of: int | None = None,
     ) -> None:
         self._layout = layout
         self._migrations = migrations
+        self._functions = functions
         self._progress = progress
         self._on_ready = on_ready
         self._orphan_of = orphan_of
@@ -94,7 +96,7 @@ class Supervisor:
         self._state.url = f"http://127.0.0.1:{self._state.ports['gateway']}"
         self._start_database()
         # The gateway's import time passes while the migrations run.
-        self._add(gateway_child(self._layout, self._state)).start()
+        self._add(gateway_child(self._layout, self._state, self._functions)).start()
         self._fill_database()
         write_private(self._layout.env, env_file(self.environment()))
         self._add(postgrest_child(self._layout, self._state, self._credentials)).start()

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from localstack.credentials import Credentials
 from localstack.gateway.app import Upstreams, build
-from localstack.gateway.rest import LONGEST_LINE
+from localstack.gateway.forwarding import LONGEST_LINE
 from localstack.layout import Layout
 
 
@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     for port in ("--port", "--postgres", "--postgrest"):
         parser.add_argument(port, type=int, required=True)
+    parser.add_argument("--functions", type=Path, required=True)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     layout = Layout.at(options.directory)
@@ -30,6 +31,9 @@ def main() -> None:
         authenticator_dsn=credentials.dsn("authenticator", options.postgres),
         dsn_of=lambda role: credentials.dsn(role, options.postgres) if role in credentials.passwords else None,
         storage=layout.storage,
+        functions=options.functions,
+        function_secrets=layout.function_secrets,
+        logs=layout.logs,
     )
     with contextlib.suppress(web.GracefulExit):
         asyncio.run(serve(build(credentials, upstreams), options.port))

@@ -1,5 +1,6 @@
 """Puts the gateway's parts on one port."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ from localstack.credentials import Credentials
 from localstack.gateway.access import Access
 from localstack.gateway.auth import Auth
 from localstack.gateway.cron import Cron
-from localstack.gateway.errors import add_cors, json_errors
+from localstack.gateway.errors import FUNCTIONS, add_cors, json_errors
+from localstack.gateway.functions import Functions
 from localstack.gateway.net import Net
 from localstack.gateway.realtime.server import Realtime
 from localstack.gateway.rest import PREFIX, Rest
@@ -28,6 +30,9 @@ class Upstreams:
     authenticator_dsn: str = field(repr=False)  #: becomes the roles that Realtime and Storage check rows as
     dsn_of: Callable[[str], str | None] = field(repr=False)  #: for the roles that cron's jobs may run as
     storage: Path  #: where Storage keeps bytes
+    functions: Path  #: a project's supabase/functions
+    function_secrets: Path  #: a file of NAME=value
+    logs: Path
 
 
 def build(credentials: Credentials, upstreams: Upstreams) -> web.Application:
@@ -36,11 +41,19 @@ def build(credentials: Credentials, upstreams: Upstreams) -> web.Application:
     realtime = Realtime(access, upstreams.admin_dsn, upstreams.authenticator_dsn)
     cron = Cron(access, upstreams.admin_dsn, upstreams.dsn_of)
     storage = Storage(credentials, access, upstreams.admin_dsn, upstreams.authenticator_dsn, upstreams.storage)
+    functions = Functions(
+        access,
+        folder=upstreams.functions,
+        secrets=upstreams.function_secrets,
+        defaults=_default_secrets(credentials, upstreams),
+        logs=upstreams.logs,
+    )
     app = web.Application(middlewares=[json_errors], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_cors)
     app.cleanup_ctx.append(rest.lifespan)
     app.cleanup_ctx.append(realtime.lifespan)
     app.cleanup_ctx.append(cron.lifespan)
+    app.cleanup_ctx.append(functions.lifespan)
     app.cleanup_ctx.append(Net(upstreams.admin_dsn).lifespan)
     app.add_routes(cron.routes())
     app.add_routes(storage.routes())
@@ -48,8 +61,21 @@ def build(credentials: Credentials, upstreams: Upstreams) -> web.Application:
     app.add_routes(Auth(access, Users(upstreams.admin_dsn)).routes())
     app.router.add_route("*", PREFIX, rest.handle)
     app.router.add_route("*", PREFIX + "/{path:.*}", rest.handle)
+    app.router.add_route("*", FUNCTIONS + "/{name}", functions.handle)
+    app.router.add_route("*", FUNCTIONS + "/{name}/{path:.*}", functions.handle)
     app.router.add_get("/localstack/health", health)
     return app
+
+
+def _default_secrets(credentials: Credentials, upstreams: Upstreams) -> dict[str, str]:
+    """What every function finds in its environment: https://supabase.com/docs/guides/functions/secrets"""
+    return {
+        "SUPABASE_URL": upstreams.url,
+        "SUPABASE_PUBLISHABLE_KEYS": json.dumps({"default": credentials.publishable_key}),
+        "SUPABASE_SECRET_KEYS": json.dumps({"default": credentials.secret_key}),
+        "SUPABASE_JWKS": json.dumps(credentials.jwks()),
+        "SUPABASE_DB_URL": upstreams.dsn_of("postgres") or "",
+    }
 
 
 async def health(_: web.Request) -> web.Response:

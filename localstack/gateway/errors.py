@@ -17,6 +17,11 @@ CORS = {
     "Access-Control-Max-Age": "3600",
 }
 
+FUNCTIONS = "/functions/v1"
+ANSWERED_BY_FUNCTION = (
+    "answered-by-function"  #: set on a request whose answer has CORS headers of its own, or none
+)
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -36,7 +41,7 @@ def api_error(status: int, **body: object) -> ApiError:
 
 @web.middleware
 async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.method == "OPTIONS":
+    if request.method == "OPTIONS" and not request.path.startswith(FUNCTIONS):
         return web.Response(status=204)
     try:
         return await handler(request)
@@ -52,6 +57,8 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         return web.json_response({"message": "The database is away; try again."}, status=503)
 
 
-async def add_cors(_: web.Request, response: web.StreamResponse) -> None:
+async def add_cors(request: web.Request, response: web.StreamResponse) -> None:
+    if request.get(ANSWERED_BY_FUNCTION):
+        return
     for name, value in CORS.items():
         response.headers.setdefault(name, value)

@@ -1772,6 +1772,8 @@ export type Database = {
       }
     }
     Functions: {
+      "whatsapp_access": { Args: Record<PropertyKey, never>; Returns: Json
+      },
       "whatsapp_claim": { Args: { "p_limit"?: number, "p_run": string }; Returns: Json
       },
       "whatsapp_claims_adopt": { Args: { "p_epoch": number, "p_run": string, "p_session": string }; Returns: Json

@@ -182,6 +182,7 @@ RPCS: Mapping[str, Rpc] = {
         lambda ground, place: {"p_organization": ground.row("whatsapp_contacts", place)["organization_id"]},
     ),
     "whatsapp_explain": Rpc(SIGNED_IN, lambda *_: {"p_error": 'violates check constraint "contact_phone"'}),
+    "whatsapp_access": Rpc(SIGNED_IN, lambda *_: {}),
     "whatsapp_erase_contact": Rpc(ADMINS, _contact, refuses=True),
 }
 

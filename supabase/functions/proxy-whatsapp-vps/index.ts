@@ -1,0 +1,5 @@
+// The CRM's way to the worker's API. Secrets: VPS_URL, VPS_API_KEY, ALLOWED_ORIGINS.
+
+import { proxy } from "../_shared/proxy/handler.ts";
+
+export default { fetch: (request: Request) => proxy(request, Deno.env.toObject()) };
