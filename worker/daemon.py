@@ -15,12 +15,15 @@ import structlog
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from worker.api import make_app
+from worker.api import Api
+from worker.api.app import ApiSettings
+from worker.api.metrics import Metrics
 from worker.commands import Commands
 from worker.dispatcher import Dispatcher
 from worker.errors import EngineError, HeraldError, InUse, LostLease, SettingsError, StoreError
 from worker.keyring import Keyring
 from worker.media import Media, fetch
+from worker.outbox import Settlement
 from worker.pm2 import Channel
 from worker.settings import Settings
 from worker.settler import Settler
@@ -45,6 +48,8 @@ START_SECONDS = 8.0
 
 #: What commands under way get at a stop, seconds.
 COMMANDS_STOP_SECONDS = 3.0
+#: How long calls of the API that are under way may take to end when the worker stops, seconds.
+CALLS_END_SECONDS = 5.0
 
 #: WhatsApp refuses larger pictures.
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
@@ -86,7 +91,9 @@ class Daemon:
             ShardLimits(sessions=settings.engine_shard_size, memory_mb=settings.engine_memory_limit_mb),
         )
         self._settler = Settler(outbox, self._transport.acknowledge, self._work)
-        self._dispatcher = Dispatcher(outbox, self._transport, self._settler, self._work, self._fetch_media)
+        self._dispatcher = Dispatcher(
+            outbox, self._transport, self._settler, self._work, self._fetch_media, self._settled
+        )
         self._supervisor = Supervisor(
             registry=self._registry,
             outbox=outbox,
@@ -101,14 +108,16 @@ class Daemon:
         self._commands = Commands(self._registry, self._supervisor, lambda: self._hint("commands"))
         self._wakeups = Wakeups(rpc, settings.supabase_url, key, self._run_id, self._hint)
         self._outbox = outbox
-        web_runner = await self._start_web()  # first: a port in use must not fence off the worker that uses it
-        try:
-            await self._announce()
-            await self._start_engines()
-            await self._work_until_stopped()
-        finally:
-            await self._transport.aclose()
-            await web_runner.cleanup()
+        self._metrics = self._make_metrics()
+        async with Api(self._api_settings(), self._health, self._dispatcher.wake, self._metrics) as self._api:
+            web_runner = await self._start_web()  # first: a port in use must not fence off the worker that uses it
+            try:
+                await self._announce()
+                await self._start_engines()
+                await self._work_until_stopped()
+            finally:
+                await self._transport.aclose()
+                await web_runner.cleanup()  # calls under way are answered
         log.info("worker_stopped")
         if self._broken:
             raise self._broken
@@ -142,6 +151,7 @@ class Daemon:
             for name, work in {
                 "dispatcher": self._dispatcher.run,
                 "wakeups": self._wakeups.run,
+                "api": self._api.run,
                 "sessions": lambda: self._on_hint("sessions", self._supervisor.heartbeat),
                 "commands": lambda: self._on_hint("commands", self._commands.run_pending),
                 "heart": lambda: self._every(settings.heartbeat_seconds, lambda: self._hint("sessions")),
@@ -255,11 +265,40 @@ class Daemon:
         trusted = frozenset({f"{storage.hostname}:{port}"})
         return await fetch(url, max_bytes=MAX_IMAGE_BYTES, trusted_hosts=trusted)
 
+    def _api_settings(self) -> ApiSettings:
+        settings = self._settings
+        return ApiSettings(
+            supabase_url=settings.supabase_url,
+            service_key=settings.supabase_service_key.get_secret_value(),
+            keys=settings.api_keys(),
+            version=VERSION,
+            allowed_origins=settings.allowed_origins,
+            allowed_ips=settings.allowed_ips,
+            trusted_proxies=settings.trusted_proxies,
+            requests_per_minute=settings.api_requests_per_minute,
+            sends_per_minute=settings.api_sends_per_minute,
+        )
+
+    def _make_metrics(self) -> Metrics:
+        metrics = Metrics(self._settings.worker_id, VERSION)
+        metrics.watch("herald_sessions", "Accounts of this worker.", "state", lambda: self._supervisor.counts)
+        metrics.watch(
+            "herald_realtime_live", "1: Realtime gives hints.", "", lambda: {"": float(self._wakeups.live)}
+        )
+        return metrics
+
+    def _settled(self, settlement: Settlement) -> None:
+        self._metrics.settled(settlement.outcome)
+        self._api.changes.tell(settlement.message_id)
+
     async def _start_web(self) -> web.AppRunner:
-        runner = web.AppRunner(make_app(self._health), access_log=None)
+        runner = web.AppRunner(
+            self._api.app, access_log=None, handle_signals=False, shutdown_timeout=CALLS_END_SECONDS
+        )
         await runner.setup()
+        settings = self._settings
         try:
-            await web.TCPSite(runner, self._settings.host, self._settings.port).start()
+            await web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.reuse_port).start()
         except OSError as error:
             await runner.cleanup()
             why = os.strerror(error.errno) if error.errno else "no such address"

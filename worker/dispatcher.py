@@ -11,7 +11,7 @@ import structlog
 from worker.errors import MediaError, StoreError
 from worker.media import Media
 from worker.message import Claim
-from worker.outbox import Outbox
+from worker.outbox import Outbox, Settlement
 from worker.outcome import Indeterminate, Outcome, Rejected
 from worker.settler import Settler
 from worker.transport import Transport
@@ -25,16 +25,26 @@ FetchMedia = Callable[[str], Awaitable[Media]]
 
 
 class Dispatcher:
-    """One per worker. ``wake`` may be called from anywhere on the loop, any number of times."""
+    """One per worker. ``wake`` may be called from anywhere on the loop, any number of times.
+
+    settled hears of every outcome once the database has it.
+    """
 
     def __init__(
-        self, outbox: Outbox, transport: Transport, settler: Settler, work: asyncio.Event, fetch: FetchMedia
+        self,
+        outbox: Outbox,
+        transport: Transport,
+        settler: Settler,
+        work: asyncio.Event,
+        fetch: FetchMedia,
+        settled: Callable[[Settlement], None],
     ) -> None:
         self._outbox = outbox
         self._transport = transport
         self._settler = settler
         self._work = work
         self._fetch = fetch
+        self._settled = settled
         self._sends: set[asyncio.Task[None]] = set()
         self._claiming = True
         self._repair = False
@@ -73,6 +83,8 @@ class Dispatcher:
         answer = await self._outbox.settle_and_claim(settlements, CLAIMS_PER_EXCHANGE if self._claiming else 0)
         self._repair = False
         self._settler.settled(settlements)
+        for settlement in settlements:
+            self._settled(settlement)
         for claim in answer.claims:
             self._settler.took(claim)
             self._start(claim)

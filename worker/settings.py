@@ -5,6 +5,7 @@ The environment's names are the fields' names in capitals. Secrets show neither 
 
 import base64
 import binascii
+import ipaddress
 import os
 import re
 import shlex
@@ -19,7 +20,10 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from worker.api_keys import SHORTEST_KEY, ApiKey, parse_api_keys
 from worker.errors import SettingsError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: The key id that ENCRYPTION_KEY writes under. To rotate it: ENCRYPTION_KEYS=new:<new key>,default:<the old one>.
 DEFAULT_KEY_ID = "default"
@@ -69,6 +73,26 @@ def _checked_key(secret: SecretStr) -> SecretStr:
 def _checked_keys(secret: SecretStr) -> SecretStr:
     _many_keys(secret.get_secret_value())
     return secret
+
+
+def _checked_api_keys(secret: SecretStr) -> SecretStr:
+    parse_api_keys(secret.get_secret_value())
+    return secret
+
+
+def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",")) if isinstance(value, str) else value
+
+
+def _networks(value: str | tuple[Network, ...]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(item) for item in _listed(value)) if isinstance(value, str) else value
+
+
+def _origin(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or not url.hostname or text != f"{url.scheme}://{url.netloc}":
+        raise ValueError
+    return text
 
 
 def _words(value: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -143,6 +167,31 @@ class Settings(BaseSettings):
     #: How long a QR that nobody scans is renewed.
     qr_window: float = Field(600.0, gt=0, allow_inf_nan=False, description="seconds above 0")
 
+    #: Without it the API is closed, and only /health answers.
+    api_key: Annotated[SecretStr, AfterValidator(_checked_api_keys)] | None = Field(
+        None,
+        description=f"keys of at least {SHORTEST_KEY} characters (openssl rand -hex 32), all different, apart by"
+        " commas; ORGANISATION-UUID:key for a server that may act for one organisation only",
+    )
+    allowed_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)
+    ] = Field((), description="origins apart by commas, such as https://crm.example.com")
+    allowed_ips: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (), description="networks apart by commas, such as 203.0.113.7/32,2001:db8::/32"
+    )
+    #: Whose X-Forwarded-For is believed.
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (), description="networks apart by commas, such as 127.0.0.1/32"
+    )
+    #: Several workers listen on the same port, and the kernel shares the connections out.
+    reuse_port: bool = Field(False, description="true or false")
+    api_requests_per_minute: int = Field(
+        600, ge=1, le=1_000_000, description="a whole number of requests per organisation, from 1 to 1000000"
+    )
+    api_sends_per_minute: int = Field(
+        10, ge=1, le=1_000_000, description="a whole number of send calls per organisation, from 1 to 1000000"
+    )
+
     @model_validator(mode="after")
     def _a_lease_outlives_missed_heartbeats(self) -> "Settings":
         if self.lease_seconds < 3 * self.heartbeat_seconds:
@@ -163,6 +212,10 @@ class Settings(BaseSettings):
             return _many_keys(self.encryption_keys.get_secret_value())
         assert self.encryption_key
         return {DEFAULT_KEY_ID: _one_key(self.encryption_key.get_secret_value())}
+
+    def api_keys(self) -> tuple[ApiKey, ...]:
+        """The keys that open the HTTP API; none: it is closed."""
+        return parse_api_keys(self.api_key.get_secret_value()) if self.api_key else ()
 
     @classmethod
     def settings_customise_sources(

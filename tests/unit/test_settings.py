@@ -1,5 +1,6 @@
 import base64
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from worker.settings import Settings, load_settings
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER_KEY = base64.b64encode(bytes(32)).decode()
+API_KEY = "0123456789abcdef0123456789abcdef"
 ENVIRON = {
     "SUPABASE_URL": "https://abc.supabase.co/",
     "SUPABASE_SERVICE_KEY": "sb_secret_very",
@@ -50,6 +52,12 @@ def test_every_setting_is_read_from_its_name() -> None:
             "LOG_FILES": "3",
             "POLL_INTERVAL": "0.5",
             "QR_WINDOW": "60",
+            "ALLOWED_ORIGINS": "https://crm.example.com, http://localhost:5173",
+            "ALLOWED_IPS": "203.0.113.7,2001:db8::/32",
+            "TRUSTED_PROXIES": "127.0.0.1",
+            "REUSE_PORT": "true",
+            "API_REQUESTS_PER_MINUTE": "1200",
+            "API_SENDS_PER_MINUTE": "20",
         }
     )
     assert settings.model_dump(exclude={"supabase_url", "supabase_service_key", "encryption_key"}) == {
@@ -70,6 +78,13 @@ def test_every_setting_is_read_from_its_name() -> None:
         "log_files": 3,
         "poll_interval": 0.5,
         "qr_window": 60.0,
+        "api_key": None,
+        "allowed_origins": ("https://crm.example.com", "http://localhost:5173"),
+        "allowed_ips": (ip_network("203.0.113.7/32"), ip_network("2001:db8::/32")),
+        "trusted_proxies": (ip_network("127.0.0.1/32"),),
+        "reuse_port": True,
+        "api_requests_per_minute": 1200,
+        "api_sends_per_minute": 20,
     }
 
 
@@ -112,6 +127,15 @@ def test_the_first_of_several_keys_is_the_active_one() -> None:
         ({"ENGINE_MEMORY_LIMIT_MB": "10"}, "ENGINE_MEMORY_LIMIT_MB is wrong"),
         ({"POLL_INTERVAL": "nan"}, "POLL_INTERVAL is wrong"),
         ({"QR_WINDOW": "-1"}, "QR_WINDOW is wrong"),
+        ({"API_KEY": "short"}, "API_KEY is wrong: it must be keys of at least 32 characters"),
+        ({"API_KEY": f"{API_KEY},{API_KEY}"}, "API_KEY is wrong"),
+        ({"API_KEY": f"not-a-uuid:{API_KEY}"}, "API_KEY is wrong"),
+        ({"ALLOWED_ORIGINS": "*"}, "ALLOWED_ORIGINS is wrong"),
+        ({"ALLOWED_ORIGINS": "https://crm.example.com/"}, "ALLOWED_ORIGINS is wrong"),
+        ({"ALLOWED_IPS": "203.0.113.7/24"}, "ALLOWED_IPS is wrong"),
+        ({"TRUSTED_PROXIES": "the-proxy"}, "TRUSTED_PROXIES is wrong"),
+        ({"REUSE_PORT": "perhaps"}, "REUSE_PORT is wrong"),
+        ({"API_SENDS_PER_MINUTE": "-3"}, "API_SENDS_PER_MINUTE is wrong"),
         ({"HERALD_ENV_FILE": "/no/such/file"}, "HERALD_ENV_FILE names a file that can't be read"),
     ],
 )
@@ -125,6 +149,14 @@ def test_a_wrong_setting_is_one_line_with_its_name_and_remedy_and_never_its_valu
     assert "\n" not in text
     assert caught.value.__context__ is None
     assert not any(value and value in text for value in [*change.values(), *ENVIRON.values()])
+
+
+def test_an_api_key_may_be_bound_to_an_organisation() -> None:
+    organization = "7b0f3d1e-5f6c-4a52-9a0f-6f8f5f4f3e21"
+    proxy, server = load_settings(ENVIRON | {"API_KEY": f"{API_KEY}, {organization}:other-{API_KEY}"}).api_keys()
+    assert (proxy.organization, proxy.secret) == (None, API_KEY)
+    assert (str(server.organization), server.secret) == (organization, f"other-{API_KEY}")
+    assert API_KEY not in repr((proxy, server))
 
 
 def test_no_secret_shows_in_a_repr() -> None:

@@ -1,21 +1,34 @@
-"""The worker's HTTP side. So far: is it alive, and can it do its work?"""
+"""The worker's HTTP API.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+To add a route, write a handler in the module of its subject and register it in the module's table::
 
-from aiohttp import web
+    routes = Routes("Groups")
 
-#: What /health answers: ``live`` (the loop turns), ``ready`` (Supabase answers), sessions held and connected.
-Health = Callable[[], Mapping[str, Any]]
+    class GroupPath(Query):                      # from the path; a model of the query string looks the same
+        jid: GroupJid
 
+    class Rename(Body):                          # JSON; unknown fields are refused
+        name: str = Field(min_length=1, max_length=100, description="as people see it")
 
-def make_app(health: Health) -> web.Application:
-    """Build the application; ``health`` must have the key ``ready``."""
-    app = web.Application()
+    @routes.post("/api/groups/{jid}/rename", access=Access.ADMIN)
+    async def rename_group(call: Call, path: GroupPath, body: Rename) -> Group:
+        '''Rename a group.
 
-    async def get_health(_: web.Request) -> web.Response:
-        state = health()
-        return web.json_response(dict(state), status=200 if state["ready"] else 503)
+        What else a reader should know.
+        '''
+        rows = await call.tenant.select("whatsapp_groups", columns_of(Group), ("group_jid", f"eq.{path.jid}"))
+        if not rows:
+            raise not_found("group")
+        ...
+        return Group.model_validate(rows[0])     # or Reply(model, status=202, headers={…})
 
-    app.router.add_get("/health", get_health)
-    return app
+A new module's table joins ``TABLES`` in ``app.py``. Parameters must be called ``path``, ``query`` and ``body``;
+the annotations are the checks, OpenAPI and the docs page. ``call.tenant`` reads and writes the organisation of the
+caller only, a user's under their own token; ``call.parts.changes.until`` waits for a row; ``raise Problem(status,
+code, detail, hint)`` ends a call. A new route needs its line in ``tests/api/cells.py``, who gets what answer: the
+matrix names what is missing.
+"""
+
+from worker.api.app import Api
+
+__all__ = ["Api"]

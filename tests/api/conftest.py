@@ -1,0 +1,29 @@
+"""One local Supabase for all tests of the API; what they make stays until it goes."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from localstack.client import LocalStack, Stack
+from tests.api.ground import Ground, Served, make_ground, served
+from tests.sql.world import Db
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with LocalStack.start(tmp_path_factory.mktemp("api")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def ground(stack: Stack) -> Iterator[Ground]:
+    """Two organisations and their people."""
+    with Db.connect(stack.database_url, autocommit=True) as db:
+        yield make_ground(stack, db)
+
+
+@pytest.fixture(scope="session")
+async def api(ground: Ground) -> AsyncIterator[Served]:
+    """The API under settings that no test meets the limits of."""
+    async with served(ground) as served_api:
+        yield served_api

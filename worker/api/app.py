@@ -1,0 +1,230 @@
+"""The aiohttp application: what surrounds every call, from the request's id to the problem that ends it."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+from worker.api import groups, messages, send
+from worker.api.caller import Caller, Callers
+from worker.api.docs_page import docs_page
+from worker.api.health import Health, health_handler
+from worker.api.limits import Limits
+from worker.api.metrics import Metrics
+from worker.api.network import Network, may_enter, with_cors
+from worker.api.openapi import describe
+from worker.api.parts import Changes, Parts
+from worker.api.problem import BY_STATUS, Problem
+from worker.api.refusals import problem_from
+from worker.api.routing import Call, Cost, Route, admit, run
+from worker.api.tokens import Tokens
+from worker.api_keys import ApiKey
+from worker.errors import StoreError
+from worker.supabase.rest import Refused, Rest
+
+log = structlog.get_logger()
+
+#: Every route of the API, by module.
+TABLES = (send.routes, messages.routes, groups.routes)
+ROUTES: tuple[Route, ...] = tuple(route for table in TABLES for route in table.table)
+
+#: Bytes of a body: 1,000 recipients with their values.
+LARGEST_BODY = 2 * 1024 * 1024
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+_ID, _ROUTE = web.RequestKey("id", str), web.RequestKey("route", str)
+_CALLER = web.RequestKey("caller", Caller)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """What the operator decides about the API."""
+
+    supabase_url: str
+    service_key: str
+    keys: Sequence[ApiKey]
+    version: str
+    allowed_origins: Sequence[str] = ()
+    allowed_ips: Sequence[Network] = ()
+    trusted_proxies: Sequence[Network] = ()
+    requests_per_minute: int = 600
+    sends_per_minute: int = 10
+
+
+class Api:
+    """The API of one worker; ``app`` is served between ``__aenter__`` and ``__aexit__``."""
+
+    def __init__(self, settings: ApiSettings, health: Health, wake: Callable[[], None], metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self.changes = Changes()
+        self._rest = Rest(settings.supabase_url, settings.service_key)
+        self._tokens = Tokens(settings.supabase_url)
+        limits = Limits(self._rest, requests=settings.requests_per_minute, sends=settings.sends_per_minute)
+        self._parts = Parts(self._rest, limits, self.changes, wake)
+        self._callers = Callers(settings.keys, self._tokens, self._rest)
+        self.app = web.Application(middlewares=[self._surround], client_max_size=LARGEST_BODY)
+        self.app.on_shutdown.append(self._end_waits)
+        self.app.router.add_get("/health", health_handler(health))
+        self.app.router.add_route("GET", "/metrics", self._get_metrics)
+        openapi = describe(ROUTES, settings.version)
+        for path, answer in {
+            "/openapi.json": web.json_response(openapi).body,
+            "/docs": docs_page(ROUTES, openapi),
+        }.items():
+            self.app.router.add_route("GET", path, _fixed(path, answer))
+        for route in ROUTES:
+            self.app.router.add_route(route.method, route.path, self._handler(route), name=route.name)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def run(self) -> None:
+        """Keep the project's signing keys at hand, until cancelled."""
+        await self._tokens.run()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._rest.__aexit__(kind, error, trace)
+
+    async def _end_waits(self, _: web.Application) -> None:
+        self.changes.end()
+
+    def _handler(self, route: Route) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            request[_ROUTE] = route.path
+            caller = await self._callers.identify(request)
+            request[_CALLER] = caller
+            admit(route, caller)
+            if caller.organization is not None:
+                if route.cost is Cost.POLL:
+                    what = (route.path, caller.user, request.query_string)
+                    await self._parts.limits.poll(caller.organization, *what)
+                else:
+                    await self._parts.limits.request(caller.organization)
+            return await run(route, Call(request, request[_ID], caller, self._parts))
+
+        return handle
+
+    async def _get_metrics(self, request: web.Request) -> web.Response:
+        local = request.remote in ("127.0.0.1", "::1") and "X-Forwarded-For" not in request.headers
+        given = request.headers.get("X-API-Key") or request.headers.get("Authorization", "").partition(" ")[2]
+        if not local and not self._callers.is_operator(given):
+            raise Problem(
+                401,
+                "key-missing",
+                "Metrics are for the operator.",
+                "Send an API key as X-API-Key or bearer token.",
+            )
+        return web.Response(body=self._metrics.exposition(), headers={"Content-Type": self._metrics.content_type})
+
+    @web.middleware
+    async def _surround(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.perf_counter()
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid4())
+        request[_ID] = request_id
+        request[_ROUTE] = ""
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = await self._answer(request, handler)
+            seconds = time.perf_counter() - began
+            self._note(request, response, seconds)
+        headers = response.headers
+        headers["X-Request-Id"] = request_id
+        headers["Server"] = "herald"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Cache-Control", "no-store")
+        return with_cors(request, response, self._settings.allowed_origins)
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Whatever happens, an answer: none holds more of an error than its kind."""
+        try:
+            settings = self._settings
+            if request.path != "/health":
+                may_enter(request, settings.allowed_ips, settings.trusted_proxies)
+            if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+                return web.Response(status=204)
+            return await handler(request)
+        except Problem as problem:
+            return problem.response(request[_ID])
+        except web.HTTPException as error:
+            return _from_aiohttp(error).response(request[_ID])
+        except StoreError as error:
+            log.warning("supabase_unreachable", kind="api", error=error)
+            return _away().response(request[_ID])
+        except Refused as refused:
+            return await self._refused(refused, request[_ID])
+        except Exception:
+            log.exception("api_broke", route=request[_ROUTE])
+            return _ours().response(request[_ID])
+
+    async def _refused(self, refused: Refused, request_id: str) -> web.Response:
+        try:
+            problem = await problem_from(refused, self._parts.rest)
+        except (StoreError, Refused):
+            problem = _away()
+        if problem is None:
+            log.error("database_refused", code=refused.code, status=refused.status)
+            problem = _ours()
+        return problem.response(request_id)
+
+    def _note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+        route = request[_ROUTE]
+        self._metrics.request(request.method if route else "", route, response.status, seconds)
+        if route:
+            caller = request.get(_CALLER)
+            log.info(
+                "api_request",
+                method=request.method,
+                route=route,
+                status=response.status,
+                seconds=round(seconds, 4),
+                kind=caller.role.value if caller else None,
+                organization_id=caller.organization if caller else None,
+            )
+
+
+def _fixed(path: str, body: object) -> Handler:
+    content_type = "application/json" if path.endswith(".json") else "text/html"
+    headers = {"Cache-Control": "no-cache"}
+    if content_type == "text/html":
+        headers["Content-Security-Policy"] = (
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        )
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+
+    return answer
+
+
+def _from_aiohttp(error: web.HTTPException) -> Problem:
+    code, detail, hint = BY_STATUS.get(error.status, BY_STATUS[400])
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return Problem(error.status if error.status in BY_STATUS else 400, code, detail, hint, headers=headers)
+
+
+def _away() -> Problem:
+    return Problem(
+        503,
+        "database-away",
+        "Supabase does not answer now.",
+        "Try again; with the same Idempotency-Key.",
+        retry_after=2,
+    )
+
+
+def _ours() -> Problem:
+    return Problem(
+        500, "internal", "Something is wrong in Herald.", "Give the operator the request_id: it is in the log."
+    )

@@ -1,0 +1,82 @@
+"""Types of fields that several routes share, with what the docs say of them."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
+
+UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+#: No NUL, which Postgres can't store.
+_STORABLE = r"^[^\x00]*$"
+
+Text = Annotated[str, Field(pattern=_STORABLE)]
+
+GroupJid = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{5,30}(-[0-9]{5,20})?@g\.us$",
+        description="WhatsApp's id of the group",
+        examples=["120363041234567890@g.us"],
+    ),
+]
+
+
+def _normal_phone(text: str) -> str:
+    """Write a number as E.164. Raises ValueError with what to do."""
+    hint = "write it with country code, like +491701234567"
+    if not text.lstrip().startswith("+"):
+        raise ValueError(f"this number has no country code: {hint}")
+    try:
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        raise ValueError(f"this is no phone number: {hint}") from None
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError(f"this number is too short or too long for its country: {hint}")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+#: Spaces, dashes and brackets are taken and removed.
+Phone = Annotated[
+    str,
+    Field(max_length=40),
+    AfterValidator(_normal_phone),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "phone",
+            "maxLength": 40,
+            "description": "a number with country code; it is written down as E.164",
+            "examples": ["+491701234567"],
+        }
+    ),
+]
+
+#: Where a page ends: opaque to clients; microseconds since 1970 and the row's id.
+Cursor = Annotated[str, Field(pattern=rf"^[0-9]{{1,16}}\.{UUID_PATTERN}$", description="next of the page before")]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def cursor_of(moment: datetime, row: UUID) -> str:
+    """Make the cursor behind this row."""
+    return f"{(moment - _EPOCH) // timedelta(microseconds=1)}.{row}"
+
+
+def cursor_from(cursor: str) -> tuple[datetime, UUID]:
+    """Read a cursor that has its pattern."""
+    microseconds, _, row = cursor.partition(".")
+    return _EPOCH + timedelta(microseconds=int(microseconds)), UUID(row)
+
+
+def columns_of(model: type[BaseModel], without: Sequence[str] = ()) -> str:
+    """Name the columns that a model takes of a row, as PostgREST wants them."""
+    return ",".join(name for name in model.model_fields if name not in without)
+
+
+def quoted(value: Any) -> str:
+    """Quote a value for PostgREST's lists and conditions."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", str(value)) + '"'
