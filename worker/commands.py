@@ -7,6 +7,7 @@ worker answers in time. An answer is read by the organisation's admins and is ke
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -44,10 +45,10 @@ _WORK: Mapping[str, Callable[[LiveSession, Command], Awaitable[Mapping[str, Any]
 class Commands:
     """Takes commands and answers each; a slow one holds up no other account's."""
 
-    def __init__(self, registry: Registry, supervisor: Supervisor, wake: Callable[[], None]) -> None:
+    def __init__(self, registry: Registry, supervisor: Supervisor, ended: Callable[[UUID], None]) -> None:
         self._registry = registry
         self._supervisor = supervisor
-        self._wake = wake  #: asks for another `run_pending`
+        self._ended = ended  #: hears of each that has ended; its account may have more, for `run_pending`
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -75,7 +76,7 @@ class Commands:
         except (StoreError, LostLease) as unwritten:
             # Not repeated: the database fails it as one that may have been done, which is the truth.
             log.warning("command_unanswered", kind=command.kind, error=unwritten)
-        self._wake()  # the account's next one
+        self._ended(command.id)
 
     async def _outcome(self, command: Command) -> tuple[Mapping[str, Any] | None, str | None]:
         try:

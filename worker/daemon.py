@@ -105,7 +105,7 @@ class Daemon:
             qr_window=settings.qr_window,
             wake=self._dispatcher.wake,
         )
-        self._commands = Commands(self._registry, self._supervisor, lambda: self._hint("commands"))
+        self._commands = Commands(self._registry, self._supervisor, self._command_ended)
         self._wakeups = Wakeups(rpc, settings.supabase_url, key, self._run_id, self._hint)
         self._outbox = outbox
         self._metrics = self._make_metrics()
@@ -286,6 +286,10 @@ class Daemon:
             "herald_realtime_live", "1: Realtime gives hints.", "", lambda: {"": float(self._wakeups.live)}
         )
         return metrics
+
+    def _command_ended(self, command: UUID) -> None:
+        self._hint("commands")  # the account's next one
+        self._api.changes.tell(command)
 
     def _settled(self, settlement: Settlement) -> None:
         self._metrics.settled(settlement.outcome)

@@ -146,7 +146,7 @@ begin
     where c.session_id = new.session_id and c.state in ('pending', 'running') and c.expires_at > herald.clock()
   ) > 50 then
     raise exception 'This account has fifty requests waiting already.'
-      using errcode = '53400', hint = 'Wait until they are done, then ask again.';
+      using errcode = '23514', hint = 'Wait until they are done, then ask again.';
   end if;
   if new.kind not in ('pairing_code', 'refresh_groups') then
     perform herald.audit(new.organization_id, 'session.asked', new.session_id, jsonb_build_object(
