@@ -1773,6 +1773,7 @@ export type Database = {
     }
     Functions: {
       "whatsapp_access": { Args: Record<PropertyKey, never>; Returns: Json
+      },
       "whatsapp_api_caller": { Args: { "p_organization"?: string }; Returns: Json
       },
       "whatsapp_api_take": { Args: { "p_limit": number, "p_organization": string, "p_wanted": number }; Returns: Json

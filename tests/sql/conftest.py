@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from psycopg.pq import TransactionStatus
 
 from localstack.client import LocalStack, Stack
+from tests.sql.drift import DRIFT
 from tests.sql.tasks import attend, tasks
 from tests.sql.workshops import Workshops
 from tests.sql.world import SHIFTED_CLOCK, Db, Organisation, Row, Run
@@ -22,6 +24,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def db(stack: Stack) -> Iterator[Db]:
     with Db.connect(stack.database_url) as db:
         yield db
+        if db.connection.info.transaction_status is not TransactionStatus.INERROR:
+            assert db.rows(DRIFT) == [], "whatever a test does, the small tables follow the queue"
 
 
 @pytest.fixture

@@ -188,24 +188,3 @@ def test_a_claim_is_extended_by_its_holder_only(db: Db, org: Organisation, run: 
     assert db.call("whatsapp_claims_extend", p_run=run.id, p_messages=ids) == ids
     until = db.value("select claimed_until from herald.message_claims")
     assert until == db.now() + timedelta(seconds=150)
-
-
-def test_only_open_rows_are_looked_at_by_a_claim(db: Db, org: Organisation) -> None:
-    db.run(
-        "insert into public.scheduled_whatsapp_messages"
-        " (organization_id, session_id, recipient_phone, message_content, status, error_code)"
-        " select %s, %s, '+491701234567', 'x', case when n %% 10 = 0 then 'pending' else 'failed' end, 'x'"
-        " from generate_series(1, 3000) as n",
-        org.id,
-        org.session,
-    )
-    db.run("analyze public.scheduled_whatsapp_messages")
-    plan = db.rows(
-        "explain select m.id from public.scheduled_whatsapp_messages as m where m.session_id = %s"
-        " and m.status = 'pending' and m.scheduled_for <= now()"
-        " and (m.next_attempt_at is null or m.next_attempt_at <= now())"
-        " and (m.expires_at is null or m.expires_at > now())"
-        " order by m.priority desc, m.scheduled_for, m.id limit 1 for update skip locked",
-        org.session,
-    )
-    assert "messages_pending_idx" in str(plan)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID, uuid4
 
+from tests.sql.drift import DRIFT
 from tests.sql.model import rules
 from tests.sql.model.ground import CLOUD, SESSIONS, START, at, look, look_at_settings
 from tests.sql.model.judge import judge_claim
@@ -101,6 +102,7 @@ class Walk:
             assert lease["epoch"] >= before["epoch"] + moved, "an epoch must grow with every acquisition"
         if settings:
             self.judge_counts(new)
+            assert self.eye.rows(DRIFT) == [], "the small tables follow the queue"
         for message, times in self.reached.items():
             assert times <= 1 + self.allowed[message], f"{message} went out {times} times"
         return old

@@ -1,0 +1,109 @@
+"""What is open lies in a small table, WhatsApp's ids in another; a step writes no index of the queue."""
+
+from typing import LiteralString
+from uuid import uuid4
+
+import pytest
+
+from localstack.client import Stack
+from tests.sql.drift import DRIFT
+from tests.sql.world import Db, Organisation, Run
+
+#: What the steps of a message write: claim, settle, receipts, retries, answers.
+WRITTEN_BY_STEPS = {
+    "status", "error_code", "error_message", "wa_message_id", "sent_at", "delivered_at", "read_at", "responded_at",
+    "delivered_count", "read_count", "retry_count", "next_attempt_at", "updated_at",
+}  # fmt: skip
+
+
+def test_no_index_of_the_queue_names_what_a_step_writes(db: Db) -> None:
+    """Else the update of a step is not heap-only, and writes every index of the row."""
+    named = {
+        row["attname"]
+        for row in db.rows(
+            "select distinct a.attname from pg_index as i"
+            " join pg_depend as d on d.classid = 'pg_class'::regclass and d.objid = i.indexrelid"
+            "   and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid"
+            " join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = d.refobjsubid"
+            " where i.indrelid = 'public.scheduled_whatsapp_messages'::regclass"
+        )
+    }
+    assert {"organization_id", "scheduled_for"} <= named
+    assert not named & WRITTEN_BY_STEPS
+
+
+def test_only_open_messages_are_looked_at_by_a_claim(db: Db, org: Organisation, run: Run) -> None:
+    finished = org.schedule()
+    run.accept(run.claim_one())
+    waiting = org.schedule()
+    assert db.rows("select message_id from herald.open_messages where organization_id = %s", org.id) == [
+        {"message_id": waiting}
+    ]
+    assert run.claim_one()["message_id"] == str(waiting)
+    assert org.status(finished) == "sent"
+
+
+def test_a_message_changed_again_by_a_trigger_is_kept_as_it_ended(db: Db, org: Organisation) -> None:
+    """A row's trigger runs before the statement's: what the latter was handed is old by then."""
+    message = org.schedule(priority=3)
+    db.run(
+        "create function pg_temp.again() returns trigger language plpgsql as $$ begin"
+        " update public.scheduled_whatsapp_messages set priority = 9 where id = new.id and priority <> 9;"
+        " return null; end $$"
+    )
+    db.run(
+        "create trigger again after update on public.scheduled_whatsapp_messages"
+        " for each row execute function pg_temp.again()"
+    )
+    db.run("update public.scheduled_whatsapp_messages set priority = 4 where id = %s", message)
+    assert db.value("select priority from herald.open_messages where message_id = %s", message) == 9
+
+
+def test_a_receipt_finds_its_message_among_accounts_with_the_same_id(org: Organisation, run: Run) -> None:
+    other = org.add_session()
+    run.connect(other)
+    mine, theirs = org.schedule(), org.schedule(session_id=other)
+    for claim in run.claim():
+        run.accept(claim, "3EB0SAME")
+    run.receipt(other, "3EB0SAME", "4917@s.whatsapp.net", "delivered")
+    assert (org.status(mine), org.status(theirs)) == ("sent", "delivered")
+
+
+def test_a_second_try_forgets_the_id_of_the_first(db: Db, org: Organisation, run: Run) -> None:
+    message = org.schedule()
+    run.settle(run.claim_one(), "indeterminate", wa_message_id="3EB0FIRST")
+    db.run("update public.scheduled_whatsapp_messages set status = 'pending' where id = %s", message)
+    assert db.rows("select 1 from herald.sent_ids where message_id = %s", message) == []
+    run.accept(run.claim_one(), "3EB0SECOND")
+    run.receipt(org.session, "3EB0FIRST", "4917@s.whatsapp.net", "delivered")
+    assert org.status(message) == "sent"
+
+
+def test_a_message_that_is_deleted_leaves_nothing(db: Db, org: Organisation, run: Run) -> None:
+    sent, waiting = org.schedule(), org.schedule()
+    run.accept(run.claim_one())
+    db.run("delete from public.scheduled_whatsapp_messages where id = any(%s)", [sent, waiting])
+    assert db.rows("select 1 from herald.open_messages where organization_id = %s", org.id) == []
+    assert db.rows("select 1 from herald.sent_ids where message_id = %s", sent) == []
+
+
+def test_new_ids_are_in_order_of_time(org: Organisation) -> None:
+    """The rows of a claim lie side by side in the key's index; a client may still bring an id of its own."""
+    first, second = org.schedule(), org.schedule()
+    assert first.version == second.version == 7
+    assert first.int >> 80 <= second.int >> 80
+    own = uuid4()
+    assert org.schedule(id=own) == own
+
+
+@pytest.mark.parametrize("damage", ["delete from herald.open_messages", "delete from herald.sent_ids"])
+def test_the_drift_check_can_fail(stack: Stack, damage: LiteralString) -> None:
+    with Db.connect(stack.database_url) as db:
+        org = Organisation(db)
+        run = Run(db).connect(org.session)
+        org.schedule()
+        run.accept(run.claim_one())
+        org.schedule()
+        assert db.rows(DRIFT) == []
+        db.run(damage)
+        assert db.rows(DRIFT) != []
