@@ -22,6 +22,7 @@ from worker.commands import Commands
 from worker.dispatcher import Dispatcher
 from worker.errors import EngineError, HeraldError, InUse, LostLease, SettingsError, StoreError
 from worker.keyring import Keyring
+from worker.leftovers import Leftovers
 from worker.media import Media, fetch
 from worker.outbox import Settlement
 from worker.pm2 import Channel
@@ -41,7 +42,8 @@ log = structlog.get_logger()
 VERSION = "0.1.0"
 
 #: How often the jobs run that may be late, seconds.
-REAP_SECONDS, HOUSEKEEPING_SECONDS, SNAPSHOT_SECONDS, GROUP_SYNC_SECONDS = 15.0, 60.0, 60.0, 900.0
+REAP_SECONDS, LEFTOVER_SECONDS, HOUSEKEEPING_SECONDS, SNAPSHOT_SECONDS = 15.0, 15.0, 60.0, 60.0
+GROUP_SYNC_SECONDS = 900.0
 
 #: Seconds that Supabase may take to answer at the start; then the operator is told.
 START_SECONDS = 8.0
@@ -104,6 +106,9 @@ class Daemon:
             capacity=settings.worker_max_sessions,
             qr_window=settings.qr_window,
             wake=self._dispatcher.wake,
+        )
+        self._leftovers = Leftovers(
+            settings.state_dir, self._registry, outbox, self._transport, self._supervisor.holds
         )
         self._commands = Commands(self._registry, self._supervisor, self._command_ended)
         self._wakeups = Wakeups(rpc, settings.supabase_url, key, self._run_id, self._hint)
@@ -231,6 +236,7 @@ class Daemon:
         jobs: list[tuple[Callable[[], Any], float]] = [
             (self._reap, REAP_SECONDS),
             (self._housekeep, HOUSEKEEPING_SECONDS),
+            (self._look_through_leftovers, LEFTOVER_SECONDS),
             (self._supervisor.snapshot_all, SNAPSHOT_SECONDS),
             (self._supervisor.sync_all_groups, GROUP_SYNC_SECONDS),
         ]
@@ -249,6 +255,12 @@ class Daemon:
             log.warning("messages_expired", count=expired)
         if in_doubt:
             log.warning("messages_in_doubt", count=in_doubt)
+
+    async def _look_through_leftovers(self) -> None:
+        try:
+            await self._leftovers.look()
+        except (StoreError, EngineError, LostLease) as error:
+            log.warning("leftovers_kept", error=error)
 
     async def _housekeep(self) -> None:
         try:

@@ -50,6 +50,9 @@ class Registry(Protocol):
     async def release(self, held: Held) -> None:
         """Give a session back. Idempotent."""
 
+    async def deleted(self, sessions: Sequence[UUID]) -> list[UUID]:
+        """Say which of these accounts were deleted."""
+
     async def attach(self, held: Held, incarnation: UUID) -> None:
         """Tell which live store the session works on; messages claimed from now on name it."""
 

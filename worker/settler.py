@@ -68,16 +68,7 @@ class Settler:
                 break
         else:
             self._facts[fact.token] = fact
-            self._receipts.append(
-                Receipt(
-                    session_id=fact.session_id,
-                    wa_message_ids=(fact.wa_message_id,),
-                    chat="",
-                    participant=None,
-                    type="sender",
-                    at=fact.at,
-                )
-            )
+            self._receipts.append(fact.as_receipt())
         self.safe_after_next_exchange(fact.session_id, sequence)
 
     def knows_sent(self, claim: Claim) -> bool:

@@ -71,6 +71,10 @@ class Supervisor:
         """Find a session that this worker serves."""
         return self._sessions.get(session_id)
 
+    def holds(self, session_id: UUID) -> bool:
+        """Whether this worker serves a session, has its lease, or is about to close it."""
+        return any(session_id in known for known in (self._sessions, self._leases, self._endings))
+
     @property
     def counts(self) -> dict[str, int]:
         """How many sessions are held, and how many of them can send."""

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,20 @@ from scripts.drills.crash_kills import TRIES, NotReached, Striker, until_back
 from scripts.drills.crash_plan import FAILPOINTS, Kind, Order, plan, share
 from scripts.drills.project import named_project
 from scripts.drills.report import Report, percentile, run
+from scripts.drills.worker_process import until
 from scripts.drills.world import World
 
 #: How long accounts may take to send again after a kill, beside the lease; and how often that may fail, seconds.
 BACK_SECONDS, NOT_BACK = 40.0, 3
 
-#: How long the last messages may take to be settled, and to arrive, seconds.
-SETTLE_SECONDS, ARRIVE_SECONDS = 120.0, 20.0
+#: How long the last messages may take: without any of them going out, to be confirmed, and to arrive, seconds.
+STILL_SECONDS, CONFIRM_SECONDS, ARRIVE_SECONDS = 60.0, 25.0, 20.0
 
 #: How long the own phones' evidence may take: it counts after two minutes, the phone has one, and some reserve.
 EVIDENCE_SECONDS = 220.0
+
+#: What still has to go out.
+UNDER_WAY = ("pending", "sending")
 
 #: From so many kills on, the accounts' own phones are asked afterwards, unless told otherwise.
 EVIDENCE_FROM = 50
@@ -115,13 +120,24 @@ class Drill:
         self.report.say(f"{number}/{self.options.kills} {order.kind}: {len(struck.in_flight)} in flight, {told}")
 
     async def settle(self) -> None:
-        """Wait until nothing is under way any more, at most as long as that may take."""
+        """Wait until nothing is under way any more: as long as it takes while anything moves, then for receipts.
+
+        A receipt that reached a host in the moment before its loss is lost with it: its message stays `sent`.
+        """
         self.report.say(f"{len(self.ground.messages)} messages queued: waiting for the last")
-        try:
-            done = ("delivered", "read", "failed", "in_doubt")
-            await self.ground.world.until_settled(list(self.ground.messages), done, SETTLE_SECONDS)
-        except TimeoutError as error:
-            self.report.say(str(error))
+        moved, before = time.monotonic(), -1
+        while (open_ := await self.ground.count(UNDER_WAY)) and time.monotonic() - moved < STILL_SECONDS:
+            if open_ != before:
+                moved, before = time.monotonic(), open_
+            await asyncio.sleep(0.2)
+        if open_:
+            self.report.say(f"{open_} messages do not move any more")
+
+        async def confirmed() -> bool | None:
+            return None if await self.ground.count(("sent",)) else True
+
+        with suppress(TimeoutError):
+            await until(confirmed, CONFIRM_SECONDS, "receipts")
 
     async def verdict(self) -> Verdict:
         """Judge; what seems lost gets some time to arrive."""
@@ -224,6 +240,7 @@ def _bars(report: Report, ran: Drill, first: Verdict, last: Verdict) -> None:
     report.bar("kills with an account not back", len(history.struck) - len(back), "", "==", 0)
     report.bar("workers that ended by themselves", len(history.ended_by_themselves), "", "==", 0)
     report.note("armed and not reached in time, repeated", len(history.unreached), "")
+    report.note("sent, and their receipts lost with a host", len(last.unconfirmed), "")
     report.note("failed with a reason", len(last.failed), "")
     report.note("in doubt that had arrived", len(first.arrived_all_the_same), f"of {len(first.in_doubt)}")
     left = len(last.in_doubt) if options.evidence else None

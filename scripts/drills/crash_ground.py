@@ -38,6 +38,13 @@ _CLAIMED = """
 select c.message_id from herald.message_claims as c join herald.session_leases as l using (session_id)
 where cardinality(%s::text[]) = 0 or l.worker_id = any(%s::text[])
 """
+_ACCOUNTS = """
+select s.phone_number, s.status, s.last_error, l.worker_id, l.ready, l.expires_at > now() as leased, m.status as m
+from public.scheduled_whatsapp_messages as m
+join public.whatsapp_sessions as s on s.id = m.session_id
+left join herald.session_leases as l on l.session_id = s.id
+where m.id = any(%s::uuid[]) and m.status in ('pending', 'sending')
+"""
 _HOLDER = """
 select worker_id from herald.session_leases where session_id = %s and ready and expires_at > now()
 """
@@ -228,6 +235,15 @@ class Ground:
         made = {str(row["id"]): texts[row["message_content"]] for row in found}
         self.messages |= made
         return list(made)
+
+    async def told_of_accounts(self, ids: Iterable[str]) -> str:
+        """What is known of the accounts whose messages have not gone out."""
+        return "; ".join(str(row) for row in await self.world.rows(_ACCOUNTS, list(ids)))
+
+    async def count(self, statuses: Iterable[str]) -> int:
+        """How many of the messages have one of these statuses."""
+        sql = "select 1 from public.scheduled_whatsapp_messages where id = any(%s::uuid[]) and status = any(%s)"
+        return len(await self.world.rows(sql, list(self.messages), list(statuses)))
 
     async def rows(self, ids: Iterable[str]) -> list[Row]:
         """What the queue says of messages."""

@@ -29,6 +29,7 @@ class Verdict:
     unended: set[str] = field(default_factory=set)  #: neither sent, nor failed or in doubt with a reason
     failed: set[str] = field(default_factory=set)  #: with a reason
     in_doubt: set[str] = field(default_factory=set)  #: with a reason
+    unconfirmed: set[str] = field(default_factory=set)  #: `sent`, and every recipient has got it
     arrived_all_the_same: set[str] = field(default_factory=set)  #: in doubt, and every recipient has got it
 
     @property
@@ -55,6 +56,8 @@ def judge(
             verdict.lost.add(message_id)
         if shown:
             (verdict.failed if row["status"] == "failed" else verdict.in_doubt).add(message_id)
+        if row["status"] == "sent" and min(times) > 0:
+            verdict.unconfirmed.add(message_id)
         if row["status"] == "in_doubt" and min(times) > 0:
             verdict.arrived_all_the_same.add(message_id)
     return verdict

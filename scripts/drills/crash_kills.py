@@ -200,4 +200,7 @@ async def until_back(ground: Ground, seconds: float) -> None:
     async def look() -> bool | None:
         return True if all(row["status"] in done for row in await ground.rows(ids)) else None
 
-    await until(look, seconds, "a message of every account")
+    try:
+        await until(look, seconds, "a message of every account")
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}; {await ground.told_of_accounts(ids)}") from None

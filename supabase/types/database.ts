@@ -1830,6 +1830,8 @@ export type Database = {
       },
       "whatsapp_session_report": { Args: { "p_epoch": number, "p_report": Json, "p_run": string, "p_session": string }; Returns: boolean
       },
+      "whatsapp_sessions_deleted": { Args: { "p_run": string, "p_sessions": (string)[] }; Returns: Json
+      },
       "whatsapp_settle": { Args: { "p_results": Json, "p_run": string }; Returns: Json
       },
       "whatsapp_settle_and_claim": { Args: { "p_limit": number, "p_results": Json, "p_run": string }; Returns: Json

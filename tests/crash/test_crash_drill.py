@@ -67,6 +67,10 @@ def test_what_a_row_shows_with_a_reason_is_not_lost() -> None:
     assert judge(ONE, row("delivered"), BOTH) == Verdict()
 
 
+def test_a_message_whose_receipt_was_lost_is_neither_lost_nor_unended() -> None:
+    assert judge(ONE, row("sent"), BOTH) == Verdict(unconfirmed={"1"})
+
+
 def test_a_message_is_put_down_to_the_last_kill_that_had_it_in_flight() -> None:
     first, last = Order(Kind.AFTER_WIRE, 0), Order(Kind.HOST_LOSS, 0)
     history = History([Struck(first, frozenset("12"), 2.0), Struck(last, frozenset("1"), 7.0)])

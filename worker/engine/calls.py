@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from worker.engine import groups
 from worker.engine.answers import Answer, Refusal
 from worker.engine.framing import Frame
+from worker.engine.journal import unacknowledged
 from worker.engine.library import ENGINE, ClientName, ClientType
 from worker.engine.session import LeaseOver, Session, State
 from worker.engine.store import LockedError, SessionFolder
@@ -167,6 +168,11 @@ def ack(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
     return {}
 
 
+def journalled(engine: "Engine", frame: Frame, _answer: Answer) -> Frame:
+    """Read a journal, open or closed, and leave it as it is."""
+    return {"events": unacknowledged(SessionFolder(engine.state, frame["session"]).journal)}
+
+
 def _connected(engine: "Engine", frame: Frame) -> Session:
     session = engine.session(frame)
     if session.state is not State.CONNECTED:
@@ -193,4 +199,5 @@ CALLS: dict[str, Call] = {
     "forget_ratchets": Call(forget_ratchets),
     "lease": Call(lease, quick=True),
     "ack": Call(ack, quick=True),
+    "journalled": Call(journalled),
 }

@@ -24,28 +24,9 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._pending: dict[int, Event] = {}
-        self._last = 0
+        self._pending, self._last = _read(path)
         self._lines = 0
-        self._load()
         self._compact()
-
-    def _load(self) -> None:
-        try:
-            content = self._path.read_bytes()
-        except FileNotFoundError:
-            return
-        for line in content.split(b"\n")[:-1]:  # what follows the last newline is torn
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if "acked" in entry:
-                self._forget(int(entry["acked"]))
-                self._last = max(self._last, int(entry.get("last", entry["acked"])))
-            elif isinstance(entry.get("seq"), int):
-                self._pending[entry["seq"]] = entry
-                self._last = max(self._last, entry["seq"])
 
     def _forget(self, sequence: int) -> None:
         for known in [one for one in self._pending if one <= sequence]:
@@ -101,6 +82,34 @@ class Journal:
             if self._file >= 0:
                 os.close(self._file)
                 self._file = -1
+
+
+def unacknowledged(path: Path) -> list[Event]:
+    """Read what a journal holds, oldest first, and leave it as it is; somebody may write to it."""
+    return list(_read(path)[0].values())
+
+
+def _read(path: Path) -> tuple[dict[int, Event], int]:
+    """Read what is not acknowledged, by number, and the last number given."""
+    pending: dict[int, Event] = {}
+    last = 0
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return pending, last
+    for line in content.split(b"\n")[:-1]:  # what follows the last newline is torn
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if "acked" in entry:
+            for known in [one for one in pending if one <= int(entry["acked"])]:
+                del pending[known]
+            last = max(last, int(entry.get("last", entry["acked"])))
+        elif isinstance(entry.get("seq"), int):
+            pending[entry["seq"]] = entry
+            last = max(last, entry["seq"])
+    return pending, last
 
 
 def _write(file: int, line: bytes) -> None:

@@ -52,6 +52,11 @@ class SupabaseRegistry:
         """See Registry."""
         await self._rpc.call("whatsapp_lease_release", self._fence(held))
 
+    async def deleted(self, sessions: Sequence[UUID]) -> list[UUID]:
+        """See Registry."""
+        arguments = {"p_run": self._run, "p_sessions": [str(session_id) for session_id in sessions]}
+        return [UUID(found) for found in await self._rpc.call("whatsapp_sessions_deleted", arguments)]
+
     async def attach(self, held: Held, incarnation: UUID) -> None:
         """See Registry."""
         await self._rpc.call("whatsapp_session_attach", self._fence(held) | {"p_incarnation": str(incarnation)})

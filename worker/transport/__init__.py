@@ -85,6 +85,17 @@ class SentFact:
     wa_message_id: str
     at: datetime
 
+    def as_receipt(self) -> Receipt:
+        """Say it as a receipt, which waits in the database for its message."""
+        return Receipt(
+            session_id=self.session_id,
+            wa_message_ids=(self.wa_message_id,),
+            chat="",
+            participant=None,
+            type="sender",
+            at=self.at,
+        )
+
 
 Event = QrShown | Connected | Ended | Receipt | Inbound | SentFact
 
@@ -219,6 +230,9 @@ class Transport(Protocol):
 
     def extend_lease(self, deadlines: Mapping[UUID, float]) -> None:
         """Move the deadlines at which these sessions close by themselves; returns at once, whatever hangs."""
+
+    async def journalled(self, session_id: UUID) -> list[Event]:
+        """Read what a session's journal holds that nobody acknowledged, open or not; it stays there."""
 
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
         """Everything up to this journalled event is safe in the database."""

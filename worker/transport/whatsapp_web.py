@@ -18,6 +18,7 @@ from worker.session import Ending
 from worker.transport import (
     Connected,
     Ended,
+    Event,
     EventSink,
     QrShown,
     Unsent,
@@ -305,6 +306,10 @@ class WhatsAppWeb(GroupCalls):
             self._moving.discard(session_id)
         await asyncio.wait([back], timeout=MOVE_SECONDS)
         self._awaited.pop(session_id, None)
+
+    async def journalled(self, session_id: UUID) -> list[Event]:
+        """Read what the journal holds, open or not; it stays there."""
+        return [event_of(frame)[0] for frame in (await self._store("journalled", session_id))["events"]]
 
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
         """Everything up to this journalled event is safe in the database."""

@@ -200,7 +200,8 @@ HERALD_FUNCTIONS = _names("""
     whatsapp_credentials_secret whatsapp_credentials_write whatsapp_direct_send_take whatsapp_group_sync
     whatsapp_groups_sync whatsapp_heartbeat whatsapp_housekeeping whatsapp_lease_release
     whatsapp_realtime_canary whatsapp_reap whatsapp_receipts whatsapp_session_attach
-    whatsapp_session_report whatsapp_settle whatsapp_settle_and_claim whatsapp_worker_start
+    whatsapp_session_report whatsapp_sessions_deleted whatsapp_settle whatsapp_settle_and_claim
+    whatsapp_worker_start
 """)
 
 #: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.
