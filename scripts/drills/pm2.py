@@ -9,6 +9,7 @@ import socket
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -167,15 +168,26 @@ async def until_ended(pid: int, seconds: float) -> None:
 
 
 _READY = """
-select count(*) from herald.session_leases where ready and expires_at > now() and session_id = any(%s::uuid[])
+select count(*) from herald.session_leases as l join herald.workers as w using (run_id)
+where l.ready and l.expires_at > now() and l.session_id = any(%s::uuid[]) and w.started_at > %s
 """
 
 
-async def until_serving(world: World, sessions: list[str], seconds: float = 30) -> None:
-    """Wait until every one of the sessions can send, on whichever worker."""
+async def moment(world: World) -> datetime:
+    """The database's time."""
+    row = await world.row("select clock_timestamp() as now")
+    assert row
+    now: datetime = row["now"]
+    return now
+
+
+async def until_serving(
+    world: World, sessions: list[str], seconds: float = 30, *, since: datetime | None = None
+) -> None:
+    """Wait until every one of the sessions can send, on whichever worker; on one that started after ``since``."""
 
     async def look() -> bool | None:
-        row = await world.row(_READY, sessions)
+        row = await world.row(_READY, sessions, since or datetime.min.replace(tzinfo=UTC))
         return True if row and row["count"] == len(sessions) else None
 
     await until(look, seconds, f"{len(sessions)} sessions that can send")

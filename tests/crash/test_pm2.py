@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.pm2 import Pm2, until_ended, until_serving
+from scripts.drills.pm2 import Pm2, moment, until_ended, until_serving
 from scripts.drills.worker_process import free_port, until
 from scripts.drills.world import World
 from simulator.client import Recipient
@@ -78,9 +78,9 @@ async def test_a_reload_under_load_loses_and_doubles_nothing_not_even_a_line_of_
     ids = await schedule(world, sessions, recipient, 150)
     for _ in range(2):
         before = await pm2.process()
-        begun = time.monotonic()
+        begun, since = time.monotonic(), await moment(world)
         await pm2.run("reload", "ecosystem.config.js")
-        await until_serving(world, sessions, 10)
+        await until_serving(world, sessions, 10, since=since)
         assert time.monotonic() - begun <= 10
         after = await pm2.process()
         assert (after.status, after.exit_code) == ("online", Exit.STOPPED)
@@ -211,9 +211,10 @@ async def test_a_killed_worker_is_started_again(
     ids = await schedule(world, [session], recipient, 40)
     for kill in range(1, 4):
         await asyncio.sleep(0.4 * kill)  # at different moments of a send
+        since = await moment(world)
         os.kill((await pm2.process()).pid, signal.SIGKILL)
         await pm2.until_process("another start", restarts=kill)
-        await until_serving(world, [session])
+        await until_serving(world, [session], since=since)
     await until_delivered(world, ids)
     assert received(world, recipient) == {f"{session} {number:03}": 1 for number in range(40)}
 
