@@ -26,6 +26,12 @@ FORMER_PROXY_KEY = "former-0123456789abcdef0123456789abcdef"
 HOME_KEY = "home-0123456789abcdef0123456789abcdef"
 AWAY_KEY = "away-0123456789abcdef0123456789abcdef"
 
+#: A PNG of one pixel.
+PICTURE = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
+)
+
 
 class Person(StrEnum):
     MEMBER = "member"
@@ -38,15 +44,22 @@ class Person(StrEnum):
 
 @dataclass(slots=True)
 class Organization:
-    """An organisation with an account, a group, a contact, a template and a pending message."""
+    """One with an account, another that shows a QR, a group, a contact, a template and a pending message."""
 
     id: UUID
+    name: str
     session: UUID
+    linking: UUID
     group: UUID
     group_jid: str
     contact: UUID
-    template: str
+    template: UUID
     message: UUID
+
+    def marks(self, content: bytes) -> bool:
+        """Whether an answer tells of this organisation's things."""
+        ids = (self.id, self.session, self.linking, self.group, self.contact, self.template, self.message)
+        return any(mark.encode() in content for mark in (f"of {self.name}", self.group_jid, *map(str, ids)))
 
 
 @dataclass(slots=True)
@@ -98,7 +111,14 @@ class Ground:
 def found_organization(db: Db, name: str) -> Organization:
     organization = db.insert("public.organizations", name=name)
     session = db.insert(
-        "public.whatsapp_sessions", organization_id=organization, display_name=name, min_gap_ms=0, owner_id=None
+        "public.whatsapp_sessions", organization_id=organization, display_name=f"Account of {name}", min_gap_ms=0
+    )
+    linking = db.insert(
+        "public.whatsapp_sessions",
+        organization_id=organization,
+        display_name=f"New account of {name}",
+        status="qr_pending",
+        qr_code=PICTURE,
     )
     jid = f"1203{int(organization) % 10**14:014d}@g.us"
     group = db.insert(
@@ -106,10 +126,10 @@ def found_organization(db: Db, name: str) -> Organization:
         organization_id=organization,
         session_id=session,
         group_jid=jid,
-        group_name=f"{name}'s group",
+        group_name=f"Group of {name}",
     )
     contact = db.insert("public.whatsapp_contacts", organization_id=organization, phone="+491511234567")
-    db.insert(
+    template = db.insert(
         "public.whatsapp_message_templates", organization_id=organization, name="greeting", content="Hi {{name}}"
     )
     message = db.insert(
@@ -119,7 +139,7 @@ def found_organization(db: Db, name: str) -> Organization:
         group_id=group,
         message_content=f"Secret of {name}",
     )
-    return Organization(organization, session, group, jid, contact, "greeting", message)
+    return Organization(organization, name, session, linking, group, jid, contact, template, message)
 
 
 def make_ground(stack: Stack, db: Db) -> Ground:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 
-from worker.api import commands, groups, groups_write, messages, send
+from worker.api import accounts, commands, groups, groups_write, messages, queue, send
 from worker.api.caller import Caller, Callers
 from worker.api.docs_page import docs_page
 from worker.api.health import Health, health_handler
@@ -31,7 +31,15 @@ from worker.supabase.rest import Refused, Rest
 log = structlog.get_logger()
 
 #: Every route of the API, by module.
-TABLES = (send.routes, messages.routes, groups.routes, groups_write.routes, commands.routes)
+TABLES = (
+    accounts.routes,
+    send.routes,
+    messages.routes,
+    groups.routes,
+    groups_write.routes,
+    commands.routes,
+    queue.routes,
+)
 ROUTES: tuple[Route, ...] = tuple(route for table in TABLES for route in table.table)
 
 #: Bytes of a body: 1,000 recipients with their values.

@@ -1,18 +1,27 @@
 """Groups of the organisation's accounts."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
+from worker.api.commands import ask, not_connected
 from worker.api.fields import UUID_PATTERN, GroupJid, columns_of, quoted
-from worker.api.problem import not_found
+from worker.api.problem import Problem, not_found
 from worker.api.routing import Access, Answer, Call, Query, Routes
 
 routes = Routes("Groups")
 
 TABLE = "whatsapp_groups"
+
+#: What WhatsApp may take to list the groups, seconds.
+REFRESH_SECONDS = 20.0
+
+
+class _Refreshed(Answer):
+    groups: int
 
 
 class Group(Answer):
@@ -36,12 +45,14 @@ class GroupPage(Answer):
 
     groups: list[Group]
     next: str | None = Field(description="cursor of the next page; null: this is the last")
+    refreshed: bool = Field(False, description="whether all accounts that were asked have answered in time")
 
 
 class GroupQuery(Query):
     """Which groups."""
 
     session_id: UUID | None = Field(None, description="of this account only")
+    refresh: bool = Field(False, description="true or 1: ask WhatsApp first; for admins")
     active: bool = Field(True, description="false: those that the account has left, too")
     limit: int = Field(100, ge=1, le=500)
     cursor: Annotated[
@@ -64,7 +75,11 @@ class OneGroupQuery(Query):
 
 @routes.get("/api/groups", access=Access.MEMBER)
 async def list_groups(call: Call, query: GroupQuery) -> GroupPage:
-    """List the groups of the organisation's accounts."""
+    """List the groups of the organisation's accounts.
+
+    As last synchronised: each account is, every 15 minutes, and at once with refresh.
+    """
+    refreshed = query.refresh and await _refresh(call, query.session_id)
     params = [("order", "group_jid,id"), ("limit", str(query.limit + 1))]
     if query.session_id:
         params.append(("session_id", f"eq.{query.session_id}"))
@@ -77,7 +92,25 @@ async def list_groups(call: Call, query: GroupQuery) -> GroupPage:
     rows = await call.tenant.select(TABLE, columns_of(Group), *params)
     groups = [Group.model_validate(row) for row in rows[: query.limit]]
     more = len(rows) > query.limit
-    return GroupPage(groups=groups, next=f"{groups[-1].group_jid},{groups[-1].id}" if more else None)
+    after_last = f"{groups[-1].group_jid},{groups[-1].id}" if more else None
+    return GroupPage(groups=groups, next=after_last, refreshed=refreshed)
+
+
+async def _refresh(call: Call, wanted: UUID | None) -> bool:
+    """Have the connected accounts ask WhatsApp for their groups; whether all did in time. Raises Problem."""
+    if not call.caller.administers:
+        raise Problem(403, "not-allowed", "Only admins may refresh groups.", "Leave refresh out.")
+    params = [("status", "eq.connected"), ("enabled", "is.true"), *([("id", f"eq.{wanted}")] if wanted else [])]
+    found = await call.tenant.select("whatsapp_sessions", "id", *params)
+    if not found:
+        raise not_connected()
+    answers = await asyncio.gather(
+        *(
+            ask(call, UUID(row["id"]), "refresh_groups", {}, wait=REFRESH_SECONDS, answer=_Refreshed)
+            for row in found
+        )
+    )
+    return all(answer.status == 200 for answer in answers)
 
 
 @routes.get("/api/groups/{jid}", access=Access.MEMBER)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -35,11 +35,15 @@ class Changes:
         for thing in list(self._waiting):
             self.tell(thing)
 
-    async def until(self, thing: UUID, look: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
-        """Look until there is an answer, at once when told of the thing; None after so many seconds."""
+    async def until(
+        self, things: UUID | Sequence[UUID], look: Callable[[], Awaitable[T | None]], seconds: float
+    ) -> T | None:
+        """Look until there is an answer, at once when told of a thing; None after so many seconds."""
         deadline = asyncio.get_running_loop().time() + seconds
         told = asyncio.Event()
-        self._waiting[thing].add(told)
+        waited_for = [things] if isinstance(things, UUID) else things
+        for thing in waited_for:
+            self._waiting[thing].add(told)
         step = FIRST_LOOK
         try:
             while True:
@@ -53,9 +57,10 @@ class Changes:
                     await asyncio.wait_for(told.wait(), min(step, left))
                 step = min(step * 1.5, LAST_LOOK)
         finally:
-            self._waiting[thing].discard(told)
-            if not self._waiting[thing]:
-                del self._waiting[thing]
+            for thing in waited_for:
+                self._waiting[thing].discard(told)
+                if not self._waiting[thing]:
+                    del self._waiting[thing]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What the database refuses, as problems: its own words where they are for people, and never a row's content."""
 
 from worker.api.problem import Problem, without_numbers
-from worker.supabase.rest import Refused, Rest
+from worker.supabase.rest import TOO_MANY, Refused, Rest
 
 _TOKEN_REFUSED = frozenset({"PGRST301", "PGRST302", "PGRST303"})
 _INSUFFICIENT_PRIVILEGE = "42501"
@@ -22,6 +22,8 @@ async def problem_from(refused: Refused, rest: Rest) -> Problem | None:
             "The caller may not do this here.",
             "Owners and admins change the rows of their own organisation.",
         )
+    if refused.code == TOO_MANY:
+        return Problem(429, "too-many-requests", refused.text[:_LONGEST], refused.hint, retry_after=5)
     if refused.code in (_FOREIGN_KEY, _UNIQUE, _CHECK, _NOT_NULL):
         words = await rest.call("whatsapp_explain", p_error=refused.text)
         detail = str(words or ("" if "constraint" in refused.text else refused.text))

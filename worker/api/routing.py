@@ -162,6 +162,8 @@ class Routes:
         def register(handler: Handler) -> Handler:
             hints = typing.get_type_hints(handler)
             returned = hints.pop("return")
+            if answers is None:
+                returned = next(kind for kind in typing.get_args(returned) or (returned,) if kind is not Reply)
             self.table.append(
                 Route(
                     method=method,

@@ -26,6 +26,10 @@ CONNECTIONS = 64
 _AWAY = ("PGRST000", "PGRST001", "PGRST002", "PGRST003", "08", "53", "57", "40")
 
 
+#: What a function of Herald's raises when something has too many requests waiting.
+TOO_MANY = "53400"
+
+
 class Refused(HeraldError):  # noqa: N818 - it reads as what it is
     """The database refused a question. status: PostgREST's; code: SQLSTATE or PGRST…; text may quote rows."""
 
@@ -96,9 +100,9 @@ class Rest:
         if answer.ok:
             return said
         told = said if isinstance(said, dict) else {}
-        code = str(told.get("code") or answer.status)
-        if code.startswith(_AWAY) or (answer.status >= 500 and not code[:2].isalnum()):
-            raise StoreError(f"Supabase is busy or away ({code})")
+        code = str(told.get("code") or "")
+        if (code.startswith(_AWAY) and code != TOO_MANY) or (answer.status >= 500 and not code):
+            raise StoreError(f"Supabase is busy or away ({code or answer.status})")
         raise Refused(answer.status, code, str(told.get("message") or ""), told.get("hint"))
 
     async def call(self, function: str, *, token: str | None = None, **arguments: Any) -> Any:

@@ -194,7 +194,8 @@ def _names(text: str) -> frozenset[str]:
 
 #: Functions of schema public that only Herald's own programs call.
 HERALD_FUNCTIONS = _names("""
-    whatsapp_api_take whatsapp_claim whatsapp_claims_adopt whatsapp_claims_extend whatsapp_claims_return
+    whatsapp_api_due whatsapp_api_take whatsapp_claim whatsapp_claims_adopt whatsapp_claims_extend
+    whatsapp_claims_return
     whatsapp_command_finish whatsapp_commands_take whatsapp_credentials_forget whatsapp_credentials_keys
     whatsapp_credentials_list whatsapp_credentials_read whatsapp_credentials_rewrap
     whatsapp_credentials_secret whatsapp_credentials_write whatsapp_direct_send_take whatsapp_group_sync
