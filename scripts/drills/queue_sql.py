@@ -118,10 +118,18 @@ join bench.people as p on p.n = a.organization_n * 400 + r.pick %% 400
 returning id
 """
 
+# What the queue's triggers would have written of them; the load runs without triggers.
+SENT_IDS: LiteralString = """
+insert into herald.sent_ids (message_id, session_id, wa_message_id)
+select m.id, m.session_id, m.wa_message_id from public.scheduled_whatsapp_messages as m
+where m.wa_message_id is not null
+on conflict do nothing
+"""
+
 # What a run that was given up, or a look at waiting messages, left in a kept stack.
 FORGET_OPEN: LiteralString = """
-delete from public.scheduled_whatsapp_messages
-where sent_at is null and status in ('pending', 'sending') and message_type = 'bench'
+delete from public.scheduled_whatsapp_messages as m using herald.open_messages as o
+where m.id = o.message_id and m.message_type = 'bench'
 """
 
 # The columns are computed from left to right.
@@ -131,22 +139,22 @@ select clock_timestamp() as begun, public.whatsapp_claim(%s, %s) as claims, cloc
 
 SIZES: LiteralString = """
 select c.relname as name, pg_relation_size(c.oid) as bytes
-from pg_class as c
-where c.oid = 'public.scheduled_whatsapp_messages'::regclass or c.oid in (
-  select i.indexrelid from pg_index as i where i.indrelid = 'public.scheduled_whatsapp_messages'::regclass
-)
+from pg_class as c left join pg_index as i on i.indexrelid = c.oid
+where coalesce(i.indrelid, c.oid) = any(array[
+  'public.scheduled_whatsapp_messages', 'herald.open_messages', 'herald.sent_ids'
+]::regclass[])
 order by 2 desc
 """
 
 PREWARM: LiteralString = """
 select extensions.pg_prewarm(i.indexrelid) from pg_index as i
-where i.indrelid = 'public.scheduled_whatsapp_messages'::regclass
+where i.indrelid in ('public.scheduled_whatsapp_messages'::regclass, 'herald.sent_ids'::regclass)
 """
 
 # Indexes that no constraint stands on: made anew after a large load, which takes a tenth of the time.
 LOOSE_INDEXES: LiteralString = """
 select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
 from pg_index as i
-where i.indrelid = 'public.scheduled_whatsapp_messages'::regclass
+where i.indrelid in ('public.scheduled_whatsapp_messages'::regclass, 'herald.sent_ids'::regclass)
   and not exists (select 1 from pg_constraint as c where c.conindid = i.indexrelid)
 """

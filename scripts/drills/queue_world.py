@@ -34,6 +34,7 @@ from scripts.drills.queue_sql import (
     PREWARM,
     RULES_OFF,
     RULES_ON,
+    SENT_IDS,
     SIZES,
 )
 
@@ -153,6 +154,8 @@ class QueueWorld:
             if last == total or last % 1_000_000 == 0:
                 rate = (last - known["rows"]) / (time.monotonic() - begun)
                 self.say(f"{last:,} of {total:,} finished rows, {rate:,.0f} a second")
+        self.say("the ids under which they went out")
+        await self.admin.execute(SENT_IDS)
         await self.admin.execute("reset session_replication_role; reset work_mem")
         for index in loose:
             self.say(f"index {index['name']}")
