@@ -1,36 +1,56 @@
 -- The claim looks at open messages in their own table; its rules are as they were.
 
 -- herald.accounts_to_serve(run, limit) → accounts of the run that may have something to send, locked. Fair: each
--- organisation's turn first, within it the account that has waited longest since it was last looked at.
+-- organisation's turn first, within it the account that has waited longest since it was last looked at. Most often the
+-- first turns are enough: then one account an organisation is asked for what is due, and not all of them.
 create or replace function herald.accounts_to_serve(p_run uuid, p_limit integer) returns uuid[]
 language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
   moment timestamptz := herald.clock();
+  wanted integer := least(greatest(p_limit, 0), 500);
+  turns integer;
+  found_ones uuid[];
 begin
-  return (
+  foreach turns in array array[1, 1000000] loop
     with busy as materialized (
       select c.session_id, count(*) as many from herald.message_claims as c group by c.session_id
-    ), waiting as materialized (
-      select l.session_id, l.looked_at, row_number() over (partition by s.organization_id order by l.looked_at) as turn
+    ), organizations as materialized (
+      select s.organization_id, array_agg(l.session_id order by l.looked_at) as accounts,
+        array_agg(l.looked_at order by l.looked_at) as looked
       from herald.session_leases as l
       join public.whatsapp_sessions as s on s.id = l.session_id
       left join busy as b on b.session_id = l.session_id
-      cross join lateral ( -- not exists(): that would be a hash of all that is due, for everyone
-        select 1 from herald.open_messages as m
-        where m.session_id = l.session_id and m.status = 'pending'
-          and greatest(m.scheduled_for, m.next_attempt_at) <= moment
-          and (m.expires_at is null or m.expires_at > moment)
-        order by greatest(m.scheduled_for, m.next_attempt_at) limit 1
-      ) as due
       where l.run_id = p_run and l.expires_at > moment and l.ready and l.incarnation is not null
         and l.next_send_at <= moment and l.look_again_at <= moment
         and (b.many is null or b.many < herald.slots(s.provider))
-    ), locked as ( -- by its key alone: with the run beside it, all leases of the run are read for each
+      group by s.organization_id
+    ), waiting as (
+      select w.session_id, w.looked_at, w.turn
+      from organizations as o
+      cross join lateral (
+        select a.session_id, a.looked_at, row_number() over (order by a.place) as turn
+        from unnest(o.accounts, o.looked) with ordinality as a (session_id, looked_at, place)
+        cross join lateral ( -- not exists(): that would be a hash of all that is due, for everyone
+          select 1 from herald.open_messages as m
+          where m.session_id = a.session_id and m.status = 'pending'
+            and greatest(m.scheduled_for, m.next_attempt_at) <= moment
+            and (m.expires_at is null or m.expires_at > moment)
+          order by greatest(m.scheduled_for, m.next_attempt_at) limit 1
+        ) as due
+        order by a.place
+        limit turns
+      ) as w
+      order by w.turn, w.looked_at
+      limit wanted
+    )
+    select array_agg(w.session_id) into found_ones from waiting as w;
+    exit when cardinality(found_ones) >= wanted;
+  end loop;
+  return (
+    with locked as ( -- by its key alone: with the run beside it, all leases of the run are read for each
       select l.session_id, l.run_id, l.next_send_at from herald.session_leases as l
-      where l.session_id = any(array(
-        select w.session_id from waiting as w order by w.turn, w.looked_at limit least(greatest(p_limit, 0), 500)
-      ))
+      where l.session_id = any(found_ones)
       for update of l skip locked
     )
     select array_agg(k.session_id) from locked as k where k.run_id = p_run and k.next_send_at <= moment
