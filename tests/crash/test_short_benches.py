@@ -40,3 +40,7 @@ async def measured(name: str, *arguments: str) -> dict[str, Any]:
 async def test_an_outage_in_a_drain_costs_no_message() -> None:
     report = await measured("outages", "--rounds", "1")
     assert report["messages"] >= 160
+
+
+async def test_what_an_account_sends_after_its_state_fell_back_is_readable() -> None:
+    await measured("rollback")
