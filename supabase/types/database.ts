@@ -1772,8 +1772,6 @@ export type Database = {
       }
     }
     Functions: {
-      "whatsapp_access": { Args: Record<PropertyKey, never>; Returns: Json
-      },
       "whatsapp_api_caller": { Args: { "p_organization"?: string }; Returns: Json
       },
       "whatsapp_api_due": { Args: { "p_organization"?: string }; Returns: number
@@ -1812,6 +1810,10 @@ export type Database = {
       },
       "whatsapp_explain": { Args: { "p_error": string }; Returns: string
       },
+      "whatsapp_fallback_due": { Args: Record<PropertyKey, never>; Returns: Json
+      },
+      "whatsapp_fallback_report": { Args: { "p_problem": string }; Returns: undefined
+      },
       "whatsapp_group_sync": { Args: { "p_epoch": number, "p_group": Json, "p_run": string, "p_session": string }; Returns: Json
       },
       "whatsapp_groups_sync": { Args: { "p_epoch": number, "p_groups": Json, "p_run": string, "p_session": string }; Returns: number
@@ -1829,6 +1831,8 @@ export type Database = {
       "whatsapp_receipts": { Args: { "p_receipts": Json, "p_run": string }; Returns: undefined
       },
       "whatsapp_session_attach": { Args: { "p_epoch": number, "p_incarnation": string, "p_run": string, "p_session": string }; Returns: undefined
+      },
+      "whatsapp_session_cleanup": { Args: Record<PropertyKey, never>; Returns: Json
       },
       "whatsapp_session_report": { Args: { "p_epoch": number, "p_report": Json, "p_run": string, "p_session": string }; Returns: boolean
       },

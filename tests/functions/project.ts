@@ -16,7 +16,7 @@ export interface World {
 }
 
 export const ORGANIZATION = "7b0d9e4e-5a53-4b3e-9c56-0d5d1f3c0001";
-export const ADMIN = { super_admin: false, organizations: [{ id: ORGANIZATION, role: "admin" }] };
+export const ADMIN = { super_admin: false, organizations: [{ id: ORGANIZATION, admin: true }] };
 
 const pairs = {
   ES256: await generateKeyPair("ES256"),

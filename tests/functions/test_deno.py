@@ -11,7 +11,7 @@ from localstack.layout import REPOSITORY
 CONFIG = ("--config", str(REPOSITORY / "supabase/functions/deno.json"))
 
 
-@pytest.mark.parametrize("folder", ["proxy"])
+@pytest.mark.parametrize("folder", ["proxy", "tests/functions"])
 async def test_the_handlers_behave(folder: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *(str(DENO), "test", "--quiet", *CONFIG, "--allow-all", folder),

@@ -78,6 +78,13 @@ function logFailure(call: Call, problem: Problem, error: unknown): void {
   console.error(JSON.stringify(line));
 }
 
+/** For an endpoint of one call. Throws a Problem (405) for another method than POST. */
+export function expectPost(request: Request): void {
+  if (request.method !== "POST") {
+    throw new Problem(405, "method-not-allowed", "This is called by POST.", { headers: { Allow: "POST" } });
+  }
+}
+
 /** The JSON answer of a handler. */
 export function json(body: unknown, status = 200): Response {
   return new Response(JSON.stringify(body), {

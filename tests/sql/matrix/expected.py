@@ -183,7 +183,6 @@ RPCS: Mapping[str, Rpc] = {
     ),
     "whatsapp_api_caller": Rpc(SIGNED_IN | HERALD, lambda *_: {}),
     "whatsapp_explain": Rpc(SIGNED_IN, lambda *_: {"p_error": 'violates check constraint "contact_phone"'}),
-    "whatsapp_access": Rpc(SIGNED_IN, lambda *_: {}),
     "whatsapp_erase_contact": Rpc(ADMINS, _contact, refuses=True),
 }
 
@@ -195,14 +194,14 @@ def _names(text: str) -> frozenset[str]:
 #: Functions of schema public that only Herald's own programs call.
 HERALD_FUNCTIONS = _names("""
     whatsapp_api_due whatsapp_api_take whatsapp_claim whatsapp_claims_adopt whatsapp_claims_extend
-    whatsapp_claims_return
-    whatsapp_command_finish whatsapp_commands_take whatsapp_credentials_forget whatsapp_credentials_keys
-    whatsapp_credentials_list whatsapp_credentials_read whatsapp_credentials_rewrap
-    whatsapp_credentials_secret whatsapp_credentials_write whatsapp_direct_send_take whatsapp_group_sync
+    whatsapp_claims_return whatsapp_command_finish whatsapp_commands_take whatsapp_credentials_forget
+    whatsapp_credentials_keys whatsapp_credentials_list whatsapp_credentials_read
+    whatsapp_credentials_rewrap whatsapp_credentials_secret whatsapp_credentials_write
+    whatsapp_direct_send_take whatsapp_fallback_due whatsapp_fallback_report whatsapp_group_sync
     whatsapp_groups_sync whatsapp_heartbeat whatsapp_housekeeping whatsapp_lease_release
     whatsapp_realtime_canary whatsapp_reap whatsapp_receipts whatsapp_session_attach
-    whatsapp_session_report whatsapp_sessions_deleted whatsapp_settle whatsapp_settle_and_claim
-    whatsapp_worker_start
+    whatsapp_session_cleanup whatsapp_session_report whatsapp_sessions_deleted whatsapp_settle
+    whatsapp_settle_and_claim whatsapp_worker_start
 """)
 
 #: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.

@@ -8,7 +8,7 @@ import type { Role } from "./routes.ts";
 
 interface Access {
   super_admin: boolean;
-  organizations: { id: string; role: Role }[];
+  organizations: { id: string; admin: boolean }[];
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -38,7 +38,7 @@ export async function mayAct(
       hint: "Choose one of your own in X-Org-Id, or have an admin add you.",
     });
   }
-  if (needed === "admin" && !concerned.some(({ role }) => role === "admin")) {
+  if (needed === "admin" && !concerned.some(({ admin }) => admin)) {
     throw new Problem(403, "not-allowed", "Owners and admins of the organisation may do this.", {
       hint: "Ask one of them.",
     });
@@ -47,7 +47,7 @@ export async function mayAct(
 
 async function accessOf(user: User, env: Environment): Promise<Access> {
   try {
-    return await callAs(user, env, "whatsapp_access") as Access;
+    return await callAs(user, env, "whatsapp_api_caller") as Access;
   } catch (error) {
     if (error instanceof Refused && error.refusal.status === 401) {
       throw new Problem(401, "token-invalid", "The database does not accept this session.", {
