@@ -1,7 +1,6 @@
 """Wires the parts together and runs them: the only place that knows every one of them."""
 
 import asyncio
-import errno
 import fcntl
 import os
 import signal
@@ -12,11 +11,11 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import structlog
-from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from worker.api import Api
 from worker.api.app import ApiSettings
+from worker.api.listener import listening
 from worker.api.metrics import Metrics
 from worker.commands import Commands
 from worker.dispatcher import Dispatcher
@@ -50,9 +49,6 @@ START_SECONDS = 8.0
 
 #: What commands under way get at a stop, seconds.
 COMMANDS_STOP_SECONDS = 3.0
-#: How long calls of the API that are under way may take to end when the worker stops, seconds.
-CALLS_END_SECONDS = 5.0
-
 #: WhatsApp refuses larger pictures.
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 
@@ -114,15 +110,18 @@ class Daemon:
         self._wakeups = Wakeups(rpc, settings.supabase_url, key, self._run_id, self._hint)
         self._outbox = outbox
         self._metrics = self._make_metrics()
-        async with Api(self._api_settings(), self._health, self._dispatcher.wake, self._metrics) as self._api:
-            web_runner = await self._start_web()  # first: a port in use must not fence off the worker that uses it
+        api_settings = ApiSettings.of(settings, VERSION)
+        async with (
+            Api(api_settings, self._health, self._dispatcher.wake, self._metrics) as self._api,
+            # First: a port in use must not fence off the worker that uses it. Last: calls under way are answered.
+            listening(self._api.app, settings.host, settings.port, reuse_port=settings.reuse_port),
+        ):
             try:
                 await self._announce()
                 await self._start_engines()
                 await self._work_until_stopped()
             finally:
                 await self._transport.aclose()
-                await web_runner.cleanup()  # calls under way are answered
         log.info("worker_stopped")
         if self._broken:
             raise self._broken
@@ -277,20 +276,6 @@ class Daemon:
         trusted = frozenset({f"{storage.hostname}:{port}"})
         return await fetch(url, max_bytes=MAX_IMAGE_BYTES, trusted_hosts=trusted)
 
-    def _api_settings(self) -> ApiSettings:
-        settings = self._settings
-        return ApiSettings(
-            supabase_url=settings.supabase_url,
-            service_key=settings.supabase_service_key.get_secret_value(),
-            keys=settings.api_keys(),
-            version=VERSION,
-            allowed_origins=settings.allowed_origins,
-            allowed_ips=settings.allowed_ips,
-            trusted_proxies=settings.trusted_proxies,
-            requests_per_minute=settings.api_requests_per_minute,
-            sends_per_minute=settings.api_sends_per_minute,
-        )
-
     def _make_metrics(self) -> Metrics:
         metrics = Metrics(self._settings.worker_id, VERSION)
         metrics.watch("herald_sessions", "Accounts of this worker.", "state", lambda: self._supervisor.counts)
@@ -306,21 +291,6 @@ class Daemon:
     def _settled(self, settlement: Settlement) -> None:
         self._metrics.settled(settlement.outcome)
         self._api.changes.tell(settlement.message_id)
-
-    async def _start_web(self) -> web.AppRunner:
-        runner = web.AppRunner(
-            self._api.app, access_log=None, handle_signals=False, shutdown_timeout=CALLS_END_SECONDS
-        )
-        await runner.setup()
-        settings = self._settings
-        try:
-            await web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.reuse_port).start()
-        except OSError as error:
-            await runner.cleanup()
-            why = os.strerror(error.errno) if error.errno else "no such address"
-            kind = InUse if error.errno == errno.EADDRINUSE else SettingsError
-            raise kind(f"PORT: {self._settings.port} can't be listened on ({why}); choose a free one") from None
-        return runner
 
     def _health(self) -> dict[str, Any]:
         now = asyncio.get_running_loop().time()

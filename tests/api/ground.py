@@ -183,7 +183,7 @@ class Served:
         async with self.http.request(method, self.url + path, headers=headers, **request) as answer:
             content = await answer.read()
             said = await answer.json(content_type=None) if "json" in answer.content_type else None
-            return Said(answer.status, said, dict(answer.headers), content)
+            return Said(answer.status, said, answer.headers, content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -26,6 +26,7 @@ from worker.api.routing import Call, Cost, Route, admit, run
 from worker.api.tokens import Tokens
 from worker.api_keys import ApiKey
 from worker.errors import StoreError
+from worker.settings import Settings
 from worker.supabase.rest import Refused, Rest
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ class ApiSettings:
     """What the operator decides about the API."""
 
     supabase_url: str
-    service_key: str
+    service_key: str = field(repr=False)
     keys: Sequence[ApiKey]
     version: str
     allowed_origins: Sequence[str] = ()
@@ -67,6 +68,21 @@ class ApiSettings:
     requests_per_minute: int = 600
     sends_per_minute: int = 10
 
+    @classmethod
+    def of(cls, settings: Settings, version: str) -> "ApiSettings":
+        """Take them from the worker's."""
+        return cls(
+            supabase_url=settings.supabase_url,
+            service_key=settings.supabase_service_key.get_secret_value(),
+            keys=settings.api_keys(),
+            version=version,
+            allowed_origins=settings.allowed_origins,
+            allowed_ips=settings.allowed_ips,
+            trusted_proxies=settings.trusted_proxies,
+            requests_per_minute=settings.api_requests_per_minute,
+            sends_per_minute=settings.api_sends_per_minute,
+        )
+
 
 class Api:
     """The API of one worker; ``app`` is served between ``__aenter__`` and ``__aexit__``."""
@@ -74,6 +90,7 @@ class Api:
     def __init__(self, settings: ApiSettings, health: Health, wake: Callable[[], None], metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._metrics.ask(self._figures)
         self.changes = Changes()
         self._rest = Rest(settings.supabase_url, settings.service_key)
         self._tokens = Tokens(settings.supabase_url)
@@ -124,6 +141,15 @@ class Api:
 
         return handle
 
+    async def _figures(self) -> Mapping[str, Mapping[str, float]] | None:
+        """What the database tells of all organisations; None: it is away."""
+        try:
+            figures: Mapping[str, Mapping[str, float]] = await self._rest.call("whatsapp_api_figures")
+        except (StoreError, Refused) as error:
+            log.warning("supabase_unreachable", kind="metrics", error=error)
+            return None
+        return figures
+
     async def _get_metrics(self, request: web.Request) -> web.Response:
         local = request.remote in ("127.0.0.1", "::1") and "X-Forwarded-For" not in request.headers
         given = request.headers.get("X-API-Key") or request.headers.get("Authorization", "").partition(" ")[2]
@@ -134,7 +160,8 @@ class Api:
                 "Metrics are for the operator.",
                 "Send an API key as X-API-Key or bearer token.",
             )
-        return web.Response(body=self._metrics.exposition(), headers={"Content-Type": self._metrics.content_type})
+        body = await self._metrics.exposition()
+        return web.Response(body=body, headers={"Content-Type": self._metrics.content_type})
 
     @web.middleware
     async def _surround(self, request: web.Request, handler: Handler) -> web.StreamResponse:

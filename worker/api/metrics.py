@@ -1,17 +1,34 @@
-"""What Prometheus may know of this worker: counts and durations. No label names a person or an organisation."""
+"""What Prometheus may know: counts and durations. No label names a person or an organisation.
 
-from collections.abc import Callable, Mapping
+What is of this worker (sends, calls, its own accounts, Realtime) is summed over workers; what the database tells
+(queue, accounts) is the same from each of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from worker.outcome import Outcome
 
-#: Seconds; sends of text take 0.1, calls 0.005.
+#: Seconds; reads take 0.005, sends of text 0.1, calls that wait up to 30.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+#: The database's figures are asked for at most so often, seconds.
+FIGURES_SECONDS = 10.0
+
+#: What the database tells, by the name of its figures: (metric, what it is, label).
+_FIGURES = {
+    "queue": ("herald_queue_messages", "Open messages of all organisations.", "state"),
+    "accounts": ("herald_accounts", "Accounts of all organisations by status.", "status"),
+    "oldest": ("herald_queue_oldest_seconds", "How long the oldest due message waits.", ""),
+}
+
+Figures = Callable[[], Awaitable[Mapping[str, Mapping[str, float]] | None]]
 
 
 class Metrics:
-    """One worker's own registry. ``watch`` gauges are read when Prometheus asks."""
+    """One worker's own registry."""
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -26,12 +43,20 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self._settled = Counter("herald_sends_total", "Sends by outcome.", ["outcome"], registry=self._registry)
-        self._gauges: list[tuple[Gauge, Callable[[], Mapping[str, float]]]] = []
+        self._settled = Counter("herald_sends", "Sends by outcome.", ["outcome"], registry=self._registry)
+        self._read: list[tuple[Gauge, Callable[[], Mapping[str, float]]]] = []
+        self._database = {name: self._gauge(*told) for name, told in _FIGURES.items()}
+        self._up = self._gauge("herald_database_up", "1: the database told its figures.", "")
+        self._ask: Figures | None = None
+        self._asked = float("-inf")
 
     def watch(self, name: str, words: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
-        """Show what a function says, by a label, whenever Prometheus asks."""
-        self._gauges.append((Gauge(name, words, [label] if label else [], registry=self._registry), read))
+        """Show what a function says, by a label (without one under ""), whenever Prometheus asks."""
+        self._read.append((self._gauge(name, words, label), read))
+
+    def ask(self, figures: Figures) -> None:
+        """Where to ask for the database's figures."""
+        self._ask = figures
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a call; route: its template, empty for what is no route."""
@@ -41,14 +66,27 @@ class Metrics:
         """Count a send by what came of it."""
         self._settled.labels(type(outcome).__name__.lower()).inc()
 
-    def exposition(self) -> bytes:
+    async def exposition(self) -> bytes:
         """Write all down as Prometheus reads it."""
-        for gauge, read in self._gauges:
-            values = read()
-            if "" in values:
-                gauge.set(values[""])
-                continue
-            gauge.clear()
-            for value, amount in values.items():
-                gauge.labels(value).set(amount)
+        now = asyncio.get_running_loop().time()
+        if self._ask and now - self._asked >= FIGURES_SECONDS:
+            self._asked = now
+            figures = await self._ask()
+            self._up.set(figures is not None)
+            for name, values in (figures or {}).items():
+                _show(self._database[name], values)
+        for gauge, read in self._read:
+            _show(gauge, read())
         return generate_latest(self._registry)
+
+    def _gauge(self, name: str, words: str, label: str) -> Gauge:
+        return Gauge(name, words, [label] if label else [], registry=self._registry)
+
+
+def _show(gauge: Gauge, values: Mapping[str, float]) -> None:
+    if "" in values:
+        gauge.set(values[""])
+        return
+    gauge.clear()
+    for value, amount in values.items():
+        gauge.labels(value).set(amount)

@@ -193,11 +193,12 @@ def _names(text: str) -> frozenset[str]:
 
 #: Functions of schema public that only Herald's own programs call.
 HERALD_FUNCTIONS = _names("""
-    whatsapp_api_due whatsapp_api_take whatsapp_claim whatsapp_claims_adopt whatsapp_claims_extend
-    whatsapp_claims_return whatsapp_command_finish whatsapp_commands_take whatsapp_credentials_forget
-    whatsapp_credentials_keys whatsapp_credentials_list whatsapp_credentials_read
-    whatsapp_credentials_rewrap whatsapp_credentials_secret whatsapp_credentials_write
-    whatsapp_direct_send_take whatsapp_fallback_due whatsapp_fallback_report whatsapp_group_sync
+    whatsapp_api_due whatsapp_api_figures whatsapp_api_take whatsapp_claim whatsapp_claims_adopt
+    whatsapp_claims_extend whatsapp_claims_return whatsapp_command_finish whatsapp_commands_take
+    whatsapp_credentials_forget whatsapp_credentials_keys whatsapp_credentials_list
+    whatsapp_credentials_read whatsapp_credentials_rewrap whatsapp_credentials_secret
+    whatsapp_credentials_write whatsapp_direct_send_take whatsapp_fallback_due whatsapp_fallback_report
+    whatsapp_group_sync
     whatsapp_groups_sync whatsapp_heartbeat whatsapp_housekeeping whatsapp_lease_release
     whatsapp_realtime_canary whatsapp_reap whatsapp_receipts whatsapp_session_attach
     whatsapp_session_cleanup whatsapp_session_report whatsapp_sessions_deleted whatsapp_settle
