@@ -34,6 +34,8 @@ ADMIN_ROUTES = [
     ("POST", "/api/groups"),
     ("PATCH", "/api/groups/120363000000000001@g.us"),
     ("GET", "/api/groups/120363000000000001@g.us/invite"),
+    ("POST", "/api/groups/120363000000000001@g.us/invite"),
+    ("GET", "/api/commands/0b5a"),
     ("POST", "/api/groups/120363000000000001@g.us/members"),
     ("POST", "/api/groups/120363000000000001@g.us/contacts/sync"),
     ("POST", "/api/send"),
