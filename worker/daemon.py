@@ -20,6 +20,7 @@ from worker.api.metrics import Metrics
 from worker.commands import Commands
 from worker.dispatcher import Dispatcher
 from worker.errors import EngineError, HeraldError, InUse, LostLease, SettingsError, StoreError
+from worker.fetches import Fetches
 from worker.keyring import Keyring
 from worker.leftovers import Leftovers
 from worker.media import Media, fetch
@@ -90,7 +91,7 @@ class Daemon:
         )
         self._settler = Settler(outbox, self._transport.acknowledge, self._work)
         self._dispatcher = Dispatcher(
-            outbox, self._transport, self._settler, self._work, self._fetch_media, self._settled
+            outbox, self._transport, self._settler, self._work, Fetches(self._fetch_media), self._settled
         )
         self._supervisor = Supervisor(
             registry=self._registry,

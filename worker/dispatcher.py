@@ -4,15 +4,15 @@ The loop sleeps until there is a reason to look: a hint, an outcome, the time th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 
 from worker.errors import MediaError, StoreError
-from worker.media import Media
+from worker.fetches import Fetches, NotYet
 from worker.message import Claim
 from worker.outbox import Outbox, Settlement
-from worker.outcome import Indeterminate, Outcome, Rejected
+from worker.outcome import Indeterminate, Outcome, Rejected, Unavailable
 from worker.settler import Settler
 from worker.transport import Transport
 
@@ -20,8 +20,6 @@ log = structlog.get_logger()
 
 #: Claims in one exchange; beyond 500 PostgREST's row limit would matter, and sends are one per account anyway.
 CLAIMS_PER_EXCHANGE = 100
-
-FetchMedia = Callable[[str], Awaitable[Media]]
 
 
 class Dispatcher:
@@ -36,14 +34,14 @@ class Dispatcher:
         transport: Transport,
         settler: Settler,
         work: asyncio.Event,
-        fetch: FetchMedia,
+        fetches: Fetches,
         settled: Callable[[Settlement], None],
     ) -> None:
         self._outbox = outbox
         self._transport = transport
         self._settler = settler
         self._work = work
-        self._fetch = fetch
+        self._fetches = fetches
         self._settled = settled
         self._sends: set[asyncio.Task[None]] = set()
         self._claiming = True
@@ -94,8 +92,9 @@ class Dispatcher:
             self._look_again_in(max(answer.next_due, 0.02) if answer.next_due > 0 else 0.5)
 
     async def claim_no_more(self) -> None:
-        """Start no new sends, also none whose claim is on its way; outcomes are still settled."""
+        """Start no new sends, also none whose claim or media are on their way; outcomes are still settled."""
         self._claiming = False
+        self._fetches.stop()
         async with self._exchanging:
             pass
 
@@ -127,9 +126,13 @@ class Dispatcher:
         media: bytes | None = None
         if claim.media_url:
             try:
-                media = (await self._fetch(claim.media_url)).content
+                found = await self._fetches.media(claim, claim.media_url)
             except MediaError as error:
                 return Rejected(code="media-unavailable", reason=str(error), retry=error.retry)
+            if isinstance(found, NotYet):
+                reason = "Its media are still on their way; this goes out when they are here."
+                return Unavailable(code="media-waits", reason=reason, retry_after=found.seconds)
+            media = found.content
         try:
             return await self._transport.send(claim, media)
         except Exception as error:

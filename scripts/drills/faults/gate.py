@@ -35,11 +35,12 @@ class Trouble(StrEnum):
     UNAVAILABLE = "unavailable"  #: 503, as a gateway whose PostgREST is away
     GARBAGE = "garbage"  #: 200 with something that is not JSON
     SLOW = "slow"  #: the true answer, late
+    SILENT = "silent"  #: no answer at all, on a connection that stays
 
 
 @dataclass(slots=True)
 class _Troubled:
-    """A trouble in force. name: of the function, None for all.  left: how often, None until cleared."""
+    """A trouble in force. name: of the function, or a path; None: all functions.  left: how often; None: ever."""
 
     trouble: Trouble
     name: str | None
@@ -96,7 +97,7 @@ class HttpGate:
     def trouble(
         self, trouble: Trouble, name: str | None = None, *, count: int | None = None, seconds: float = 1
     ) -> None:
-        """Answer calls of a function (None: of every one) badly, `count` times or until `open`."""
+        """Answer calls of a function (None: of every one), or of a path, badly, `count` times or until `open`."""
         self._troubles.append(_Troubled(trouble, name, count, seconds))
 
     def open(self) -> None:
@@ -113,8 +114,10 @@ class HttpGate:
             exchange = Exchange(request.path.removeprefix(RPC), _parsed(body))
             self.calls[exchange.name] += 1
             await self._stop(Stage.REQUEST, exchange, request)
-            if bad := await self._bad_answer(exchange.name):
+            if bad := await self._bad_answer({exchange.name, None}):
                 return bad
+        elif bad := await self._bad_answer({request.path}):
+            return bad
         answer = await self._forward(request, body)
         if exchange:
             exchange.status = answer.status
@@ -127,9 +130,9 @@ class HttpGate:
             if await hold.stop(exchange) is Fate.DROP:
                 await _cut(request)
 
-    async def _bad_answer(self, name: str) -> web.Response | None:
+    async def _bad_answer(self, names: Set[str | None]) -> web.Response | None:
         for found in self._troubles:
-            if found.name not in (None, name):
+            if found.name not in names:
                 continue
             if found.left is not None:
                 found.left -= 1
@@ -143,6 +146,8 @@ class HttpGate:
                 case Trouble.SLOW:
                     await asyncio.sleep(found.seconds)
                     return None
+                case Trouble.SILENT:
+                    await asyncio.get_running_loop().create_future()
         return None
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:

@@ -1,0 +1,127 @@
+"""Media on their way: an account waits for them as long as it can spare, and a slow host gets no patience."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from worker import fetches
+from worker.errors import MediaError
+from worker.fetches import PER_ACCOUNT, Fetches, NotYet
+from worker.media import Media
+from worker.message import Claim, MessageKind
+
+SLOW, QUICK = "https://slow.example/1.png", "https://quick.example/1.png"
+PICTURE = Media(b"png", "image/png")
+
+
+class Host:
+    """Answers quickly, or when it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.asked: list[str] = []
+        self.error: MediaError | None = None
+
+    async def __call__(self, url: str) -> Media:
+        self.asked.append(url)
+        if "slow" in url:
+            await self.go.wait()
+        if self.error:
+            raise self.error
+        return PICTURE
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> float:
+    monkeypatch.setattr(fetches, "PATIENCE", 0.05)
+    return 0.05
+
+
+def claim(session: UUID | None = None) -> Claim:
+    return Claim(
+        message_id=uuid4(),
+        token=uuid4(),
+        organization_id=uuid4(),
+        session_id=session or uuid4(),
+        until=datetime.now(UTC),
+        secret=bytes(32),
+        incarnation=uuid4(),
+        to="+491",
+        kind=MessageKind.IMAGE,
+        text="",
+    )
+
+
+async def test_quick_media_are_there_at_once(host: Host) -> None:
+    assert await Fetches(host).media(claim(), QUICK) == PICTURE
+
+
+@pytest.mark.usefixtures("patience")
+async def test_slow_media_are_fetched_once_and_found_when_the_message_comes_again(host: Host) -> None:
+    one, waiting = claim(), Fetches(host)
+    assert isinstance(await waiting.media(one, SLOW), NotYet)
+    assert isinstance(await waiting.media(replace(one, token=uuid4()), SLOW), NotYet)
+    host.go.set()
+    await asyncio.sleep(0)
+    assert await waiting.media(replace(one, token=uuid4()), SLOW) == PICTURE
+    assert host.asked == [SLOW]
+
+
+@pytest.mark.usefixtures("patience")
+async def test_an_error_is_told_once_and_the_next_attempt_fetches_anew(host: Host) -> None:
+    one, waiting = claim(), Fetches(host)
+    host.error = MediaError("The media's host answered 503.", retry=True)
+    await waiting.media(one, SLOW)
+    host.go.set()
+    await asyncio.sleep(0)
+    with pytest.raises(MediaError):
+        await waiting.media(one, SLOW)
+    host.error = None
+    assert await waiting.media(one, SLOW) == PICTURE
+
+
+async def test_a_host_that_made_one_wait_gets_no_patience_from_the_next(host: Host, patience: float) -> None:
+    waiting, loop = Fetches(host), asyncio.get_running_loop()
+    await waiting.media(claim(), SLOW)
+    begun = loop.time()
+    assert isinstance(await waiting.media(claim(), SLOW), NotYet)
+    assert loop.time() - begun < patience / 2
+    assert await waiting.media(claim(), QUICK) == PICTURE
+
+
+async def test_a_stop_ends_every_wait_at_once(host: Host) -> None:
+    waiting = Fetches(host)
+    asked = asyncio.create_task(waiting.media(claim(), SLOW))
+    await asyncio.sleep(0)
+    waiting.stop()
+    async with asyncio.timeout(0.5):
+        assert isinstance(await asked, NotYet)
+    assert isinstance(await waiting.media(claim(), QUICK), NotYet)
+
+
+@pytest.mark.usefixtures("patience")
+async def test_one_account_can_not_take_all_places(host: Host) -> None:
+    waiting, greedy = Fetches(host), uuid4()
+    for _ in range(PER_ACCOUNT + 2):
+        assert isinstance(await waiting.media(claim(greedy), SLOW), NotYet)
+    assert len(host.asked) == PER_ACCOUNT
+    assert await waiting.media(claim(), QUICK) == PICTURE
+
+
+@pytest.mark.usefixtures("patience")
+async def test_media_that_nobody_takes_are_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetches, "KEPT", 0.0)
+    one, waiting = claim(), Fetches(host)
+    await waiting.media(one, SLOW)
+    host.go.set()
+    await asyncio.sleep(0.01)
+    await waiting.media(one, SLOW)
+    assert len(host.asked) == 2
