@@ -67,7 +67,7 @@ async def rotate(records: Records, keyring: Keyring, told: Callable[[int], None]
 
 async def _rewrap(record: Record, records: Records, keyring: Keyring, found: Findings) -> None:
     try:
-        head = keyring.rewrap(record.sealed, record.place, _secret(record))
+        head = keyring.rewrap(record.sealed, record.place, secret_of(record))
     except CredentialsError as error:
         found.unreadable[record.place.session] = str(error)
         return
@@ -82,7 +82,7 @@ async def check(records: Records, keyring: Keyring, told: Callable[[int], None])
     found = Findings()
     async for record in _walk(records, None):
         try:
-            keyring.open(record.sealed, record.place, _secret(record))
+            keyring.open(record.sealed, record.place, secret_of(record))
         except CredentialsError as error:
             found.unreadable[record.place.session] = str(error)
         else:
@@ -99,7 +99,8 @@ async def _walk(records: Records, not_under: str | None) -> AsyncIterator[Record
         after = page[-1].place.session
 
 
-def _secret(record: Record) -> bytes:
+def secret_of(record: Record) -> bytes:
+    """The organisation's part of the key. Raises CredentialsError if the Vault has lost it."""
     if record.secret is None:
         raise CredentialsError("The database's Vault has lost the secret of this session's organisation.")
     return record.secret

@@ -237,16 +237,27 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     counts as not set. Raises SettingsError: one line with the setting and its remedy, never its value.
     """
     environ = os.environ if environ is None else environ
-    given = {**_env_file(environ.get("HERALD_ENV_FILE")), **{name: text for name, text in environ.items() if text}}
+    given = {**env_file(environ), **{name: text for name, text in environ.items() if text}}
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        problem = _first_problem(error)
+        problem = _problems(error)[0][1]
     # Raised out here, so that no crash reporter finds pydantic's error, and with it the input, as the context.
     raise SettingsError(problem)
 
 
-def _env_file(path: str | None) -> dict[str, str]:
+def setting_problems(given: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each setting that is missing or wrong, and in words what it must be; what holds between settings last."""
+    try:
+        Settings.model_validate(dict(given))
+    except ValidationError as error:
+        return _problems(error)
+    return []
+
+
+def env_file(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the file that HERALD_ENV_FILE names says; empty if none is named. Raises SettingsError."""
+    path = environ.get("HERALD_ENV_FILE")
     if not path:
         return {}
     try:
@@ -258,10 +269,14 @@ def _env_file(path: str | None) -> dict[str, str]:
     return {name: text for name, text in values.items() if text}
 
 
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    if not first["loc"]:  # the model's own check, which writes the whole line
-        return str(first["ctx"]["error"])
-    name = str(first["loc"][0]).upper()
-    verdict = "is missing" if first["type"] == "missing" else "is wrong"
-    return f"{name} {verdict}: it must be {Settings.model_fields[name.lower()].description}"
+def _problems(error: ValidationError) -> list[tuple[str, str]]:
+    return [_problem(dict(one)) for one in error.errors(include_url=False, include_input=False)]
+
+
+def _problem(one: Mapping[str, Any]) -> tuple[str, str]:
+    if not one["loc"]:  # the model's own check, which writes the whole line
+        text = str(one["ctx"]["error"])
+        return text.partition(" ")[0], text
+    name = str(one["loc"][0]).upper()
+    verdict = "is missing" if one["type"] == "missing" else "is wrong"
+    return name, f"{name} {verdict}: it must be {Settings.model_fields[name.lower()].description}"

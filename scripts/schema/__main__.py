@@ -1,6 +1,6 @@
 """Write what is made from the migrations, or say that it is stale.
 
-scripts/types                 write supabase/types/ and docs/data-model.md
+scripts/types                 write supabase/types/, docs/data-model.md and worker/doctor/schema.txt
 scripts/types --check         write nothing; fail with a diff if a migration has changed them
 scripts/types --check --advisors      also hear the advisors (what scripts/check runs)
 """
@@ -18,6 +18,7 @@ from scripts.schema import types
 from scripts.schema.advisors import advise, read_reasons
 from scripts.schema.catalog import read_catalog
 from scripts.schema.data_model import data_model
+from scripts.schema.facts import schema_facts
 
 REASONS = REPOSITORY / "supabase/advisors.txt"
 SHOWN_LINES = 60  #: of a diff; the rest is counted
@@ -29,6 +30,7 @@ def made_from(database_url: str) -> dict[Path, str]:
         REPOSITORY / "supabase/types/database.ts": types.typescript(database_url),
         REPOSITORY / "supabase/types/database.py": types.python(database_url),
         REPOSITORY / "docs/data-model.md": data_model(read_catalog(database_url)),
+        REPOSITORY / "worker/doctor/schema.txt": schema_facts(database_url),
     }
 
 

@@ -1808,6 +1808,8 @@ export type Database = {
       },
       "whatsapp_direct_send_take": { Args: { "p_limit"?: number, "p_organization": string }; Returns: number
       },
+      "whatsapp_doctor": { Args: { "p_expected"?: Json, "p_old_seconds"?: number }; Returns: Json
+      },
       "whatsapp_erase_contact": { Args: { "p_organization": string, "p_phone": string }; Returns: Json
       },
       "whatsapp_explain": { Args: { "p_error": string }; Returns: string

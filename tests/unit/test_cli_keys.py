@@ -66,9 +66,9 @@ def test_a_wrong_setting_and_an_absent_database_are_told_in_one_line() -> None:
 
 def test_a_crash_shows_where_and_no_key() -> None:
     broken = """
-import worker.cli
+import worker.cli, worker.supabase.records
 async def broken(self): raise RuntimeError("out of order")
-worker.cli.SupabaseRecords.keys = broken
+worker.supabase.records.SupabaseRecords.keys = broken
 raise SystemExit(worker.cli.main())
 """
     answer = herald("keys", "rotate", program=broken, **SETTINGS)

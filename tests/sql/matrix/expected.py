@@ -203,6 +203,7 @@ HERALD_FUNCTIONS = _names("""
     whatsapp_realtime_canary whatsapp_reap whatsapp_receipts whatsapp_session_attach
     whatsapp_session_cleanup whatsapp_session_report whatsapp_sessions_deleted whatsapp_settle
     whatsapp_settle_and_claim whatsapp_worker_start
+    whatsapp_doctor
 """)
 
 #: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.

@@ -1,7 +1,4 @@
-"""``herald``: what the operator does beside the running workers, with the worker's own settings.
-
-Results go to stdout, progress and refusals to stderr. A key is never an argument: process lists show those.
-"""
+"""``herald keys``: the keys that seal the WhatsApp sessions in the database."""
 
 import asyncio
 import base64
@@ -17,32 +14,14 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from worker.errors import HeraldError, SettingsError
+from worker.cli.connection import connected
+from worker.errors import SettingsError
 from worker.keyring import Keyring
-from worker.logs import configure_logs
 from worker.rotation import Findings, check, rotate
-from worker.settings import is_key_id, load_settings
+from worker.settings import is_key_id
 from worker.supabase.records import SupabaseRecords
-from worker.supabase.rpc import Rpc
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Herald's tools for operators.",
-)
 keys = typer.Typer(no_args_is_help=True, help="The keys that seal the WhatsApp sessions in the database.")
-app.add_typer(keys, name="keys")
-
-
-def main() -> int:
-    """Exit codes: 0 done, 1 something is left to be done or Supabase is away, 2 a setting is wrong."""
-    try:
-        app(prog_name="herald")
-    except HeraldError as error:
-        print(f"herald: {error}", file=sys.stderr)
-        return 2 if isinstance(error, SettingsError) else 1
-    return 0
 
 
 @keys.command()
@@ -75,13 +54,8 @@ def status(
 
 @asynccontextmanager
 async def _database() -> AsyncIterator[tuple[SupabaseRecords, Keyring]]:
-    settings = load_settings()
-    configure_logs(settings.log_level)
-    rpc = await Rpc.connect(settings.supabase_url, settings.supabase_service_key.get_secret_value())
-    try:
+    async with connected() as (settings, rpc):
         yield SupabaseRecords(rpc), Keyring.from_settings(settings)
-    finally:
-        await rpc.aclose()
 
 
 def _progress() -> Progress:
@@ -142,7 +116,3 @@ def _tell_unreadable(found: Findings) -> None:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} under {key_id or 'an unknown format'}" for key_id, count in sorted(counts.items()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

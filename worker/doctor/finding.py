@@ -1,0 +1,70 @@
+"""What a look comes to, and what it looks at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from worker.settings import Settings
+from worker.supabase.rpc import Rpc
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"  #: something does not work, or is not safe
+    WARNING = "warning"  #: it will not be well for long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is wrong. topic: which setting or part; mend: the command, SQL or step that puts it right."""
+
+    severity: Severity
+    topic: str
+    what: str
+    mend: str
+
+
+def error(topic: str, what: str, mend: str) -> Finding:
+    """Something that does not work, or is not safe."""
+    return Finding(severity=Severity.ERROR, topic=topic, what=what, mend=mend)
+
+
+def warning(topic: str, what: str, mend: str) -> Finding:
+    """Something that will not be well for long."""
+    return Finding(severity=Severity.WARNING, topic=topic, what=what, mend=mend)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveWorker:
+    """A worker as the database knows it. seconds: since its last sign of life."""
+
+    worker_id: str
+    seconds: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """What is looked at. settings, rpc: None until they are known to be right; hosts: host:port to reach.
+
+    old_seconds: how long a transaction may be open.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    hosts: tuple[str, ...]
+    old_seconds: float = 300.0
+    settings: Settings | None = None
+    rpc: Rpc | None = None
+    workers: tuple[LiveWorker, ...] = ()
+
+    @property
+    def set(self) -> Settings:
+        """The settings, for looks that are only taken when they are right."""
+        assert self.settings
+        return self.settings
+
+    @property
+    def calls(self) -> Rpc:
+        """The database's functions, for looks that are only taken when it answers."""
+        assert self.rpc
+        return self.rpc

@@ -1,0 +1,42 @@
+"""The way out: can this machine reach WhatsApp, with nothing in between that reads along?"""
+
+import asyncio
+import ssl
+
+from worker.doctor.finding import Case, Finding, error
+
+#: The accounts' connection, and media up and down.
+WHATSAPP = ("web.whatsapp.com:443", "mmg.whatsapp.net:443")
+
+_SECONDS = 6.0
+
+
+async def reach(case: Case) -> list[Finding]:
+    """Shake hands by TLS with every host."""
+    answers = await asyncio.gather(*(_shake_hands(host) for host in case.hosts))
+    return [answer for answer in answers if answer]
+
+
+async def _shake_hands(address: str) -> Finding | None:
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(_SECONDS):
+            _, writer = await asyncio.open_connection(host, int(port), ssl=ssl.create_default_context())
+    except ssl.SSLError as problem:
+        why = getattr(problem, "verify_message", "") or problem.reason or "TLS fails"
+        what = f"{address} answers with a certificate that is not its own ({why}): something reads along."
+        return error(
+            "outbound", what, f"openssl s_client -connect {address}  # shows whose; except {host} from the proxy"
+        )
+    except TimeoutError:
+        why = f"no answer in {_SECONDS:.0f} s"
+    except OSError as problem:
+        why = problem.strerror or type(problem).__name__
+    else:
+        writer.close()
+        return None
+    return error(
+        "outbound",
+        f"{address} can't be reached ({why}): no account connects.",
+        f"curl -v https://{address}  # then open it in the firewall",
+    )
