@@ -1,13 +1,18 @@
 """What the API says when it can't do what was asked: always problem+json, never anything of an error's inside."""
 
+import ast
 import io
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import worker.api
 from tests.api.ground import HOME_KEY, PROXY_KEY, Ground, Person, Served, served
-from worker.api.problem import without_numbers
+from worker.api.codes import CODES
+from worker.api.problem import BY_STATUS, without_numbers
 from worker.supabase.rest import Rest
 
 JSON, TEXT = {"Content-Type": "application/json"}, {"Content-Type": "text/plain"}
@@ -126,6 +131,23 @@ async def test_openapi_describes_every_route_with_its_problems(api: Served) -> N
                 assert {"401", "403", "422", "429", "503"} <= set(operation["responses"])
 
 
+def test_every_code_is_explained_where_a_problem_points() -> None:
+    raised = set()
+    for file in Path(worker.api.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+            if called in ("Problem", "_refused"):
+                assert isinstance(node, ast.Call)
+                raised |= {a.value for a in node.args if isinstance(a, ast.Constant) and _is_code(a.value)}
+    raised |= {code for code, *_ in BY_STATUS.values()}
+    assert {"no-qr", "token-expired", "not-connected", "bad-json"} <= raised
+    assert raised <= set(CODES)
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[a-z]+(-[a-z]+)*", value) is not None
+
+
 def _objects(part: Any) -> list[dict[str, Any]]:
     if isinstance(part, dict):
         return [part, *(found for value in part.values() for found in _objects(value))]
@@ -139,4 +161,4 @@ async def test_the_docs_page_takes_nothing_from_outside(api: Served) -> None:
     assert "http://" not in page.replace("http://127.0.0.1", "")
     assert "https://" not in page
     assert "default-src 'none'" in said.headers["Content-Security-Policy"]
-    assert all(f"id={name}" in page for name in ("send_bulk", "get_qr", "drain"))
+    assert all(f"id={name}" in page for name in ("send_bulk", "get_qr", "drain", "no-qr", "internal"))

@@ -5,6 +5,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from worker.api.codes import CODES
 from worker.api.routing import Route
 
 _STYLE = """
@@ -35,6 +36,9 @@ def docs_page(routes: Sequence[Route], openapi: dict[str, Any]) -> bytes:
         for route in routes
     ]
     parts.append("</ul></nav>")
+    parts.append("<h2>Codes of problems</h2><table>")
+    parts += [f"<tr id={code}><td><code>{code}</code><td>{escape(meaning)}" for code, meaning in CODES.items()]
+    parts.append("</table>")
     schemas = openapi["components"]["schemas"]
     for tag, of_tag in groupby(routes, key=lambda route: route.tag):
         parts.append(f"<h2>{escape(tag)}</h2>")

@@ -116,11 +116,11 @@ async def list_messages(call: Call, query: MessageQuery) -> MessagePage:
 @routes.get("/api/messages/{id}", access=Access.MEMBER)
 async def get_message(call: Call, path: MessagePath) -> ExplainedMessage:
     """Look at one message, and why it has not gone out yet."""
-    message = await find_message(call, path.id)
-    why = await call.tenant.call_about(TABLE, path.id, "why_not_sent", p_message=str(path.id))
-    return ExplainedMessage(
-        **message.model_dump(), why_not_sent=[Reason.model_validate(reason) for reason in why or ()]
-    )
+    found = await call.tenant.row_with(TABLE, path.id, columns_of(Message), "why_not_sent", p_message=str(path.id))
+    if found is None:
+        raise not_found("message")
+    row, why = found
+    return ExplainedMessage.model_validate(row | {"why_not_sent": why})
 
 
 async def find_message(call: Call, message: UUID) -> Message:

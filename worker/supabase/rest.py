@@ -4,6 +4,7 @@
 organisation. For a user row level security and column grants decide besides, exactly as for the CRM.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -163,11 +164,15 @@ class Tenant:
             "POST", f"rpc/{function}", (), {**arguments, "p_organization": str(self.organization)}
         )
 
-    async def call_about(self, table: str, row: UUID, function: str, **arguments: Any) -> Any:
-        """Call a function about a row, only if the row is the organisation's; None: it isn't."""
-        if not await self.select(table, "id", ("id", f"eq.{row}")):
-            return None
-        return await self._ask("POST", f"rpc/{function}", (), arguments)
+    async def row_with(
+        self, table: str, row: UUID, columns: str, function: str, **arguments: Any
+    ) -> tuple[Row, Any] | None:
+        """Read a row, and at the same time what a function says of it; None: it is not the organisation's."""
+        rows, said = await asyncio.gather(
+            self.select(table, columns, ("id", f"eq.{row}")),
+            self._ask("POST", f"rpc/{function}", (), arguments),
+        )
+        return (rows[0], said) if rows else None
 
     @property
     def _own(self) -> tuple[str, str]:

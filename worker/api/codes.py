@@ -1,0 +1,35 @@
+"""Every code of a problem, and what it means; a test finds those that are missing here."""
+
+from collections.abc import Mapping
+
+CODES: Mapping[str, str] = {
+    "bad-request": "The request, or its header X-Org-Id, can't be read.",
+    "bad-json": "The body is not valid JSON.",
+    "organization-needed": "The caller may act for several organisations, or for none, and named none.",
+    "key-missing": "No API key came with the call.",
+    "key-wrong": "The API key is not one of the worker's.",
+    "token-invalid": "The user's token is not one of this project's, or not one of a signed-in user.",
+    "token-expired": "The user's token has expired.",
+    "not-allowed": "The caller's role does not allow this.",
+    "not-your-organization": "The organisation is not one of the caller's.",
+    "address-not-allowed": "The caller's address is not among ALLOWED_IPS.",
+    "not-found": "It is not there, or not for this caller.",
+    "no-such-route": "There is nothing at this path.",
+    "no-qr": "No account shows a QR code now.",
+    "method-not-allowed": "The path does not take this method.",
+    "too-large": "The body is too large.",
+    "wrong-content-type": "The body is not sent as JSON.",
+    "refused-by-rule": "A rule of the database refuses it; detail says which.",
+    "exists-already": "It is there already.",
+    "wrong-status": "The message's status has changed.",
+    "idempotency-key-reused": "The key was used for another message.",
+    "session-needed": "Several accounts could be meant.",
+    "not-connected": "No account that could do it is connected.",
+    "command-failed": "The account's worker could not do it; detail says why.",
+    "invalid-request": "A field is missing or wrong; errors names each.",
+    "too-many-requests": "A limit of the organisation is reached; Retry-After says until when.",
+    "internal": "Something is wrong in Herald.",
+    "database-away": "Supabase does not answer.",
+    "auth-unavailable": "Supabase's signing keys are out of reach.",
+    "api-closed": "The worker has no API keys.",
+}
