@@ -1828,6 +1828,8 @@ export type Database = {
       },
       "whatsapp_lease_release": { Args: { "p_epoch": number, "p_run": string, "p_session": string }; Returns: undefined
       },
+      "whatsapp_queue_recipients": { Args: { "p_event": string, "p_key"?: string, "p_recipients": Json, "p_scheduled_for"?: string, "p_template": string, "p_variables"?: Json }; Returns: Json
+      },
       "whatsapp_realtime_canary": { Args: { "p_run": string }; Returns: number
       },
       "whatsapp_reap": { Args: Record<PropertyKey, never>; Returns: Json

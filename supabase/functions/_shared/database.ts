@@ -22,9 +22,19 @@ export class Refused extends Error {
   }
 }
 
-/** Call a function of schema public with the user's own rights. Throws Refused, or a Problem (503). */
-export function callAs(user: User, env: Environment, name: string, args: object = {}): Promise<unknown> {
-  return call(env, name, args, { apikey: publishableKey(env), Authorization: `Bearer ${user.token}` });
+/**
+ * Call a function of schema public with the user's own rights. Throws Refused, or a Problem (503). requestId: what the
+ * audit shall name, if the call changes anything.
+ */
+export function callAs(
+  user: User,
+  env: Environment,
+  name: string,
+  args: object = {},
+  requestId?: string,
+): Promise<unknown> {
+  const traced: Record<string, string> = requestId ? { "X-Request-Id": requestId } : {};
+  return call(env, name, args, { ...traced, apikey: publishableKey(env), Authorization: `Bearer ${user.token}` });
 }
 
 /** Call a function of schema public that is Herald's own. Throws Refused, or a Problem (503). */

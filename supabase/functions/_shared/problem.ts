@@ -41,6 +41,7 @@ const TITLES: Record<number, string> = {
   405: "Method not allowed",
   413: "Too large",
   415: "Unsupported media type",
+  422: "Invalid request",
   500: "Internal error",
   502: "Bad answer from the WhatsApp server",
   503: "Not available",

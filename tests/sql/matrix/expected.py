@@ -172,6 +172,11 @@ def _contact(ground: Ground, place: Place) -> Json:
     return {"p_organization": contact["organization_id"], "p_phone": contact["phone"]}
 
 
+def _recipients(ground: Ground, place: Place) -> Json:
+    workshop = ground.row("workshops", place)["id"]
+    return {"p_event": workshop, "p_recipients": ["+491709999999"], "p_template": "we_are_live"}
+
+
 #: Functions of schema public that people call.
 RPCS: Mapping[str, Rpc] = {
     "why_not_sent": Rpc(
@@ -184,6 +189,7 @@ RPCS: Mapping[str, Rpc] = {
     "whatsapp_api_caller": Rpc(SIGNED_IN | HERALD, lambda *_: {}),
     "whatsapp_explain": Rpc(SIGNED_IN, lambda *_: {"p_error": 'violates check constraint "contact_phone"'}),
     "whatsapp_erase_contact": Rpc(ADMINS, _contact, refuses=True),
+    "whatsapp_queue_recipients": Rpc(ADMINS, _recipients, refuses=True),
 }
 
 
@@ -209,5 +215,5 @@ HERALD_FUNCTIONS = _names("""
 #: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.
 HELPERS = _names("""
     clock is_quiet_hours is_super_admin is_timezone my_admin_organizations my_hidden_sessions my_organizations
-    period_stats queue_overview schedule_problem session_overview
+    named_recipients period_stats queue_for queue_overview schedule_problem session_overview template
 """)
