@@ -44,3 +44,7 @@ async def test_an_outage_in_a_drain_costs_no_message() -> None:
 
 async def test_what_an_account_sends_after_its_state_fell_back_is_readable() -> None:
     await measured("rollback")
+
+
+async def test_poison_stops_at_its_limit_and_costs_no_other_message() -> None:
+    await measured("poison", "--messages", "100")
