@@ -125,7 +125,29 @@ class Bench:
         total = sum(len(seen.messages) for seen in both)
         self.report.note(f"claim + settle, batch {self.batch}, two workers", round(total / seconds), "messages/s")
 
-    async def claims(self, large: BenchWorker, small_world: QueueWorld, small: BenchWorker) -> None:
+    async def claims(self, worker: BenchWorker) -> None:
+        """Single claims of the large table, nothing beside them."""
+        await self.queue(self.effort.claims * self.batch)
+        times, settles = list[float](), list[float]()
+        for _ in range(self.effort.claims):
+            claims, milliseconds = await worker.claim(self.batch)
+            settles.append(await worker.settle(claims))
+            self.claimed += [claim.message_id for claim in claims]
+            # A claim that crosses with a heartbeat finds accounts locked and gives fewer: too cheap to count.
+            if len(claims) == self.batch:
+                times.append(milliseconds)
+        if len(times) < 0.9 * self.effort.claims:
+            raise RuntimeError(
+                f"only {len(times)} of {self.effort.claims} claims were full although enough was due"
+            )
+        await self.drain_rest(worker)
+        name = f"claim of {self.batch}"
+        self.report.bar(f"{name}, p99", rounded(percentile(times, 0.99)), "ms", "<=", 25)
+        self.report.note(f"{name}, p50", rounded(percentile(times, 0.5)), "ms")
+        for share, value in (("p50", 0.5), ("p99", 0.99)):
+            self.report.note(f"settle of {self.batch}, {share}", rounded(percentile(settles, value)), "ms")
+
+    async def growth(self, large: BenchWorker, small_world: QueueWorld, small: BenchWorker) -> None:
         """Single claims, in turn from the large and the small table: what else the machine does hits both."""
         rounds, inside_rounds = self.effort.claims, self.effort.claims // 4
         warm = self.effort.warm_up * self.batch
@@ -136,7 +158,6 @@ class Bench:
         await small.drain(warm, self.batch)
         called: dict[str, list[float]] = {"large": [], "small": []}
         inside: dict[str, list[float]] = {"large": [], "small": []}
-        settles: list[float] = []
         for number in range(rounds + inside_rounds):
             for name, world, worker in (("large", self.world, large), ("small", small_world, small)):
                 if number < rounds:
@@ -146,39 +167,31 @@ class Bench:
                     rows, milliseconds = await world.claim(worker.run, self.batch)
                     claims = [claim_from(row) for row in rows]
                     times = inside[name]
-                took = await worker.settle(claims)
-                # A claim that crosses with a heartbeat finds accounts locked and gives fewer: too cheap to count.
+                await worker.settle(claims)
                 if len(claims) == self.batch:
                     times.append(milliseconds)
                 if name == "large":
-                    settles.append(took)
                     self.claimed += [claim.message_id for claim in claims]
-        if len(called["large"]) < 0.9 * rounds:
-            raise RuntimeError(f"only {len(called['large'])} of {rounds} claims were full although enough was due")
-        rest = len(self.queued) - len(self.claimed)
-        self.claimed += (await large.drain(rest, self.batch)).messages
-        self.claim_bars(called, inside, settles)
+        await self.drain_rest(large)
+        self.growth_bars(called, inside)
 
-    def claim_bars(
-        self, called: dict[str, list[float]], inside: dict[str, list[float]], settles: list[float]
-    ) -> None:
-        """What the claims say."""
-        report, name = self.report, f"claim of {self.batch}"
-        report.bar(f"{name}, p99", rounded(percentile(called["large"], 0.99)), "ms", "<=", 25)
+    async def drain_rest(self, worker: BenchWorker) -> None:
+        """Drain what was queued and not claimed."""
+        self.claimed += (await worker.drain(len(self.queued) - len(self.claimed), self.batch)).messages
+
+    def growth_bars(self, called: dict[str, list[float]], inside: dict[str, list[float]]) -> None:
+        """What the claims in turn say; two stacks share the machine, so only their ratio is a bar."""
+        report, name = self.report, f"claim of {self.batch}, in turn"
         middle = {size: percentile(values, 0.5) or 0 for size, values in called.items()}
         report.bar(
             f"{name}: median ÷ that at {FEW:,} rows", rounded(middle["large"] / middle["small"]), "", "<=", 1.2
         )
-        report.note(f"{name}, p50", rounded(middle["large"]), "ms")
-        report.note(f"{name}, p50 at {FEW:,} rows", rounded(middle["small"]), "ms")
-        report.note(f"{name}, p99 at {FEW:,} rows", rounded(percentile(called["small"], 0.99)), "ms")
         for size, label in (("large", ""), ("small", f" at {FEW:,} rows")):
             for share, value in (("p50", 0.5), ("p99", 0.99)):
+                report.note(f"{name}, {share}{label}", rounded(percentile(called[size], value)), "ms")
                 report.note(
-                    f"{name} in the database, {share}{label}", rounded(percentile(inside[size], value)), "ms"
+                    f"{name}, in the database, {share}{label}", rounded(percentile(inside[size], value)), "ms"
                 )
-        report.note(f"settle of {self.batch}, p50", rounded(percentile(settles, 0.5)), "ms")
-        report.note(f"settle of {self.batch}, p99", rounded(percentile(settles, 0.99)), "ms")
 
     async def judge(self) -> None:
         """Every message went out once, and nothing is left behind."""
@@ -219,7 +232,9 @@ async def bench(as_json: bool, rows: int, batch: int, keep: Path | None) -> int:
                     for each in (world, small_world):
                         await each.tidy()
                     report.say("claims, in turn from many and from few rows")
-                    await measured.claims(worker, small_world, small)
+                    await measured.growth(worker, small_world, small)
+            report.say("claims")
+            await measured.claims(worker)
             report.say("claim and settle")
             await measured.throughput(worker)
             report.say("other ways to claim")
