@@ -14,6 +14,9 @@ from aiohttp import web
 from worker.api import accounts, commands, groups, groups_write, messages, queue, send
 from worker.api.caller import Caller, Callers
 from worker.api.docs_page import docs_page
+from worker.api.event_client import Parts as EventParts
+from worker.api.event_hub import EventHub
+from worker.api.events import Events
 from worker.api.health import Health, health_handler
 from worker.api.limits import Limits
 from worker.api.metrics import Metrics
@@ -97,6 +100,15 @@ class Api:
         limits = Limits(self._rest, requests=settings.requests_per_minute, sends=settings.sends_per_minute)
         self._parts = Parts(self._rest, limits, self.changes, wake)
         self._callers = Callers(settings.keys, self._tokens, self._rest)
+        hub = EventHub(settings.supabase_url, settings.service_key, self._rest)
+        self._events = Events(
+            EventParts(
+                callers=self._callers, limits=limits, rest=self._rest, hub=hub, origins=settings.allowed_origins
+            )
+        )
+        metrics.watch(
+            "herald_event_clients", "Clients of WS /api/events.", "", lambda: {"": float(len(self._events))}
+        )
         self.app = web.Application(middlewares=[self._surround], client_max_size=LARGEST_BODY)
         self.app.on_shutdown.append(self._end_waits)
         self.app.router.add_get("/health", health_handler(health))
@@ -107,6 +119,7 @@ class Api:
             "/docs": docs_page(ROUTES, openapi),
         }.items():
             self.app.router.add_route("GET", path, _fixed(path, answer))
+        self.app.router.add_route("GET", "/api/events", self._events.handle)
         for route in ROUTES:
             self.app.router.add_route(route.method, route.path, self._handler(route), name=route.name)
 
@@ -124,6 +137,7 @@ class Api:
 
     async def _end_waits(self, _: web.Application) -> None:
         self.changes.end()
+        await self._events.end()
 
     def _handler(self, route: Route) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -215,6 +229,8 @@ class Api:
 
     def _note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         route = request[_ROUTE]
+        if isinstance(response, web.WebSocketResponse):  # its seconds are how long somebody stayed
+            return
         self._metrics.request(request.method if route else "", route, response.status, seconds)
         if route:
             caller = request.get(_CALLER)

@@ -83,14 +83,22 @@ class Callers:
             raise _not_yours("There is no such organisation.")
         return Caller(Role.SERVER if key.organization else Role.OPERATOR, wanted)
 
+    async def identify_user(self, token: str, organization: UUID | None) -> Caller:
+        """Tell who calls by their token alone: a browser's WebSocket can't send a key. Raises Problem."""
+        self._expect_keys()
+        return await self._user(token, organization)
+
     def is_operator(self, given: str) -> bool:
         """Whether this is a key without an organisation."""
         key = matching_key(self._keys, given)
         return key is not None and key.organization is None
 
-    def _key(self, request: web.Request) -> ApiKey:
+    def _expect_keys(self) -> None:
         if not self._keys:
             raise Problem(503, "api-closed", "This worker has no API keys.", "The operator sets API_KEY.")
+
+    def _key(self, request: web.Request) -> ApiKey:
+        self._expect_keys()
         given = request.headers.get("X-API-Key")
         if not given:
             raise Problem(401, "key-missing", "An API key is needed.", "Send it as the header X-API-Key.")

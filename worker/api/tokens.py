@@ -138,5 +138,14 @@ class Tokens:
             self._keys, self._fetched = keys, True
 
 
+def has_ended(token: str) -> bool:
+    """Whether a token that was verified has expired since."""
+    try:
+        jwt.decode(token, options={"verify_signature": False, "verify_exp": True}, leeway=LEEWAY)
+    except jwt.PyJWTError:
+        return True
+    return False
+
+
 def _refused(code: str, detail: str, hint: str) -> Problem:
     return Problem(401, code, detail, hint, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
