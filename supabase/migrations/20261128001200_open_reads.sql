@@ -101,8 +101,8 @@ begin
 end
 $$;
 
--- herald.queue_overview() → one row per organisation that the caller may see, without accounts that are private to others.
-create or replace function herald.queue_overview()
+-- herald.organization_queue(organisation) → one row for it, or per organisation (null), that the caller may see, without accounts that are private to others.
+create function herald.organization_queue(p_organization uuid)
 returns table (
   organization_id uuid, pending bigint, due bigint, oldest_due_at timestamptz, sending bigint, stuck bigint,
   in_doubt bigint, accounts bigint, accounts_connected bigint
@@ -134,8 +134,49 @@ as $$
     from public.whatsapp_sessions as s
     where s.organization_id = o.id and s.id not in (select herald.my_hidden_sessions())
   ) as a
-  where coalesce((select auth.role()), '') <> 'authenticated'
-    or o.id in (select herald.my_organizations()) or (select herald.is_super_admin())
+  where (p_organization is null or o.id = p_organization)
+    and (
+      coalesce((select auth.role()), '') <> 'authenticated'
+      or o.id in (select herald.my_organizations()) or (select herald.is_super_admin())
+    )
+$$;
+revoke execute on function herald.organization_queue(uuid) from public;
+grant execute on function herald.organization_queue(uuid) to authenticated, service_role;
+
+create or replace function herald.queue_overview()
+returns table (
+  organization_id uuid, pending bigint, due bigint, oldest_due_at timestamptz, sending bigint, stuck bigint,
+  in_doubt bigint, accounts bigint, accounts_connected bigint
+)
+language sql stable security definer set search_path = '' set jit = off
+as $$
+  select * from herald.organization_queue(null)
+$$;
+
+-- whatsapp_stats(organisation) → what the CRM's dashboard shows, as far as the caller may see the organisation's rows.
+create or replace function public.whatsapp_stats(p_organization uuid) returns jsonb
+language sql stable set search_path = '' set jit = off
+as $$
+  select jsonb_build_object(
+    'today', herald.period_stats(p_organization, (herald.clock() at time zone 'UTC')::date),
+    'last_7_days', herald.period_stats(p_organization, (herald.clock() at time zone 'UTC')::date - 6),
+    'queue', jsonb_build_object(
+      'pending', coalesce(q.pending, 0), 'due', coalesce(q.due, 0), 'sending', coalesce(q.sending, 0)
+    ),
+    'in_doubt', coalesce(q.in_doubt, 0),
+    'accounts', (
+      select jsonb_build_object('total', count(*), 'connected', count(*) filter (where s.status = 'connected'))
+      from public.whatsapp_session_overview as s where s.organization_id = p_organization
+    ),
+    'groups', (
+      select count(*) from public.whatsapp_groups as g where g.organization_id = p_organization and g.is_active
+    ),
+    'contacts', (
+      select jsonb_build_object('total', count(*), 'opted_out', count(p.opted_out_at))
+      from public.whatsapp_contacts as p where p.organization_id = p_organization
+    )
+  )
+  from (select 1) as always left join herald.organization_queue(p_organization) as q on true
 $$;
 
 -- herald.waiting_reasons(message): all that holds a pending message back now, in the order in which it has to be mended.
