@@ -32,6 +32,9 @@ LOGOUT_SECONDS = 20.0
 #: Sessions that lost their engine together open again within this time, seconds, one after the other.
 REOPEN_SECONDS = 0.3
 
+#: The alert of an account that engines die of.
+CRASH_LOOP = "crash-loop"
+
 #: What the row shows when a person is needed; anything else is an error with its remedy.
 _STATUS_OF = {Ending.LOGGED_OUT: SessionStatus.LOGGED_OUT, Ending.BANNED: SessionStatus.BANNED}
 
@@ -71,6 +74,7 @@ class LiveSession:
         self._failures = 0
         self._qr_since: float | None = None
         self._opened = False
+        self._looped = held.status is SessionStatus.ERROR  #: an alert may be open, maybe by another worker
         self._shown: dict[str, object] = {}  #: what the row shows while it waits for a scan
 
     def hear(self, event: QrShown | Connected | Ended) -> None:
@@ -163,6 +167,8 @@ class LiveSession:
             "Herald; if that does not help, log this account out and scan a new QR code."
         )
         await self._report(SessionStatus.ERROR, last_error=text, retry_count=loop.deaths)
+        await self.registry.alert(self.held, CRASH_LOOP, text, deaths=loop.deaths)
+        self._looped = True
         await asyncio.sleep(loop.seconds)
 
     async def _take(self, event: QrShown | Connected | Ended) -> bool:
@@ -235,6 +241,9 @@ class LiveSession:
         )
         if not accepted:
             return await self._refuse_number()
+        if self._looped:
+            self._looped = False
+            await self.registry.alert(self.held, CRASH_LOOP, None)
         self.ready = True
         log.info("session_connected", session_id=str(self.held.session_id), epoch=self.held.epoch)
         self._wake()

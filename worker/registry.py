@@ -59,6 +59,9 @@ class Registry(Protocol):
     async def report(self, held: Held, **facts: object) -> bool:
         """Write what the session's row shows; False: the phone number is not the account's own."""
 
+    async def alert(self, held: Held, kind: str, message: str | None, **details: object) -> None:
+        """Raise an alert that a person sees until it is resolved; no message: resolve it."""
+
     async def organization_secret(self, held: Held) -> bytes | None:
         """Fetch the organisation's part of the sealing key; None: it is lost, and records wait for it."""
 

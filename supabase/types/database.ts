@@ -1836,6 +1836,8 @@ export type Database = {
       },
       "whatsapp_receipts": { Args: { "p_receipts": Json, "p_run": string }; Returns: undefined
       },
+      "whatsapp_session_alert": { Args: { "p_details"?: Json, "p_epoch": number, "p_kind": string, "p_message"?: string, "p_run": string, "p_session": string }; Returns: undefined
+      },
       "whatsapp_session_attach": { Args: { "p_epoch": number, "p_incarnation": string, "p_run": string, "p_session": string }; Returns: undefined
       },
       "whatsapp_session_cleanup": { Args: Record<PropertyKey, never>; Returns: Json

@@ -15,6 +15,8 @@ ACCOUNTS = 4
 #: The others are connected again by then, seconds: two or three deaths of their engine on the way.
 OTHERS_BACK = 20.0
 
+ALERT = "select * from public.whatsapp_alerts where session_id = %s and kind = 'crash-loop'"
+
 
 async def test_an_account_that_its_engine_dies_of_waits_alone_and_comes_back_when_it_is_well(
     world: World, make_worker: MakeWorker, new_phone: Callable[[], str]
@@ -34,6 +36,11 @@ async def test_an_account_that_its_engine_dies_of_waits_alone_and_comes_back_whe
     row = await world.until_status(guilty, "error", 60)
     assert "ended 2 times while this account was opened" in row["last_error"]
     assert row["desired_state"] == "connected"
+    alert = await world.row(ALERT, guilty)
+    assert alert
+    assert (alert["severity"], alert["resolved_at"]) == ("critical", None)
+    assert alert["message"] == row["last_error"]
+    assert [await world.row(ALERT, session) for session in others] == [None] * (ACCOUNTS - 1)
     ids = await world.schedule(
         [
             {"session_id": s, "recipient_phone": f"+{recipient.phone}", "message_content": f"still here {s}"}
@@ -45,5 +52,8 @@ async def test_an_account_that_its_engine_dies_of_waits_alone_and_comes_back_whe
     fragile.unlink()
     row = await world.until_status(guilty, "connected", 40)
     assert row["last_error"] is None
+    alert = await world.row(ALERT, guilty)
+    assert alert
+    assert alert["resolved_at"]
     assert worker.process
     assert worker.process.returncode is None

@@ -66,6 +66,11 @@ class SupabaseRegistry:
         report = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in facts.items()}
         return bool(await self._rpc.call("whatsapp_session_report", self._fence(held) | {"p_report": report}))
 
+    async def alert(self, held: Held, kind: str, message: str | None, **details: object) -> None:
+        """See Registry."""
+        alert = {"p_kind": kind, "p_message": message, "p_details": details}
+        await self._rpc.call("whatsapp_session_alert", self._fence(held) | alert)
+
     async def organization_secret(self, held: Held) -> bytes | None:
         """See Registry."""
         secret = await self._rpc.call("whatsapp_credentials_secret", self._fence(held))

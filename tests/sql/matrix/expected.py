@@ -206,7 +206,7 @@ HERALD_FUNCTIONS = _names("""
     whatsapp_credentials_write whatsapp_direct_send_take whatsapp_fallback_due whatsapp_fallback_report
     whatsapp_group_sync
     whatsapp_groups_sync whatsapp_heartbeat whatsapp_housekeeping whatsapp_lease_release
-    whatsapp_realtime_canary whatsapp_reap whatsapp_receipts whatsapp_session_attach
+    whatsapp_realtime_canary whatsapp_reap whatsapp_receipts whatsapp_session_alert whatsapp_session_attach
     whatsapp_session_cleanup whatsapp_session_report whatsapp_sessions_deleted whatsapp_settle
     whatsapp_settle_and_claim whatsapp_worker_start
     whatsapp_doctor
