@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from scripts.drills.faults.gate import HttpGate
 from scripts.drills.worker_process import until
 from tests.api.ground import HOME_KEY, PROXY_KEY, Ground, Person, Said, Served, served
 
@@ -198,6 +199,16 @@ async def test_wait_ends_with_what_there_is_when_the_worker_stops(ground: Ground
     said = await asking  # the server is gone by now
     assert (said.status, said.json["message"]["status"]) == (201, "pending")
     assert asyncio.get_running_loop().time() - began < 5
+
+
+async def test_what_is_queued_is_answered_as_queued_though_supabase_goes_away_meanwhile(ground: Ground) -> None:
+    async with HttpGate(ground.stack.url) as gate, served(ground, supabase_url=gate.url) as other:
+        body = {"to": {"phone": "+491709990007"}, "text": "W"}
+        asking = asyncio.create_task(send(other, body, path="/api/send?wait=30"))
+        await until(lambda: _first(other.woken), 10, "a message in the queue")
+        await gate.network.cut()
+        said = await asking
+    assert (said.status, said.json["message"]["status"]) == (201, "pending")
 
 
 async def test_only_what_waits_is_cancelled_and_what_failed_is_sent_again(ground: Ground, api: Served) -> None:

@@ -19,7 +19,7 @@ routes = Routes("Accounts")
 TABLE, VIEW = "whatsapp_sessions", "whatsapp_session_overview"
 
 #: What a call waits for by itself, seconds: a QR is there within two on a healthy worker.
-LINK_SECONDS, LONGEST_WAIT = 10.0, 30.0
+LINK_SECONDS, LONGEST_WAIT = 8.0, 30.0
 
 #: What WhatsApp may take for a pairing code, seconds.
 CODE_SECONDS = 15.0
@@ -113,8 +113,8 @@ class StateQuery(Query):
 async def connect(call: Call, query: LinkQuery, body: Connect) -> Reply:
     """Link an account, or connect one that is linked.
 
-    Answers with the QR code (and the pairing code, if a phone was given), or with connected; or connecting when
-    neither is there in time: then poll GET /api/auth/qr or GET /api/auth/status, or listen to the row by Realtime.
+    Answers with the QR code (and the pairing code, if a phone was given), or with connected. If neither is there
+    in time, it tells how far it is: then poll GET /api/auth/qr or GET /api/auth/status, or listen by Realtime.
     """
     columns = columns_of(Linking)
     if body.session_id:

@@ -9,6 +9,30 @@ from uuid import UUID
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
+_LID = re.compile(r"[0-9]{1,20}@lid")
+
+
+def _normal_person(text: str) -> str:
+    return text if _LID.fullmatch(text) else _normal_phone(text)
+
+
+#: Somebody of a group: WhatsApp may hide their number behind a LID.
+Person = Annotated[
+    str,
+    Field(max_length=40),
+    AfterValidator(_normal_person),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "phone", "maxLength": 40},
+                {"type": "string", "pattern": "^[0-9]{1,20}@lid$"},
+            ],
+            "description": "a number with country code, or WhatsApp's id that hides it, like 123@lid",
+            "examples": ["+491701234567"],
+        }
+    ),
+]
+
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 #: No NUL, which Postgres can't store.

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 
 from worker.api.commands import AccountQuery, Command, WaitQuery, ask, connected_account, not_connected
-from worker.api.fields import GroupJid, Phone
+from worker.api.fields import GroupJid, Person
 from worker.api.groups import TABLE, GroupPath
 from worker.api.problem import not_found
 from worker.api.routing import Access, Answer, Body, Call, Reply, Routes
@@ -28,8 +28,6 @@ GroupName = Annotated[
 Description = Annotated[
     str, Field(max_length=2048, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f]*$", description="may have lines; empty: none")
 ]
-Lid = Annotated[str, Field(pattern=r"^[0-9]{1,20}@lid$", description="WhatsApp's id that hides a number")]
-Person = Annotated[Phone | Lid, Field(description="a number with country code, or a LID like 123@lid")]
 
 
 class NewGroup(Body):
@@ -43,7 +41,14 @@ class NewGroup(Body):
 class GroupChange(Body):
     """What to change; at least one."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+                for name in ("name", "description", "announce_only", "locked")
+            ]
+        }
+    )
 
     name: GroupName | None = None
     description: Description | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -12,8 +13,9 @@ from worker.api.fields import UUID_PATTERN, Phone, Text, columns_of, quoted
 from worker.api.messages import TABLE, Message, SendableKind
 from worker.api.problem import Problem, invalid, not_found
 from worker.api.routing import Body, Call
+from worker.errors import StoreError
 from worker.message import MessageStatus
-from worker.supabase.rest import Row
+from worker.supabase.rest import Refused, Row
 
 #: ?wait= is over when a message has one of these.
 OVER = frozenset(MessageStatus) - {MessageStatus.PENDING, MessageStatus.SENDING}
@@ -173,7 +175,10 @@ async def put(call: Call, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 
 async def latest(call: Call, messages: Sequence[Message], seconds: float) -> list[Message]:
-    """Wait, so long at most, until all is over; the messages as they are then."""
+    """Wait, so long at most, until all is over; the messages as they are then.
+
+    They are queued: if they can't be looked at any more (Supabase is away, the token has expired), it is no error.
+    """
     now = {message.id: message for message in messages}
 
     async def look() -> bool | None:
@@ -184,7 +189,8 @@ async def latest(call: Call, messages: Sequence[Message], seconds: float) -> lis
         return True if all(message.status in OVER for message in now.values()) else None
 
     if seconds and messages:
-        await call.parts.changes.until([message.id for message in messages], look, seconds)
+        with suppress(StoreError, Refused):
+            await call.parts.changes.until([message.id for message in messages], look, seconds)
     return list(now.values())
 
 
