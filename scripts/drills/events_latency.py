@@ -7,18 +7,54 @@ import secrets
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import aiohttp
 
 from scripts.drills.report import Report, percentile, run
-from scripts.drills.world import World, rows_of
+from scripts.drills.world import Row, World, rows_of
+from worker.supabase.organization_feed import OrganizationFeed
 
 KEY = f"bench-{secrets.token_hex(16)}"
 
 
-async def statuses(world: World, session: str, count: int, said: dict[str, asyncio.Future[float]]) -> list[float]:
-    """Milliseconds from just before each status is written until the client has read of it, one at a time."""
+@dataclass(slots=True)
+class Heard:
+    """When a status was heard of: at a client of the worker, and at a plain subscription to Realtime beside it."""
+
+    at_client: asyncio.Future[float]
+    from_realtime: asyncio.Future[float]
+
+
+class Ears:
+    """Everything that is heard, by message."""
+
+    def __init__(self) -> None:
+        self.by_message: dict[str, Heard] = {}
+
+    def expect(self, message: str) -> Heard:
+        loop = asyncio.get_running_loop()
+        heard = self.by_message[message] = Heard(loop.create_future(), loop.create_future())
+        return heard
+
+    async def client(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Listen as a client; returns when cancelled."""
+        async for message in socket:
+            told = message.json()
+            if told["type"] == "message_sent" and (heard := self.by_message.get(told["message_id"])):
+                heard.at_client.set_result(time.monotonic())
+
+    def realtime(self, _table: str, row: Row, _at: str) -> None:
+        """Listen as a plain subscriber."""
+        heard = self.by_message.get(row["id"])
+        if heard and row["status"] == "sent":
+            heard.from_realtime.set_result(time.monotonic())
+
+
+async def statuses(world: World, session: str, count: int, ears: Ears) -> tuple[list[float], list[float]]:
+    """Milliseconds from just before each status is written, one at a time: to client and to Realtime's word."""
     row = {
         "session_id": session,
         "recipient_phone": "+491522222201",
@@ -30,11 +66,11 @@ async def statuses(world: World, session: str, count: int, said: dict[str, async
         "update public.scheduled_whatsapp_messages set status = 'sending' where id = any(%s::uuid[]) returning id",
         messages,
     )
-    waits = []
+    to_client, to_realtime = [], []
     for message in messages:
         # At random, so that writes don't ride on the rhythm of anything that polls.
         await asyncio.sleep(random.uniform(0.02, 0.12))
-        heard = said[message] = asyncio.get_running_loop().create_future()
+        heard = ears.expect(message)
         began = time.monotonic()
         await world.rows(
             "update public.scheduled_whatsapp_messages set status = 'sent', sent_at = now(), wa_message_id = %s"
@@ -42,16 +78,10 @@ async def statuses(world: World, session: str, count: int, said: dict[str, async
             secrets.token_hex(8),
             message,
         )
-        waits.append((await asyncio.wait_for(heard, 10) - began) * 1000)
-    return waits
-
-
-async def listen(socket: aiohttp.ClientWebSocketResponse, said: dict[str, asyncio.Future[float]]) -> None:
-    """Note when each message is heard to be sent."""
-    async for message in socket:
-        told = message.json()
-        if told["type"] == "message_sent" and (heard := said.get(told["message_id"])) and not heard.done():
-            heard.set_result(time.monotonic())
+        async with asyncio.timeout(10):
+            to_client.append((await heard.at_client - began) * 1000)
+            to_realtime.append((await heard.from_realtime - began) * 1000)
+    return to_client, to_realtime
 
 
 async def bench(as_json: bool, count: int, clients: int) -> int:
@@ -67,8 +97,12 @@ async def bench(as_json: bool, count: int, clients: int) -> int:
             session = rows_of(await world.admin.table("whatsapp_sessions").insert(account).execute())[0]["id"]
             signed_in = await world.admin.auth.get_session()
             assert signed_in
-            said: dict[str, asyncio.Future[float]] = {}
-            tasks = []
+            ears, live = Ears(), asyncio.Event()
+            feed = OrganizationFeed(
+                world.stack.url, world.stack.secret_key, UUID(world.organization), ears.realtime, live.set
+            )
+            tasks = [asyncio.create_task(feed.run())]
+            await live.wait()
             for number in range(clients):
                 socket = await http.ws_connect(
                     f"http://127.0.0.1:{worker.port}/api/events",
@@ -77,15 +111,17 @@ async def bench(as_json: bool, count: int, clients: int) -> int:
                 await socket.send_json({"type": "subscribe", "sessions": "all"})
                 while (await socket.receive_json())["type"] != "snapshot":
                     pass
-                tasks.append(asyncio.create_task(listen(socket, said if number == 0 else {})))
-            await statuses(world, session, 5, said)
+                tasks.append(asyncio.create_task((ears if number == 0 else Ears()).client(socket)))
+            await statuses(world, session, 5, ears)
             report.say(f"{count} statuses, {clients} clients")
-            waits = await statuses(world, session, count, said)
+            waits, of_it = await statuses(world, session, count, ears)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
     report.note("status written → event, median", round(percentile(waits, 0.5) or 0, 1), "ms")
     report.bar("status written → event, p95", round(percentile(waits, 0.95) or 0, 1), "ms", "<=", 50)
+    report.note("of it until Realtime tells it, median", round(percentile(of_it, 0.5) or 0, 1), "ms")
+    report.note("of it until Realtime tells it, p95", round(percentile(of_it, 0.95) or 0, 1), "ms")
     report.note("status written → event, worst", round(max(waits), 1), "ms")
     report.extra = {"statuses": count, "clients": clients}
     return report.finish()
