@@ -20,7 +20,7 @@ begin
     end
   ));
 exception when invalid_text_representation then
-  return '{}';
+  return jsonb_build_object();
 end
 $$;
 

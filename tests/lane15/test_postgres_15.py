@@ -29,6 +29,8 @@ PGTAP = Path(__file__).with_name("pgtap")
 EXTENSIONS = """
 create extension if not exists plpgsql_check schema extensions;
 create extension if not exists pgtap schema extensions;
+create extension if not exists pg_cron with schema pg_catalog;
+create extension if not exists pg_net;
 """
 FINDINGS = """
 select concat(
@@ -75,7 +77,7 @@ def stack15(postgres15: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @contextmanager
 def as_superuser(stack: Stack) -> Iterator[Db]:
-    """With plpgsql_check and pgTAP, which a hosted project's postgres can't create."""
+    """With plpgsql_check and pgTAP, which a hosted project's postgres can't create; the fallback's too."""
     credentials = Credentials.load_or_generate(Layout(stack.directory).credentials)
     with Db.connect(credentials.dsn("supabase_admin", stack.state.ports["postgres"]), autocommit=True) as db:
         db.run(EXTENSIONS)

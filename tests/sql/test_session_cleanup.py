@@ -1,6 +1,7 @@
 """Accounts that show what is no longer true."""
 
 from datetime import timedelta
+from itertools import product
 
 from tests.sql.held import alter
 from tests.sql.world import Db, Organisation, Row, Run
@@ -62,13 +63,12 @@ def test_workers_of_last_month_and_old_runs_of_the_jobs_are_forgotten(db: Db) ->
     db.run("create extension if not exists pg_cron with schema pg_catalog")
     job = db.value("select cron.schedule('herald-fallback', '0 0 1 1 *', 'select 1')")
     other = db.value("select cron.schedule('theirs', '0 0 1 1 *', 'select 1')")
-    for its in (job, other):
-        for days in (6, 8):
-            db.run(
-                "insert into cron.job_run_details (jobid, username, end_time)"
-                " values (%s, 'postgres', now() - make_interval(days => %s))",
-                *(its, days),
-            )
+    for number, (its, days) in enumerate(product((job, other), (6, 8))):
+        db.run(
+            "insert into cron.job_run_details (jobid, runid, username, end_time)"
+            " values (%s, %s, 'postgres', now() - make_interval(days => %s))",
+            *(its, 1_000_000 + number, days),
+        )
     Run(db, worker="gone")
     assert (clean(db)["workers"], clean(db)["job_runs"]) == (0, 0)
     db.pass_time(31 * 86400)
