@@ -371,6 +371,17 @@ async def test_a_bad_token_opens_nothing(ground: Ground, api: Served, place: str
         assert refused.value.status == 401, name
 
 
+async def test_one_organisation_does_not_take_all_the_room(
+    listen: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await listen(Person.MEMBER)
+    monkeypatch.setattr("worker.api.event_client.MOST_OF_ONE", 1)
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await listen(Person.ADMIN)
+    assert refused.value.status == 429
+    await listen(Person.OTHER_ADMIN)
+
+
 async def test_nothing_of_it_may_stand_in_the_url(ground: Ground, api: Served) -> None:
     said = await api.ask(
         "GET", f"/api/events?token={ground.token(Person.ADMIN)}", headers={"Upgrade": "websocket"}

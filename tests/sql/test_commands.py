@@ -247,6 +247,18 @@ def test_what_has_ended_is_forgotten_after_a_week(db: Db, org: Organisation, run
     assert db.value("select count(*) from public.whatsapp_commands") == 0
 
 
+def test_a_pairing_code_is_not_kept(db: Db, org: Organisation, run: Run) -> None:
+    command = ask(org, "pairing_code", phone="+491701234567")
+    take(run)
+    finish(run, command, {"code": "ABCD-EFGH"})
+    db.pass_time(119)
+    take(run)
+    assert look(org, command)["result"] == {"code": "ABCD-EFGH"}
+    db.pass_time(2)
+    take(run)
+    assert (look(org, command)["state"], look(org, command)["result"]) == ("done", None)
+
+
 @pytest.mark.usefixtures("run")
 def test_nobody_writes_an_answer_but_the_worker(db: Db, org: Organisation) -> None:
     command = ask(org, "refresh_groups")
