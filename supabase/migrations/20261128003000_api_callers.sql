@@ -1,11 +1,13 @@
 -- What the worker's HTTP API asks before it does anything: who calls, for which organisation, and is there room?
 
 -- whatsapp_api_caller(organisation) → what the caller may act for, as the CRM's adapter has it: super_admin, organizations
--- [{id, admin}], and known: whether the organisation that was named exists (told to super admins and service_role only).
+-- [{id, admin}], known: whether the organisation that was named exists (told to super admins and service_role only); and
+-- user: as whom the call arrived, so that the worker notices if something on the way took a user's token off.
 create function public.whatsapp_api_caller(p_organization uuid default null) returns jsonb
 language sql stable security definer set search_path = ''
 as $$
   select jsonb_build_object(
+    'user', (select auth.uid()),
     'super_admin', s.super_admin,
     'organizations', coalesce((
       select jsonb_agg(jsonb_build_object('id', m.id, 'admin', m.id in (select herald.my_admin_organizations())))

@@ -17,6 +17,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from tests.api.ground import FORMER_PROXY_KEY, HOME_KEY, PROXY_KEY, Ground, Person, Served, served
 from worker.api.problem import Problem
 from worker.api.tokens import Tokens
+from worker.supabase.rest import Rest
 
 USER = "7b0f3d1e-5f6c-4a52-9a0f-6f8f5f4f3e21"
 
@@ -127,6 +128,22 @@ async def test_while_the_key_set_is_away_known_keys_go_on(key_set: KeySet) -> No
     await tokens.verify(key_set.token("a", key, "ES256"))
     key_set.away = True
     await tokens.verify(key_set.token("a", key, "ES256", exp=int(time.time()) + 61))
+
+
+async def test_a_gateway_that_takes_the_user_s_token_off_opens_nothing(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Rest.ask
+
+    async def without_token(self: Rest, *arguments: Any, **options: Any) -> Any:
+        return await asked(self, *arguments, **(options | {"token": None}))
+
+    async with served(ground) as api:
+        monkeypatch.setattr(Rest, "ask", without_token)
+        said = await api.ask(
+            "GET", "/api/groups", token=ground.token(Person.SUPER_ADMIN), organization=ground.home.id
+        )
+    assert (said.status, said.code) == (500, "internal")
 
 
 async def test_an_old_key_works_beside_the_new_one(api: Served, ground: Ground) -> None:
