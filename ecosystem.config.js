@@ -1,11 +1,12 @@
 // Herald's workers under PM2 7:  pm2 start ecosystem.config.js  (docs/deploy.md).
 //
-// These may stand in the environment or in the file that HERALD_ENV_FILE names (default: .env beside this file, if
-// there is one). That file has the worker's own settings too, so that no secret gets into PM2's dump:
+// The worker's settings stand in a file, so that no secret gets into PM2's dump: the one that HERALD_ENV_FILE names,
+// else .env beside this file, else /etc/herald/herald.env. These may stand there too, or in the environment:
 //   HERALD_WORKERS         how many workers share the accounts (1)
 //   HERALD_LOG_DIR         where they log (logs beside this file)
 //   HERALD_MEMORY_LIMIT    above it a worker is reloaded (512M)
-//   WORKER_ID, PORT, STATE_DIR   of the first worker; the others get WORKER_ID-2, PORT+1, STATE_DIR-2, …
+//   WORKER_ID, PORT, STATE_DIR   of the first worker; the others get WORKER_ID-2, PORT+1, STATE_DIR-2, … (with
+//                          REUSE_PORT=true all the same PORT)
 "use strict";
 
 const fs = require("node:fs");
@@ -13,7 +14,11 @@ const os = require("node:os");
 const path = require("node:path");
 
 const beside = (name) => path.join(__dirname, name);
-const envFile = process.env.HERALD_ENV_FILE || (fs.existsSync(beside(".env")) ? beside(".env") : "");
+const envFile = process.env.HERALD_ENV_FILE ||
+  [beside(".env"), "/etc/herald/herald.env"].find((file) => fs.existsSync(file));
+if (!envFile) {
+  throw new Error("HERALD_ENV_FILE: name the file with the worker's settings (docs/settings.md)");
+}
 
 /** What the file sets: NAME=value or NAME="value", with or without export and a comment behind. */
 function settingsOf(file) {
@@ -22,7 +27,7 @@ function settingsOf(file) {
   return Object.fromEntries(found.map(([, name, ...texts]) => [name, texts.find((text) => text !== undefined)]));
 }
 
-const fromFile = envFile ? settingsOf(envFile) : {};
+const fromFile = settingsOf(envFile);
 const setting = (name, otherwise) => process.env[name] || fromFile[name] || otherwise;
 
 const workers = Number(setting("HERALD_WORKERS", "1"));
@@ -31,6 +36,7 @@ if (!Number.isInteger(workers) || workers < 1 || workers > 64) {
 }
 const workerId = setting("WORKER_ID", os.hostname());
 const port = Number(setting("PORT", "3000"));
+const onePort = /^(true|1|yes|on)$/i.test(setting("REUSE_PORT", "false"));
 const stateDir = setting("STATE_DIR", `/dev/shm/herald-${process.getuid()}`);
 const logDir = path.resolve(__dirname, setting("HERALD_LOG_DIR", "logs"));
 fs.mkdirSync(logDir, { recursive: true, mode: 0o750 });
@@ -51,9 +57,9 @@ function worker(number) {
     filter_env: [""], // drops every variable of this shell whose name contains "", which is all of them
     env: {
       ...Object.fromEntries(kept.filter((key) => process.env[key]).map((key) => [key, process.env[key]])),
-      ...(envFile ? { HERALD_ENV_FILE: path.resolve(envFile) } : {}),
+      HERALD_ENV_FILE: path.resolve(envFile),
       WORKER_ID: workerId + suffix,
-      PORT: String(port + number - 1),
+      PORT: String(onePort ? port : port + number - 1),
       STATE_DIR: stateDir + suffix,
       LOG_FILE: path.join(logDir, `${name}.log`),
     },
