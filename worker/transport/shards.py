@@ -53,6 +53,11 @@ class Shard(EngineProcess):
         self.retired = False  #: takes no new sessions, and ends when it is empty
         self.born = asyncio.get_running_loop().time()
 
+    @property
+    def crashed(self) -> bool:
+        """Whether it has ended by a fault of its own."""
+        return self.exit_code is not None and self.exit_code not in _NO_CRASH
+
     def resident_mb(self) -> float:
         """Tell how much memory the process uses; 0 if it has ended."""
         try:
@@ -160,7 +165,7 @@ class Shards:
         for session_id in lost:
             del self._where[session_id]
         if not self._closed:
-            self.suspects.died(lost, crashed=shard.exit_code not in _NO_CRASH)
+            self.suspects.died(lost, crashed=shard.crashed)
             self._on_loss(lost)
 
     def too_large(self) -> list[Shard]:

@@ -219,11 +219,13 @@ class WhatsAppWeb(GroupCalls):
             return outcome_of(refusal)
         except EngineError:
             # It died, or hangs and is killed: its store outlives it and knows whether the message left.
+            hung = shard.alive
             await shard.kill_and_wait()
             try:
-                return after_death(await self.lookup(claim.session_id, claim.secret))
+                trace = await self.lookup(claim.session_id, claim.secret)
             except EngineError:
                 return after_death(None)
+            return after_death(trace, by_itself=hung or shard.crashed)
         return Accepted(wa_message_id=sent["wa_message_id"], at=time_of(sent["at"]))
 
     async def lookup(self, session_id: UUID, secret: bytes) -> Unsent | Written:

@@ -102,6 +102,7 @@ TABLE: dict[tuple[str, str], Outcome] = {
 }
 
 _ENGINE_UNSENT = _later("herald-engine-ended", "One of Herald's processes ended before this was sent.")
+_ENGINE_CRASHED = _passing("herald-engine-crashed", "One of Herald's processes broke before this was sent.")
 _ENGINE_DOUBT = _doubt("herald-engine-ended", "One of Herald's processes ended")
 
 
@@ -119,11 +120,14 @@ def outcome_of(refusal: EngineRefusal) -> Outcome:
     return found
 
 
-def after_death(trace: Unsent | Written | None) -> Outcome:
-    """Judge a send whose engine died by what its store says; None: the store can't be read."""
+def after_death(trace: Unsent | Written | None, *, by_itself: bool = False) -> Outcome:
+    """Judge a send whose engine died by what its store says; None: the store can't be read.
+
+    by_itself: it crashed or hung, maybe of this very message, which therefore pays with an attempt.
+    """
     match trace:
         case Unsent():
-            return _ENGINE_UNSENT
+            return _ENGINE_CRASHED if by_itself else _ENGINE_UNSENT
         case Written(wa_message_id=wa_id):
             return replace(_ENGINE_DOUBT, wa_message_id=wa_id)
         case None:
