@@ -44,7 +44,7 @@ async def test_a_key_in_the_body_is_the_same_as_in_the_header(api: Served) -> No
     again = await send(api, body, headers={"Idempotency-Key": key})
     assert first.json["message"]["id"] == again.json["message"]["id"]
     both = await send(api, body | {"idempotency_key": key}, headers={"Idempotency-Key": "another"})
-    assert (both.status, both.json["errors"][0]["pointer"]) == (422, "/idempotency_key")
+    assert (both.status, both.code) == (409, "idempotency-keys-differ")
 
 
 @pytest.mark.parametrize(
@@ -255,3 +255,28 @@ async def test_stats_are_the_database_s_own(api: Served, admin: str) -> None:
     said = await api.ask("GET", "/api/stats", token=admin)
     assert said.json["accounts"] == {"total": 2, "connected": 0}
     assert said.json["queue"]["pending"] > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("2036-05-17T12:00:00+19:52", "2036-05-16T16:08:00+00:00"),  # Postgres itself refuses 16 hours and more
+        ("0001-01-01T00:00:00+01:00", None),
+    ],
+)
+async def test_a_time_with_a_strange_zone_is_understood_or_refused(
+    api: Served, given: str, kept: str | None
+) -> None:
+    said = await send(api, {"to": {"phone": "+491707654321"}, "text": "Soon", "scheduled_for": given})
+    if kept:
+        assert said.status == 201, said.json
+        assert datetime.fromisoformat(said.json["message"]["scheduled_for"]) == datetime.fromisoformat(kept)
+    else:
+        assert (said.status, said.json["errors"][0]["pointer"]) == (422, "/scheduled_for")
+
+
+async def test_a_whole_number_may_be_written_as_a_fraction(api: Served) -> None:
+    said = await send(api, {"to": {"phone": "+491707654321"}, "text": "Soon", "priority": 3.0})
+    assert (said.status, said.json["message"]["priority"]) == (201, 3)
+    said = await send(api, {"to": {"phone": "+491707654321"}, "text": "Soon", "priority": 3.5})
+    assert said.status == 422

@@ -23,6 +23,7 @@ CODES: Mapping[str, str] = {
     "exists-already": "It is there already.",
     "wrong-status": "The message's status has changed.",
     "idempotency-key-reused": "The key was used for another message.",
+    "idempotency-keys-differ": "The header has another key than the body.",
     "session-needed": "Several accounts could be meant.",
     "not-connected": "No account that could do it is connected.",
     "command-failed": "The account's worker could not do it; detail says why.",

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, HttpUrl, model_validator
 
-from worker.api.fields import UUID_PATTERN, Phone, Text, columns_of, quoted
+from worker.api.fields import UUID_PATTERN, Phone, Text, Whole, columns_of, quoted
 from worker.api.messages import TABLE, Message, SendableKind
 from worker.api.problem import Problem, invalid, not_found
 from worker.api.routing import Body, Call
@@ -40,14 +40,27 @@ HEADERS = {
 _WAYS = ("group", "contact", "phone")
 
 
+def _one_shape_each(schema: dict[str, Any]) -> None:
+    """Write a recipient as JSON Schema: one whole shape for each way, which every generator understands."""
+    fields = schema.pop("properties")
+    closed = {key: schema.pop(key) for key in ("type", "additionalProperties")}
+    schema["oneOf"] = [
+        {
+            **closed,
+            "required": [way],
+            "properties": {
+                **{name: field if name not in _WAYS else {"type": "null"} for name, field in fields.items()},
+                way: {**fields[way]["anyOf"][0]},
+            },
+        }
+        for way in _WAYS
+    ]
+
+
 class Recipient(Body):
     """Exactly one of group, contact and phone."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [{"required": [way], "properties": {way: {"type": "string"}}} for way in _WAYS]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_one_shape_each)
 
     group: Annotated[UUID, Field(description="id of a row of GET /api/groups")] | None = None
     contact: Annotated[UUID, Field(description="id of a contact")] | None = None
@@ -88,7 +101,7 @@ class Options(Body):
     session_id: UUID | None = Field(None, description="the account; else the group's or the default one")
     scheduled_for: datetime | None = Field(None, description="not before, with zone; else now")
     expires_at: datetime | None = Field(None, description="not after, with zone: then it fails as expired")
-    priority: int = Field(5, ge=1, le=10, description="10 goes first")
+    priority: Whole = Field(5, ge=1, le=10, description="10 goes first")
     message_type: str = Field("custom", pattern=r"^[a-z0-9_]{1,60}$", description="for figures and quiet hours")
     idempotency_key: IdempotencyKey | None = None
 
@@ -99,15 +112,21 @@ class Options(Body):
             if moment := getattr(self, column):
                 if moment.tzinfo is None:
                     raise invalid("This time has no zone.", f"/{column}", "Write it like 2026-12-01T09:00:00Z.")
-                row[column] = moment.isoformat()
+                try:
+                    row[column] = moment.astimezone(UTC).isoformat()  # Postgres takes offsets below 16 hours only
+                except OverflowError:
+                    raise invalid("This time is out of range.", f"/{column}") from None
         if self.session_id:
             row["session_id"] = str(self.session_id)
         return row
 
 
-Values = dict[
-    Annotated[str, Field(pattern=r"^[a-zA-Z0-9_]{1,100}$")],
-    Annotated[Text, Field(max_length=4096)] | int | Annotated[float, Field(allow_inf_nan=False)],
+Values = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[a-zA-Z0-9_]{1,100}$")],
+        Annotated[Text, Field(max_length=4096)] | int | Annotated[float, Field(allow_inf_nan=False)],
+    ],
+    Field(json_schema_extra={"additionalProperties": False}),
 ]
 
 TemplateName = Annotated[
@@ -146,7 +165,12 @@ def idempotency_key(call: Call, options: Options) -> str | None:
         words = f"The key has 1 to {LONGEST_KEY} visible ASCII characters."
         raise invalid(words, "/Idempotency-Key", place="header")
     if header and options.idempotency_key and header != options.idempotency_key:
-        raise invalid("The header says something else.", "/idempotency_key", "Give one of the two.")
+        raise Problem(
+            409,
+            "idempotency-keys-differ",
+            "The header and the body have different idempotency keys.",
+            "Give one of the two.",
+        )
     return header or options.idempotency_key
 
 

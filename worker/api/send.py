@@ -47,7 +47,7 @@ class Send(Options):
         json_schema_extra={
             "anyOf": [
                 {"required": ["text"], "properties": {"text": {"minLength": 1}}},
-                {"required": ["media"], "properties": {"media": {"type": "object"}}},
+                {"required": ["media"], "properties": {"media": {"$ref": "#/components/schemas/Media"}}},
             ]
         }
     )
@@ -84,8 +84,18 @@ class SendBulk(Options):
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
-                {"required": ["template"], "properties": {"template": {"type": "string"}}},
-                {"required": ["text"], "properties": {"text": {"minLength": 1}}},
+                {
+                    "required": ["template"],
+                    "properties": {
+                        "template": {"type": "string"},
+                        "text": {"maxLength": 0},
+                        "media": {"type": "null"},
+                    },
+                },
+                {
+                    "required": ["text"],
+                    "properties": {"text": {"minLength": 1}, "template": {"type": "null"}},
+                },
             ]
         }
     )

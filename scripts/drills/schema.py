@@ -1,0 +1,192 @@
+"""Everything that the API's OpenAPI document allows, and much that it does not, is asked by schemathesis.
+
+A worker with a linked account serves on loopback. What the document calls an id comes mostly from rows that exist,
+so that calls succeed. Every check of schemathesis is on, every limit of the API out of the way.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localstack.layout import REPOSITORY
+from scripts.drills.api_world import RECIPIENT, ApiWorld, api_world
+from scripts.drills.report import Report, run
+from scripts.drills.schema_hooks import KNOWN_VARIABLE
+
+#: Cases for each operation and phase in one round, and rounds after which a run ends in any case.
+EXAMPLES, MOST_ROUNDS = 20, 60
+
+
+@dataclass(slots=True)
+class Asked:
+    """What came of the rounds. words: what schemathesis said of those in which something was wrong."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    operations: Counter[tuple[str, int]] = field(default_factory=Counter)
+    failures: int = 0
+    errors: int = 0
+    words: list[str] = field(default_factory=list)
+
+    @property
+    def cases(self) -> int:
+        """Requests that were sent."""
+        return self.statuses.total()
+
+    @property
+    def succeeded(self) -> int:
+        """Those of them that were answered with a 2xx."""
+        return sum(count for status, count in self.statuses.items() if 200 <= status < 300)
+
+    def add(self, verdict: Mapping[str, Any], events: Path, words: str) -> None:
+        """Count one round by schemathesis's two reports."""
+        cases = verdict["test_cases"]
+        failures = sum(failure["count"] for failure in verdict["failures"])
+        errors = cases["errored"] + sum(error["count"] for error in verdict["errors"])
+        self.failures += failures
+        self.errors += errors + (not verdict["complete"])
+        if failures or errors or not verdict["complete"]:
+            self.words.append(words)
+        with events.open() as lines:
+            for line in lines:
+                finished = json.loads(line).get("ScenarioFinished", {})
+                recorder = finished.get("recorder", {})
+                for interaction in recorder.get("interactions", {}).values():
+                    status = (interaction.get("response") or {}).get("status_code", 0)
+                    self.statuses[status] += 1
+                    self.operations[recorder["label"], status] += 1
+
+
+def known(place: ApiWorld) -> str:
+    """Rows that exist, for the hooks."""
+    return json.dumps(
+        {
+            "sessions": [place.session],
+            "spare_sessions": [place.spare_session],
+            "commands": [place.command],
+            "groups": [str(place.group["id"])],
+            "jids": [place.group["group_jid"]],
+            "contacts": [place.contact],
+            "templates": [place.template],
+            "messages": place.messages,
+            "phones": [f"+{RECIPIENT}"],
+        }
+    )
+
+
+def configuration(caller: Mapping[str, str]) -> str:
+    """Write a schemathesis.toml that says who calls. JSON's strings are TOML's."""
+    lines = ["[headers]", *(f"{json.dumps(name)} = {json.dumps(value)}" for name, value in caller.items())]
+    lines += ["[output.sanitization]", 'keys-to-sanitize = ["Authorization", "X-API-Key"]']
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One run of schemathesis. mode: positive, or all: what is not allowed too."""
+
+    caller: Mapping[str, str]
+    mode: str
+    seed: int
+    phases: str = "examples,coverage,fuzzing,stateful"
+    examples: int = EXAMPLES
+
+
+async def ask_round(place: ApiWorld, one: Round, asked: Asked) -> None:
+    """Let schemathesis ask once through; ``asked`` gets what came of it."""
+    with tempfile.TemporaryDirectory(prefix="herald-schema-") as name:
+        folder = Path(name)
+        config, verdict, events = (
+            folder / file for file in ("schemathesis.toml", "verdict.json", "events.ndjson")
+        )
+        config.write_text(configuration(one.caller))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
+            *("run", f"{place.url}/openapi.json", "--checks", "all", "--continue-on-failure", "--no-color"),
+            *("--mode", one.mode, "--phases", one.phases),
+            *("--max-examples", str(one.examples), "--seed", str(one.seed)),
+            *("--generation-with-security-parameters", "false"),  # else it makes up tokens beside the key
+            *("--suppress-health-check", "all", "--request-timeout", "60", "--max-response-time", "40"),
+            *("--generation-database", "none", "--report", "json,ndjson"),
+            *("--report-json-path", str(verdict), "--report-ndjson-path", str(events)),
+            cwd=folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(REPOSITORY),
+                "SCHEMATHESIS_HOOKS": "scripts.drills.schema_hooks",
+                KNOWN_VARIABLE: known(place),
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if not verdict.exists():
+            raise RuntimeError(f"schemathesis did not run:\n{said.decode()[-3000:]}")
+        asked.add(json.loads(verdict.read_text()), events, said.decode())
+
+
+async def callers(place: ApiWorld) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The headers of the organisation's admin, behind a proxy's key, and of a server of it."""
+    named = {"X-Org-Id": place.world.organization}
+    admin = {**named, "X-API-Key": place.operator_key, "Authorization": f"Bearer {await place.token()}"}
+    return admin, {**named, "X-API-Key": place.server_key}
+
+
+async def ask_until(place: ApiWorld, cases: int, seed: int, report: Report) -> Asked:
+    """Ask in turn as an admin and as a server, until there were so many cases and half of them succeeded.
+
+    The first round asks what is not allowed too; schemathesis has about three such cases for one that is right.
+    """
+    asked = Asked()
+    who = await callers(place)
+    for number in range(MOST_ROUNDS):
+        mode = "positive" if number else "all"
+        await ask_round(place, Round(caller=who[number % 2], mode=mode, seed=seed + number), asked)
+        report.say(f"{asked.cases} cases, {asked.succeeded} with a 2xx, {asked.failures} failures")
+        if asked.cases >= cases and asked.succeeded >= asked.cases / 2:
+            break
+    return asked
+
+
+async def bench(as_json: bool, cases: int, seed: int) -> int:
+    """Ask and judge; the exit code."""
+    report = Report("schema", as_json)
+    with tempfile.TemporaryDirectory(prefix="herald-schema-world-") as folder:
+        async with api_world(Path(folder), report) as place:
+            asked = await ask_until(place, cases, seed, report)
+    for words in asked.words:
+        sys.stderr.write(words)
+    report.bar("cases", asked.cases, "", ">=", cases)
+    report.bar("answered with a 2xx", round(asked.succeeded / max(asked.cases, 1), 3), "of all", ">=", 0.5)
+    report.bar("failures", asked.failures, "", "==", 0)
+    report.bar("errors", asked.errors, "", "==", 0)
+    report.extra = {"seed": seed, "statuses": {str(k): v for k, v in sorted(asked.statuses.items())}}
+    return report.finish()
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="scripts/bench schema", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--cases", type=int, default=2000, help="at least so many requests (default 2000)")
+    parser.add_argument("--seed", type=int, help="the seed of a run, to have it again")
+    options = parser.parse_args()
+    seed = random.randrange(2**31) if options.seed is None else options.seed
+    return run(bench(options.json, options.cases, seed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

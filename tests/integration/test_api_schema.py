@@ -1,0 +1,45 @@
+"""The API keeps to its OpenAPI document: schemathesis asks, every check on (for longer: scripts/bench schema)."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from scripts.drills.api_world import ApiWorld, api_world
+from scripts.drills.report import Report
+from scripts.drills.schema import Asked, Round, ask_round, ask_until, callers
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.fixture(scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ApiWorld]:
+    """A worker with an open API and rows that calls can be about."""
+    async with api_world(Path(tmp_path_factory.mktemp("schema")), Report("schema", as_json=True)) as made:
+        yield made
+
+
+def verdict(asked: Asked) -> tuple[int, int]:
+    """Failures and errors, both to be 0; told in full where they are not."""
+    for words in asked.words:
+        print(words)  # pytest shows it with the failure
+    return asked.failures, asked.errors
+
+
+@pytest.mark.parametrize(("mode", "share"), [("positive", 0.5), ("all", 0.2)])
+async def test_what_the_document_says_is_what_the_api_does(place: ApiWorld, mode: str, share: float) -> None:
+    asked = Asked()
+    for caller in await callers(place):
+        one = Round(caller=caller, mode=mode, seed=20261128, phases="fuzzing", examples=3)
+        await ask_round(place, one, asked)
+    assert verdict(asked) == (0, 0)
+    assert asked.cases >= 100
+    assert asked.succeeded >= share * asked.cases, asked.statuses
+
+
+@pytest.mark.full
+async def test_thousands_of_calls_keep_to_the_document(place: ApiWorld) -> None:
+    asked = await ask_until(place, 2000, 20261128, Report("schema", as_json=True))
+    assert verdict(asked) == (0, 0)
+    assert asked.cases >= 2000
+    assert asked.succeeded >= asked.cases / 2, asked.statuses
