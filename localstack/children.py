@@ -42,6 +42,7 @@ def postgrest_child(layout: Layout, state: State, credentials: Credentials) -> C
             "PGRST_DB_ANON_ROLE": "anon",
             "PGRST_DB_MAX_ROWS": "1000",
             "PGRST_DB_POOL": "10",
+            "PGRST_JWT_CACHE_MAX_LIFETIME": "60",
             "PGRST_JWT_SECRET": json.dumps(credentials.jwks()),
             "PGRST_SERVER_HOST": "127.0.0.1",
             "PGRST_SERVER_PORT": str(ports["postgrest"]),

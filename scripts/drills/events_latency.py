@@ -84,28 +84,23 @@ async def statuses(world: World, session: str, count: int, ears: Ears) -> tuple[
     return to_client, to_realtime
 
 
-async def bench(as_json: bool, count: int, clients: int) -> int:
-    """Measure one client, beside others that hear the same; the exit code."""
-    report = Report("events_latency", as_json)
-    with tempfile.TemporaryDirectory(prefix="herald-events-") as folder:
-        report.say("starting the stack and a worker")
-        async with World(Path(folder)) as world, aiohttp.ClientSession() as http:
-            worker = world.make_worker("bench-worker", API_KEY=KEY, LOG_LEVEL="WARNING")
-            await worker.start()
-            await worker.until_serving(0)
-            account = {"organization_id": world.organization, "display_name": "Bench"}
-            session = rows_of(await world.admin.table("whatsapp_sessions").insert(account).execute())[0]["id"]
-            signed_in = await world.admin.auth.get_session()
-            assert signed_in
-            ears, live = Ears(), asyncio.Event()
-            feed = OrganizationFeed(
-                world.stack.url, world.stack.secret_key, UUID(world.organization), ears.realtime, live.set
-            )
-            tasks = [asyncio.create_task(feed.run())]
+async def measure(world: World, port: int, count: int, clients: int) -> tuple[list[float], list[float]]:
+    """Milliseconds as of ``statuses``, for one client of the worker on this port beside others that listen."""
+    account = {"organization_id": world.organization, "display_name": "Bench"}
+    session = rows_of(await world.admin.table("whatsapp_sessions").insert(account).execute())[0]["id"]
+    signed_in = await world.admin.auth.get_session()
+    assert signed_in
+    ears, live = Ears(), asyncio.Event()
+    feed = OrganizationFeed(
+        world.stack.url, world.stack.secret_key, UUID(world.organization), ears.realtime, live.set
+    )
+    tasks = [asyncio.create_task(feed.run())]
+    async with aiohttp.ClientSession() as http:
+        try:
             await live.wait()
             for number in range(clients):
                 socket = await http.ws_connect(
-                    f"http://127.0.0.1:{worker.port}/api/events",
+                    f"http://127.0.0.1:{port}/api/events",
                     protocols=("herald.v1", f"bearer.{signed_in.access_token}"),
                 )
                 await socket.send_json({"type": "subscribe", "sessions": "all"})
@@ -113,16 +108,34 @@ async def bench(as_json: bool, count: int, clients: int) -> int:
                     pass
                 tasks.append(asyncio.create_task((ears if number == 0 else Ears()).client(socket)))
             await statuses(world, session, 5, ears)
-            report.say(f"{count} statuses, {clients} clients")
-            waits, of_it = await statuses(world, session, count, ears)
+            return await statuses(world, session, count, ears)
+        finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def show(report: Report, waits: list[float], of_it: list[float]) -> None:
+    """Tell of what was measured."""
     report.note("status written → event, median", round(percentile(waits, 0.5) or 0, 1), "ms")
     report.bar("status written → event, p95", round(percentile(waits, 0.95) or 0, 1), "ms", "<=", 50)
     report.note("of it until Realtime tells it, median", round(percentile(of_it, 0.5) or 0, 1), "ms")
     report.note("of it until Realtime tells it, p95", round(percentile(of_it, 0.95) or 0, 1), "ms")
     report.note("status written → event, worst", round(max(waits), 1), "ms")
+
+
+async def bench(as_json: bool, count: int, clients: int) -> int:
+    """Measure by itself; the exit code."""
+    report = Report("events_latency", as_json)
+    with tempfile.TemporaryDirectory(prefix="herald-events-") as folder:
+        report.say("starting the stack and a worker")
+        async with World(Path(folder)) as world:
+            worker = world.make_worker("bench-worker", API_KEY=KEY, LOG_LEVEL="WARNING")
+            await worker.start()
+            await worker.until_serving(0)
+            report.say(f"{count} statuses, {clients} clients")
+            waits, of_it = await measure(world, worker.port, count, clients)
+    show(report, waits, of_it)
     report.extra = {"statuses": count, "clients": clients}
     return report.finish()
 
