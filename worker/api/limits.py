@@ -21,12 +21,21 @@ POLL_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Purse:
-    """What one organisation has left in this process. wanted: how many to take next."""
+    """What one organisation has left in this process, of how many that were taken."""
 
+    taken: int = 0
     left: int = 0
     until: float = 0.0
-    wanted: int = 1
     taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def wanted(self, now: float) -> int:
+        """How many to take next: all wait for it, so many; and what is taken in vain counts, so no more than that.
+
+        Used up in time: twice as many. Else as many as were used, and after a pause one.
+        """
+        if now >= self.until + KEEP_SECONDS:
+            return 1
+        return max(1, self.taken * 2 if now < self.until else self.taken - self.left)
 
 
 class Limits:
@@ -45,18 +54,16 @@ class Limits:
         async with purse.taking:
             now = time.monotonic()
             if purse.left == 0 or now >= purse.until:
-                # Used up in time: take twice as many at once. Else: one by one, so that little is taken in vain.
-                most = max(1, self._requests // SHARE)
-                purse.wanted = min(purse.wanted * 2, most) if now < purse.until else 1
                 answer = await self._rest.call(
                     "whatsapp_api_take",
                     p_organization=str(organization),
                     p_limit=self._requests,
-                    p_wanted=purse.wanted,
+                    p_wanted=min(purse.wanted(now), max(1, self._requests // SHARE)),
                 )
                 if not answer["granted"]:
                     raise _too_many("requests", self._requests, answer["retry_after"])
-                purse.left, purse.until = answer["granted"], now + KEEP_SECONDS
+                purse.taken = purse.left = answer["granted"]
+                purse.until = now + KEEP_SECONDS
             purse.left -= 1
 
     async def poll(self, organization: UUID, *what: object) -> None:
