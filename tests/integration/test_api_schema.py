@@ -26,7 +26,8 @@ def verdict(asked: Asked) -> tuple[int, int]:
     return asked.failures, asked.errors
 
 
-@pytest.mark.parametrize(("mode", "share"), [("positive", 0.5), ("all", 0.2)])
+# Of so few cases many are those that are asked again without a key, or with a wrong one.
+@pytest.mark.parametrize(("mode", "share"), [("positive", 0.3), ("all", 0.15)])
 async def test_what_the_document_says_is_what_the_api_does(place: ApiWorld, mode: str, share: float) -> None:
     asked = Asked()
     for caller in await callers(place):
