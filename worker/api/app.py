@@ -147,8 +147,7 @@ class Api:
             admit(route, caller)
             if caller.organization is not None:
                 if route.cost is Cost.POLL:
-                    what = (route.path, caller.user, request.query_string)
-                    await self._parts.limits.poll(caller.organization, *what)
+                    await self._parts.limits.poll(caller.organization, route.path, caller.user)
                 else:
                     await self._parts.limits.request(caller.organization)
             return await run(route, Call(request, request[_ID], caller, self._parts))

@@ -15,7 +15,7 @@ KEEP_SECONDS = 5.0
 #: At most this share of a minute's requests is taken at a time: so much a worker may hold unused.
 SHARE = 20
 
-#: Polling the QR code or the status is free once in so many seconds for each thing that is polled.
+#: Polling the QR code or the status is free once in so many seconds, for each user or key.
 POLL_SECONDS = 1.0
 
 

@@ -100,7 +100,7 @@ Handler = Callable[..., Awaitable["BaseModel | Reply"]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One line of the table. answers: model (or a content type) by status; problems: codes beside those of all."""
+    """One line of the table. answers: model by status; content_types: what its answers may be."""
 
     method: str
     path: str
