@@ -117,15 +117,27 @@ class Daemon:
             # First: a port in use must not fence off the worker that uses it. Last: calls under way are answered.
             listening(self._api.app, settings.host, settings.port, reuse_port=settings.reuse_port),
         ):
+            self._catch_signals()
             try:
-                await self._announce()
-                await self._start_engines()
-                await self._work_until_stopped()
+                if await self._announced():
+                    await self._start_engines()
+                    await self._work_until_stopped()
             finally:
                 await self._transport.aclose()
         log.info("worker_stopped")
         if self._broken:
             raise self._broken
+
+    async def _announced(self) -> bool:
+        """Whether this is the worker of its name now; False if it was stopped before. Raises as _announce does."""
+        announcing, stopped = asyncio.ensure_future(self._announce()), asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((announcing, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not announcing.done():
+            announcing.cancel()
+            return False
+        announcing.result()
+        return True
 
     async def _announce(self) -> None:
         """Become the worker of this name. Raises StoreError if Supabase is away, SettingsError if it refuses."""
@@ -164,7 +176,6 @@ class Daemon:
             }.items()
         ]
         log.info("worker_started", worker_id=settings.worker_id, pid=os.getpid(), port=settings.port)
-        self._catch_signals()
         await self._stop.wait()
         log.info("worker_stopping")
         scheduler.shutdown(wait=False)

@@ -2,7 +2,9 @@
 
 import asyncio
 import fcntl
+import json
 import secrets
+import signal
 import socket
 import sys
 import time
@@ -172,3 +174,29 @@ async def test_a_bad_port_leaves_a_running_worker_of_that_name_alone(
     finally:
         code = await worker.stop()
     assert code == 0
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+async def test_a_worker_that_is_stopped_while_it_starts_ends_in_order(
+    environment: dict[str, str], sign: signal.Signals
+) -> None:
+    connected = asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as silent:
+        url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "worker"),
+            cwd=REPOSITORY,
+            env={**environment, "SUPABASE_URL": url},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        await asyncio.wait_for(connected.wait(), PROMPT)
+        process.send_signal(sign)
+        _, told = await asyncio.wait_for(process.communicate(), PROMPT)
+    assert process.returncode == Exit.STOPPED
+    assert [json.loads(line)["event"] for line in told.splitlines()] == ["worker_stopped"]
