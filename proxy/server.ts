@@ -10,12 +10,16 @@ import { proxy } from "../supabase/functions/_shared/proxy/handler.ts";
 const SLOWEST_REQUEST = 30_000; // milliseconds until a request's head and body must have come
 const DRAIN = 10_000; // milliseconds that calls under way may still take after SIGTERM
 
+/** Methods that the web's types can't express. Under another name the handler refuses them as it does any other. */
+const INEXPRESSIBLE = ["TRACE", "TRACK", "CONNECT"];
+
 function toRequest(incoming: IncomingMessage): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(incoming.headers)) {
     headers.set(name, Array.isArray(value) ? value.join(", ") : value ?? "");
   }
-  const method = incoming.method ?? "GET";
+  const asked = incoming.method ?? "GET";
+  const method = INEXPRESSIBLE.includes(asked) ? `X-${asked}` : asked;
   const bodyless = method === "GET" || method === "HEAD";
   const body = bodyless ? null : Readable.toWeb(incoming) as NodeStream as ReadableStream<Uint8Array>;
   // The host is not looked at; a fixed one keeps an odd Host header out of the address.

@@ -1,6 +1,7 @@
 // proxy/server.ts as a process of its own, under Deno and, bundled, under Node.
 
 import { deepEqual, equal } from "node:assert/strict";
+import { request } from "node:http";
 import { inWorld, told, type World } from "../../tests/functions/project.ts";
 
 const here = new URL("..", import.meta.url).pathname;
@@ -39,6 +40,17 @@ async function bundled(): Promise<string> {
   return output;
 }
 
+/** fetch sends no TRACE; others do. */
+function traced(url: string, headers: Record<string, string>): Promise<[number | undefined, string | undefined]> {
+  return new Promise((resolve, reject) => {
+    const asking = request(url, { method: "TRACE", headers }, (answer) => {
+      answer.resume();
+      answer.on("end", () => resolve([answer.statusCode, answer.headers.allow]));
+    });
+    asking.on("error", reject).end();
+  });
+}
+
 async function behavesAsTheFunctionDoes(world: World, server: Serving): Promise<void> {
   const headers = { Authorization: `Bearer ${await world.token()}`, "Content-Type": "application/json" };
   const get = (path: string, more: object = {}) => fetch(server.url + path, { headers: { ...headers, ...more } });
@@ -50,6 +62,7 @@ async function behavesAsTheFunctionDoes(world: World, server: Serving): Promise<
   deepEqual(await told(await get("/metrics")), [404, "no-such-route"]);
   deepEqual(await told(await fetch(`${server.url}/api/groups`)), [401, "token-missing"]);
   deepEqual(await told(await get("/api/groups", { Origin: "https://evil.example" })), [403, "origin-not-allowed"]);
+  deepEqual(await traced(`${server.url}/api/send`, headers), [405, "POST"]);
   const large = { method: "POST", headers, body: `"${"x".repeat(2 ** 20)}"` };
   deepEqual(await told(await fetch(`${server.url}/api/send`, large)), [413, "too-large"]);
   world.vps = () => new Response("<h1>nginx</h1>", { headers: { "Content-Type": "text/html" } });

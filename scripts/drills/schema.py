@@ -12,18 +12,24 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localstack.layout import REPOSITORY
 from scripts.drills.api_world import RECIPIENT, ApiWorld, api_world
+from scripts.drills.proxy_process import proxied
 from scripts.drills.report import Report, run
 from scripts.drills.schema_hooks import KNOWN_VARIABLE
 
 #: Cases for each operation and phase in one round, and rounds after which a run ends in any case.
 EXAMPLES, MOST_ROUNDS = 20, 60
+
+
+#: What no route of the proxy leads to.
+NOT_FOR_BROWSERS = ("/health", "/metrics", "/openapi.json", "/docs", "/api/events", "/api/queue/drain")
 
 
 @dataclass(slots=True)
@@ -91,8 +97,9 @@ def configuration(caller: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One run of schemathesis. mode: positive, or all: what is not allowed too."""
+    """One run of schemathesis. mode: positive, or all: what is not allowed too. proxy: address of one to pass."""
 
+    proxy: str | None = None
     caller: Mapping[str, str]
     mode: str
     seed: int
@@ -110,7 +117,15 @@ async def ask_round(place: ApiWorld, one: Round, asked: Asked) -> None:
         config.write_text(configuration(one.caller))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
-            *("run", f"{place.url}/openapi.json", "--checks", "all", "--continue-on-failure", "--no-color"),
+            *(
+                "run",
+                f"{place.url}/openapi.json",
+                *(_through(one.proxy) if one.proxy else ()),
+                "--checks",
+                "all",
+                "--continue-on-failure",
+                "--no-color",
+            ),
             *("--mode", one.mode, "--phases", one.phases),
             *("--max-examples", str(one.examples), "--seed", str(one.seed)),
             *("--generation-with-security-parameters", "false"),  # else it makes up tokens beside the key
@@ -138,6 +153,13 @@ async def ask_round(place: ApiWorld, one: Round, asked: Asked) -> None:
         asked.add(json.loads(verdict.read_text()), events, said.decode())
 
 
+def _through(proxy: str) -> Iterator[str]:
+    """Ask there, and leave out what it has no way to."""
+    yield from ("--url", proxy)
+    for path in NOT_FOR_BROWSERS:
+        yield from ("--exclude-path", path)
+
+
 async def callers(place: ApiWorld) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """The headers of the organisation's admin, behind a proxy's key, and of a server of it."""
     named = {"X-Org-Id": place.world.organization}
@@ -145,8 +167,10 @@ async def callers(place: ApiWorld) -> tuple[Mapping[str, str], Mapping[str, str]
     return admin, {**named, "X-API-Key": place.server_key}
 
 
-async def ask_until(place: ApiWorld, cases: int, seed: int, report: Report) -> Asked:
+async def ask_until(place: ApiWorld, cases: int, seed: int, report: Report, *, proxy: str | None = None) -> Asked:
     """Ask in turn as an admin and as a server, until there were so many cases and half of them succeeded.
+
+    Through a proxy as the admin only: servers have keys of their own and don't pass it.
 
     The first round asks what is not allowed too; schemathesis has about three such cases for one that is right.
     """
@@ -154,19 +178,22 @@ async def ask_until(place: ApiWorld, cases: int, seed: int, report: Report) -> A
     who = await callers(place)
     for number in range(MOST_ROUNDS):
         mode = "positive" if number else "all"
-        await ask_round(place, Round(caller=who[number % 2], mode=mode, seed=seed + number), asked)
+        caller = who[0 if proxy else number % 2]
+        await ask_round(place, Round(caller=caller, mode=mode, seed=seed + number, proxy=proxy), asked)
         report.say(f"{asked.cases} cases, {asked.succeeded} with a 2xx, {asked.failures} failures")
         if asked.cases >= cases and asked.succeeded >= asked.cases / 2:
             break
     return asked
 
 
-async def bench(as_json: bool, cases: int, seed: int) -> int:
+async def bench(as_json: bool, cases: int, seed: int, through_proxy: bool) -> int:
     """Ask and judge; the exit code."""
     report = Report("schema", as_json)
     with tempfile.TemporaryDirectory(prefix="herald-schema-world-") as folder:
-        async with api_world(Path(folder), report) as place:
-            asked = await ask_until(place, cases, seed, report)
+        async with AsyncExitStack() as closing:
+            place = await closing.enter_async_context(api_world(Path(folder), report))
+            proxy = await closing.enter_async_context(proxied(place)) if through_proxy else None
+            asked = await ask_until(place, cases, seed, report, proxy=proxy)
     for words in asked.words:
         sys.stderr.write(words)
     report.bar("cases", asked.cases, "", ">=", cases)
@@ -182,10 +209,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench schema", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--cases", type=int, default=2000, help="at least so many requests (default 2000)")
+    parser.add_argument("--through-proxy", action="store_true", help="ask the stand-alone proxy before the worker")
     parser.add_argument("--seed", type=int, help="the seed of a run, to have it again")
     options = parser.parse_args()
     seed = random.randrange(2**31) if options.seed is None else options.seed
-    return run(bench(options.json, options.cases, seed))
+    return run(bench(options.json, options.cases, seed, options.through_proxy))
 
 
 if __name__ == "__main__":

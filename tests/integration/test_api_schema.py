@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.drills.api_world import ApiWorld, api_world
+from scripts.drills.proxy_process import proxied
 from scripts.drills.report import Report
 from scripts.drills.schema import Asked, Round, ask_round, ask_until, callers
 
@@ -41,6 +42,15 @@ async def test_what_the_document_says_is_what_the_api_does(place: ApiWorld, mode
 @pytest.mark.full
 async def test_thousands_of_calls_keep_to_the_document(place: ApiWorld) -> None:
     asked = await ask_until(place, 2000, 20261128, Report("schema", as_json=True))
+    assert verdict(asked) == (0, 0)
+    assert asked.cases >= 2000
+    assert asked.succeeded >= asked.cases / 2, asked.statuses
+
+
+@pytest.mark.full
+async def test_thousands_of_calls_through_the_proxy_keep_to_the_document(place: ApiWorld) -> None:
+    async with proxied(place) as proxy:
+        asked = await ask_until(place, 2000, 20261129, Report("schema", as_json=True), proxy=proxy)
     assert verdict(asked) == (0, 0)
     assert asked.cases >= 2000
     assert asked.succeeded >= asked.cases / 2, asked.statuses
