@@ -1,5 +1,6 @@
 """What is open lies in a small table, WhatsApp's ids in another; a step writes no index of the queue."""
 
+from datetime import timedelta
 from typing import LiteralString
 from uuid import uuid4
 
@@ -107,3 +108,16 @@ def test_the_drift_check_can_fail(stack: Stack, damage: LiteralString) -> None:
         assert db.rows(DRIFT) == []
         db.run(damage)
         assert db.rows(DRIFT) != []
+
+
+def test_what_is_due_is_counted_without_a_look_at_the_queue(db: Db, org: Organisation) -> None:
+    """The queue has no index of what is pending: the count that a woken worker asks for would read all of it."""
+    org.schedule()
+    org.schedule(scheduled_for=db.now() + timedelta(hours=1))
+    looks: LiteralString = (
+        "select coalesce(sum(seq_scan + idx_scan), 0) from pg_stat_xact_user_tables"
+        " where relid = 'public.scheduled_whatsapp_messages'::regclass"
+    )
+    before = db.value(looks)
+    assert db.call("whatsapp_api_due", p_organization=org.id) == 1
+    assert db.value(looks) == before
