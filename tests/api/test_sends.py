@@ -152,6 +152,26 @@ async def test_a_call_to_many_queues_one_message_each(ground: Ground, api: Serve
     assert "88800" not in str(row["idempotency_key"]), "a number is not to be read in a key"
 
 
+async def test_a_call_to_many_under_the_longest_key_is_repeated_too(api: Served) -> None:
+    """Its messages are found by their keys, which stand in a URL, and quoted three times as long."""
+    recipients = [{"phone": f"+4917088700{n:02d}"} for n in range(100)]
+    body = {"recipients": recipients, "text": "Hi", "idempotency_key": uuid4().hex.ljust(150, '"')}
+    first = await send(api, body, path="/api/send-bulk")
+    again = await send(api, body, path="/api/send-bulk")
+    assert (first.status, again.status, again.json["replayed"]) == (201, 200, 100)
+
+
+async def test_a_key_with_other_values_is_refused(api: Served) -> None:
+    """Else the caller would think that the new values went out."""
+    to = {"phone": "+491709990007", "name": "Asha"}
+    body = {"to": to, "template": "payment_reminder", "idempotency_key": str(uuid4())}
+    first = await send(api, body | {"variables": {"amount": "5 €", "date": 3}}, path="/api/send-template")
+    same = await send(api, body | {"variables": {"date": 3, "amount": "5 €"}}, path="/api/send-template")
+    other = await send(api, body | {"variables": {"amount": "9 €", "date": 3}}, path="/api/send-template")
+    assert (first.status, same.status) == (201, 200)
+    assert (other.status, other.code) == (409, "idempotency-key-reused")
+
+
 async def test_a_call_to_many_is_all_or_nothing(ground: Ground, api: Served) -> None:
     name = f"batch_{uuid4().hex[:8]}"
     body = {

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
+from urllib.parse import quote
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, HttpUrl, model_validator
@@ -20,8 +21,8 @@ from worker.supabase.rest import Refused, Row
 #: ?wait= is over when a message has one of these.
 OVER = frozenset(MessageStatus) - {MessageStatus.PENDING, MessageStatus.SENDING}
 
-#: Ids or keys in one question: PostgREST has them in its URL.
-PER_QUESTION = 100
+#: Characters of ids or keys in one question: PostgREST has them in its URL, and gateways take 8 kB of that.
+PER_QUESTION = 4_000
 
 #: Of an Idempotency-Key; a call to many adds what tells its recipients apart.
 LONGEST_KEY = 150
@@ -220,11 +221,25 @@ async def latest(call: Call, messages: Sequence[Message], seconds: float) -> lis
 
 async def _having(call: Call, column: str, values: Sequence[str]) -> list[Row]:
     """Read the messages that have one of these values."""
-    pages: Iterable[Sequence[str]] = (values[at : at + PER_QUESTION] for at in range(0, len(values), PER_QUESTION))
+    columns = f"{columns_of(Message)},template_variables"
     answers = await asyncio.gather(
-        *(call.tenant.select(TABLE, columns_of(Message), (column, f"in.({','.join(page)})")) for page in pages)
+        *(call.tenant.select(TABLE, columns, (column, f"in.({','.join(page)})")) for page in _pages(values))
     )
     return [row for answer in answers for row in answer]
+
+
+def _pages(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    page: list[str] = []
+    length = 0
+    for value in values:
+        room = len(quote(value)) + len("%2C")
+        if page and length + room > PER_QUESTION:
+            yield page
+            page, length = [], 0
+        page.append(value)
+        length += room
+    if page:
+        yield page
 
 
 def _must_be_the_same(found: Row, asked: Row) -> None:
@@ -234,6 +249,7 @@ def _must_be_the_same(found: Row, asked: Row) -> None:
     """
     compared = ["group_id", "contact_id", "recipient_phone", "media_url"]
     compared += ["template_id"] if found["template_id"] else []
+    compared += ["template_variables"] if found["template_variables"] and "template_variables" in asked else []
     compared += ["message_content"] if asked.get("message_content") and found["message_content"] else []
     if any(found[column] != asked.get(column) for column in compared):
         raise Problem(
