@@ -260,7 +260,8 @@ class Supervisor:
     async def _hand_over(self, session_id: UUID) -> None:
         await self._settler.until_settled(session_id, DRAIN_SECONDS)
         if (session := self._sessions.get(session_id)) and session.ending:
-            await asyncio.wait([self._runs[session_id]])
+            # Not for ever: if its row could not be written, it has begun again.
+            await asyncio.wait([self._runs[session_id]], timeout=DRAIN_SECONDS)
         if (session := self._sessions.get(session_id)) is None:
             return  # lost, or ended by itself meanwhile
         with told(session.held):
