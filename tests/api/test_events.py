@@ -350,6 +350,20 @@ async def test_who_says_nothing_at_all_is_turned_away(api: Served, monkeypatch: 
         assert (await listener.closes())[0] == 4408
 
 
+async def test_strangers_leave_room_for_those_who_are_known(
+    ground: Ground, api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.api.events.MOST_STRANGERS", 1)
+    protocols = ("herald.v1", f"bearer.{ground.token(Person.MEMBER)}")
+    async with connected(api):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with connected(api):
+                pass
+        assert refused.value.status == 503
+        async with connected(api, protocols=protocols) as listener:
+            await listener.until("ready")
+
+
 @pytest.mark.parametrize("place", ["subprotocol", "message", "header"])
 async def test_a_bad_token_opens_nothing(ground: Ground, api: Served, place: str) -> None:
     tokens = {

@@ -105,6 +105,11 @@ class Client:
         self._look: asyncio.TimerHandle | None = None
         self._rights: Rights | None = None
 
+    @property
+    def stranger(self) -> bool:
+        """Whether it has not said yet who it is."""
+        return self._rights is None
+
     # ---- life
 
     async def serve(self, caller: Caller | None) -> None:

@@ -27,6 +27,9 @@ LARGEST_MESSAGE = 64 * 1024
 #: How many clients a worker serves.
 MOST_CLIENTS = 1_000
 
+#: Of these so many may not have said yet who they are, so that strangers can't take everybody's places.
+MOST_STRANGERS = 100
+
 
 class Events:
     """The endpoint: ``handle`` serves a client from its handshake to its end."""
@@ -42,7 +45,8 @@ class Events:
         """Serve a client. Raises Problem before the handshake, nothing after it."""
         _check_handshake(request, self._parts.origins)
         caller = await self._caller(request)
-        if len(self._clients) >= MOST_CLIENTS:
+        strangers = sum(client.stranger for client in self._clients) if caller is None else 0
+        if len(self._clients) >= MOST_CLIENTS or strangers >= MOST_STRANGERS:
             raise Problem(503, "too-many-clients", "This worker serves as many clients as it can.", retry_after=5)
         socket = web.WebSocketResponse(
             protocols=(PROTOCOL,), heartbeat=PING_SECONDS, max_msg_size=LARGEST_MESSAGE, compress=False
