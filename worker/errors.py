@@ -9,6 +9,7 @@ HeraldError
 ├── MediaError            who wrote the message: its media can't be fetched or isn't what it must be
 ├── EngineError           nobody: the engine process died or broke the protocol; it is started again
 │   └── CrashLoop         the operator, if it lasts: engines die of this session; it waits, the others go on
+├── Refusal              the operator: what was asked can't be done; the text says why
 ├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
 └── LostLease             another worker has it now; stop at once
 """
@@ -57,6 +58,10 @@ class CrashLoop(EngineError):  # noqa: N818 - it reads as the sentence that it i
         super().__init__(f"its engine died {deaths} times while it opened; tried again in {seconds:.0f} s")
         self.deaths = deaths
         self.seconds = seconds
+
+
+class Refusal(HeraldError):  # noqa: N818 - an answer, not a fault
+    """What an operator asked can't be done."""
 
 
 class StoreError(HeraldError):

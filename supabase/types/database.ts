@@ -1810,6 +1810,8 @@ export type Database = {
       },
       "whatsapp_doctor": { Args: { "p_expected"?: Json, "p_old_seconds"?: number }; Returns: Json
       },
+      "whatsapp_doctor_canary": { Args: Record<PropertyKey, never>; Returns: boolean
+      },
       "whatsapp_erase_contact": { Args: { "p_organization": string, "p_phone": string }; Returns: Json
       },
       "whatsapp_explain": { Args: { "p_error": string }; Returns: string
@@ -1827,6 +1829,20 @@ export type Database = {
       "whatsapp_housekeeping": { Args: Record<PropertyKey, never>; Returns: Json
       },
       "whatsapp_lease_release": { Args: { "p_epoch": number, "p_run": string, "p_session": string }; Returns: undefined
+      },
+      "whatsapp_operator_audit": { Args: { "p_after"?: string, "p_event"?: string, "p_limit"?: number, "p_organization"?: string, "p_session"?: string, "p_since"?: string }; Returns: Json
+      },
+      "whatsapp_operator_message": { Args: { "p_message": string }; Returns: Json
+      },
+      "whatsapp_operator_overview": { Args: { "p_organization"?: string }; Returns: Json
+      },
+      "whatsapp_operator_queue": { Args: { "p_limit"?: number, "p_organization"?: string, "p_session"?: string, "p_status": string }; Returns: Json
+      },
+      "whatsapp_operator_send": { Args: { "p_group": string, "p_key": string, "p_operator": string, "p_phone": string, "p_session": string, "p_text": string }; Returns: Json
+      },
+      "whatsapp_operator_session": { Args: { "p_change": Json, "p_operator": string, "p_session": string }; Returns: Json
+      },
+      "whatsapp_operator_settle": { Args: { "p_message": string, "p_operator": string, "p_status": string }; Returns: Json
       },
       "whatsapp_queue_recipients": { Args: { "p_event": string, "p_key"?: string, "p_recipients": Json, "p_scheduled_for"?: string, "p_template": string, "p_variables"?: Json }; Returns: Json
       },

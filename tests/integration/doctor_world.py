@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Collection, Sequence
@@ -69,7 +70,9 @@ async def herald(environ: dict[str, str], *arguments: str, before: Sequence[str]
 async def herald_json(environ: dict[str, str], *arguments: str, before: Sequence[str] = ()) -> tuple[int, Any]:
     """Run it with --json; exit code and the object."""
     code, output = await herald(environ, *arguments, "--json", before=before)
-    return code, json.loads(output[output.index("{") :])
+    begin = re.search(r"^[\[{]", output, re.MULTILINE)
+    assert begin, output
+    return code, json.loads(output[begin.start() :])
 
 
 @dataclass(slots=True)
@@ -86,7 +89,16 @@ class Project:
     def complete(self) -> "Project":
         """Switch the fallback on, as docs/functions.md says."""
         self.run(FALLBACK)
+        self.complete_functions()
         return self
+
+    def complete_functions(self) -> None:
+        """Give the edge functions their secrets."""
+        self.stack.set_function_secrets(
+            VPS_URL="https://clay.example",
+            VPS_API_KEY=self.environment["API_KEY"],
+            CRON_SECRET=secrets.token_hex(32),
+        )
 
     @property
     def superuser_url(self) -> str:

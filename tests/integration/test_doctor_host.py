@@ -192,7 +192,7 @@ async def test_a_supabase_that_is_away_is_found_and_the_rest_is_looked_at(enviro
     away = {**environment, "SUPABASE_URL": f"http://127.0.0.1:{free_port()}"}
     code, answer = await herald_json(away, "doctor", "--skip", "outbound")
     assert (code, answer["looks"]["database"], answer["looks"]["records"]) == (1, "error", "skipped")
-    assert {one["topic"] for one in answer["findings"]} == {"SUPABASE_URL", "auth", "storage"}
+    assert {one["topic"] for one in answer["findings"]} == {"SUPABASE_URL", "auth", "storage", "functions"}
 
 
 async def test_a_wrong_clock_is_found(environment: dict[str, str], tmp_path: Path) -> None:
@@ -213,6 +213,41 @@ async def test_a_realtime_that_takes_no_subscription_is_found(
         await http.post("/localstack/realtime", json={"mode": "on"})
     assert [(one.topic, "enable it" in one.mend) for one in found] == [("realtime", True)]
     assert await examine(environment, only=["realtime"]) == []
+
+
+async def test_a_realtime_that_tells_of_nothing_is_found(project: Project, environment: dict[str, str]) -> None:
+    with Db.connect(project.stack.database_url, autocommit=True) as db:
+        run = Run(db, "clay-2")
+        db.call("whatsapp_realtime_canary", p_run=run.id)
+        assert await examine(environment, only=["realtime"]) == []
+        db.run("revoke select on herald.realtime_canaries from service_role")
+        found = await examine(environment, only=["realtime"])
+        db.run("grant select on herald.realtime_canaries to service_role")
+        db.run("delete from herald.workers")
+    assert "tells of no change" in told([one for one in found if one.topic == "realtime"])
+
+
+async def test_a_function_without_its_secret_is_found(project: Project, environment: dict[str, str]) -> None:
+    assert await examine(environment, only=["functions"]) == []
+    project.stack.set_function_secrets(VPS_URL="https://clay.example")
+    found = await examine(environment, only=["functions"])
+    project.complete_functions()
+    assert {one.what for one in found} == {
+        "process-whatsapp-queue: CRON_SECRET is not set.",
+        "session-cleanup: CRON_SECRET is not set.",
+    }, told(found)
+    assert all(" CRON_SECRET=…" in one.mend for one in found)
+
+
+async def test_a_function_that_is_not_deployed_is_found(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "supabase/functions", tmp_path / "functions")
+    shutil.rmtree(tmp_path / "functions/queue-whatsapp")
+    with LocalStack.start(tmp_path / "stack", functions=tmp_path / "functions") as stack:
+        partial = Project(stack, tmp_path)
+        partial.complete_functions()
+        found = await partial.ills("functions")
+    assert [(one.severity, one.what) for one in found] == [("warning", "queue-whatsapp is not deployed.")]
+    assert found[0].mend.startswith("supabase functions deploy queue-whatsapp")
 
 
 @pytest.fixture

@@ -7,8 +7,13 @@ import sys
 
 import typer
 
+from worker.cli.audit import audit
 from worker.cli.doctor import doctor
 from worker.cli.keys import keys
+from worker.cli.queue import queue
+from worker.cli.send import send
+from worker.cli.sessions import sessions
+from worker.cli.watch import watch
 from worker.errors import HeraldError, SettingsError
 
 app = typer.Typer(
@@ -19,6 +24,11 @@ app = typer.Typer(
     epilog="Exit codes: 0 all is well or done, 1 something is left to be done, 2 a setting is wrong.",
 )
 app.command()(doctor)
+app.add_typer(sessions, name="sessions")
+app.add_typer(queue, name="queue")
+app.command()(send)
+app.command()(watch)
+app.command()(audit)
 app.add_typer(keys, name="keys")
 
 

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from worker.doctor import configuration, engine, host, outbound, project, records, state_folder
+from worker.doctor import configuration, engine, functions, host, outbound, project, records, state_folder
 from worker.doctor.finding import Case, Finding, Severity, error
 from worker.errors import HeraldError
 
@@ -30,6 +30,7 @@ LOOKS = (
     Look("auth", project.auth, "settings"),
     Look("storage", project.storage, "settings"),
     Look("realtime", project.realtime, "database"),
+    Look("functions", functions.deployed, "settings"),
     Look("outbound", outbound.reach),
 )
 NAMES = tuple(look.name for look in LOOKS)

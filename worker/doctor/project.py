@@ -19,8 +19,10 @@ from worker.supabase.rpc import Rpc
 #: Tokens, and what a person reads, are wrong if the clocks are further apart, seconds.
 MOST_SKEW = 5.0
 
-#: How long Realtime may take to subscribe, seconds (hosted: about 2).
-SUBSCRIBE_SECONDS = 12.0
+#: How long Realtime may take to subscribe (hosted: about 2), and to tell of a change, seconds.
+SUBSCRIBE_SECONDS, DELIVER_SECONDS = 12.0, 6.0
+
+_ENABLE = "Supabase dashboard, Settings, Realtime: enable it; then restart the project"
 
 _ASYMMETRIC = {"EC", "RSA", "OKP"}
 _STATUS = "https://status.supabase.com  # or the project is paused: Supabase dashboard"
@@ -85,7 +87,8 @@ def _refusal(problem: HeraldError) -> Finding:
 
 
 @asynccontextmanager
-async def _asking(case: Case) -> AsyncIterator[httpx.AsyncClient]:
+async def asking(case: Case) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the project that sends the secret key."""
     key = case.set.supabase_service_key.get_secret_value()
     headers = {"apikey": key, "Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=case.set.supabase_url, headers=headers, timeout=10) as http:
@@ -95,7 +98,7 @@ async def _asking(case: Case) -> AsyncIterator[httpx.AsyncClient]:
 async def auth(case: Case) -> list[Finding]:
     """Auth signs people's tokens with a key that the worker can check."""
     try:
-        async with _asking(case) as http:
+        async with asking(case) as http:
             answer = await http.get("/auth/v1/.well-known/jwks.json")
             keys = answer.json()["keys"] if answer.is_success else None
     except (httpx.HTTPError, ValueError, KeyError):
@@ -111,7 +114,7 @@ async def auth(case: Case) -> list[Finding]:
 async def storage(case: Case) -> list[Finding]:
     """Storage answers; media comes from there."""
     try:
-        async with _asking(case) as http:
+        async with asking(case) as http:
             answer = await http.get("/storage/v1/bucket")
     except httpx.HTTPError:
         return [error("storage", "Supabase Storage does not answer: media can't be sent.", _STATUS)]
@@ -121,26 +124,31 @@ async def storage(case: Case) -> list[Finding]:
 
 
 async def realtime(case: Case) -> list[Finding]:
-    """Realtime takes a subscription to the queue, down to the database."""
+    """Realtime takes a subscription, down to the database, and tells of a change."""
     client = await acreate_client(case.set.supabase_url, case.set.supabase_service_key.get_secret_value())
     try:
         async with asyncio.timeout(SUBSCRIBE_SECONDS):
-            refused = await _subscribe(client)
+            heard, status = await _subscribe(client)
     except Exception as problem:  # the client raises whatever its transport does
-        refused = type(problem).__name__
+        status = type(problem).__name__
+    try:
+        if status != "ok":
+            what = f"Realtime takes no subscription ({status}): messages go out by the poll, some seconds later."
+            return [warning("realtime", what, _ENABLE)]
+        if await case.calls.call("whatsapp_doctor_canary", {}):
+            await asyncio.wait_for(heard.wait(), DELIVER_SECONDS)
+    except TimeoutError:
+        what = "Realtime takes a subscription and tells of no change: messages go out by the poll."
+        return [warning("realtime", what, _ENABLE)]
     finally:
         with suppress(Exception):
             await asyncio.wait_for(client.realtime.close(), 2.0)
-    if refused is None:
-        return []
-    what = f"Realtime takes no subscription ({refused}): messages go out by the poll, some seconds later."
-    return [
-        warning("realtime", what, "Supabase dashboard, Settings, Realtime: enable it; then restart the project")
-    ]
+    return []
 
 
-async def _subscribe(client: AsyncClient) -> str | None:
-    """None once the database itself is subscribed; else the refusal's status."""
+async def _subscribe(client: AsyncClient) -> tuple[asyncio.Event, str]:
+    """An event that is set by a change, and the status that the database's own subscription ends up with."""
+    heard = asyncio.Event()
     told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def system(payload: Any) -> None:
@@ -149,12 +157,11 @@ async def _subscribe(client: AsyncClient) -> str | None:
 
     channel = client.channel("herald-doctor")
     channel.on_postgres_changes(
-        RealtimePostgresChangesListenEvent.Insert,
-        callback=lambda _: None,
-        schema="public",
-        table="scheduled_whatsapp_messages",
+        RealtimePostgresChangesListenEvent.Update,
+        callback=lambda _: heard.set(),
+        schema="herald",
+        table="realtime_canaries",
     )
     channel.on_system(system)
     await channel.subscribe()
-    status = await told
-    return None if status == "ok" else status
+    return heard, await told

@@ -209,7 +209,9 @@ HERALD_FUNCTIONS = _names("""
     whatsapp_realtime_canary whatsapp_reap whatsapp_receipts whatsapp_session_alert whatsapp_session_attach
     whatsapp_session_cleanup whatsapp_session_report whatsapp_sessions_deleted whatsapp_settle
     whatsapp_settle_and_claim whatsapp_worker_start
-    whatsapp_doctor
+    whatsapp_doctor whatsapp_doctor_canary whatsapp_operator_audit whatsapp_operator_message
+    whatsapp_operator_overview whatsapp_operator_queue whatsapp_operator_send whatsapp_operator_session
+    whatsapp_operator_settle
 """)
 
 #: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.

@@ -1,0 +1,88 @@
+"""How results look: tables and times for people, one object for scripts."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for a script.")]
+InOrganization = Annotated[UUID | None, typer.Option("--org", metavar="UUID", help="Of this organisation alone.")]
+
+_STYLES = {
+    **dict.fromkeys(("connected", "sent", "delivered", "read"), "green"),
+    **dict.fromkeys(
+        ("connecting", "qr pending", "pending", "sending", "paused", "in doubt", "disconnected"), "yellow"
+    ),
+    **dict.fromkeys(("failed", "error", "banned", "logged out", "stuck"), "red"),
+}
+
+
+def console() -> Console:
+    """Where results go."""
+    return Console(highlight=False)
+
+
+def print_json(answer: Any) -> None:
+    """Print what a script reads; ids and times as text."""
+    print(json.dumps(answer, indent=2, ensure_ascii=False, default=str))
+
+
+def table(*headings: str) -> Table:
+    """Make a table without lines, its headings dim; a heading that begins with > has figures below it.
+
+    The first column keeps its width, so that an id can be copied.
+    """
+    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for position, heading in enumerate(headings):
+        side: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
+        made.add_column(heading.lstrip(">"), justify=side, overflow="fold", no_wrap=position == 0)
+    return made
+
+
+def status(name: str) -> Text:
+    """A status in its colour, its underscores as spaces."""
+    words = name.replace("_", " ")
+    return Text(words, _STYLES.get(words, ""))
+
+
+def moment(text: str | None) -> datetime | None:
+    """The database's time."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def local_time(text: str) -> str:
+    """Give a time of the database as the operator's clock shows it, with the day if that is another."""
+    at = datetime.fromisoformat(text).astimezone()
+    return f"{at:%H:%M}" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
+
+
+def distance(at: datetime | None, now: datetime | None = None) -> str:
+    """How far away a time is, in the largest unit that fits: "3 min ago", "in 2 h"."""
+    if at is None:
+        return ""
+    seconds = (at - (now or datetime.now(UTC))).total_seconds()
+    words = span(abs(seconds))
+    return f"in {words}" if seconds > 0 else f"{words} ago"
+
+
+def span(seconds: float) -> str:
+    """A length of time in the largest unit that fits."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size or (unit == "min" and seconds >= size):
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def count(number: int | None) -> str:
+    """A figure, and nothing for nought, so that what there is stands out."""
+    return f"{number:,}" if number else ""
+
+
+def recipient(message: dict[str, Any]) -> str:
+    """Who gets a message, as far as it is shown."""
+    return f"group {message['group_id'][:8]}" if message["group_id"] else message["phone"] or "?"

@@ -1,0 +1,58 @@
+"""The edge functions: deployed, and told what they need to know."""
+
+import asyncio
+
+import httpx
+
+from worker.doctor.finding import Case, Finding, error, warning
+from worker.doctor.project import asking
+
+#: Called without a session or a secret, each refuses at once when all is well.
+_CALLS = {
+    "proxy-whatsapp-vps": ("GET", "/api/groups"),
+    "queue-whatsapp": ("POST", ""),
+    "process-whatsapp-queue": ("POST", ""),
+    "session-cleanup": ("POST", ""),
+}
+
+#: A function that nobody has called for a while is started first, seconds.
+_SECONDS = 20.0
+
+_LOGS = "Supabase dashboard, Edge Functions, Logs"
+
+
+async def deployed(case: Case) -> list[Finding]:
+    """Each function is there and has its secrets."""
+    async with asking(case) as http:
+        # No header that signs in: what is looked for is the refusal.
+        http.headers.pop("Authorization", None)
+        found = await asyncio.gather(*(_ask(http, name) for name in _CALLS))
+    return [one for one in found if one]
+
+
+async def _ask(http: httpx.AsyncClient, name: str) -> Finding | None:
+    method, path = _CALLS[name]
+    try:
+        answer = await http.request(method, f"/functions/v1/{name}{path}", json={}, timeout=_SECONDS)
+    except httpx.HTTPError as problem:
+        return error("functions", f"{name} does not answer ({type(problem).__name__}).", _LOGS)
+    told = _told(answer)
+    if answer.status_code == 404 and told.get("code") != "no-such-route":
+        mend = f"supabase functions deploy {name} --project-ref YOUR-PROJECT  # docs/functions.md"
+        return warning("functions", f"{name} is not deployed.", mend)
+    if told.get("code") == "not-configured":
+        secret = str(told.get("detail", "")).partition(" ")[0]
+        mend = f"supabase secrets set --project-ref YOUR-PROJECT {secret}=…  # docs/functions.md says what"
+        return error("functions", f"{name}: {told.get('detail')}", mend)
+    if answer.status_code >= 500:
+        return error("functions", f"{name} fails ({answer.status_code}).", _LOGS)
+    return None
+
+
+def _told(answer: httpx.Response) -> dict[str, object]:
+    """What its problem says; empty if it is none."""
+    try:
+        told = answer.json()
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
