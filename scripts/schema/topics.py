@@ -30,6 +30,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "Operations": (
         "whatsapp_analytics",
         "whatsapp_queue_overview",
+        "whatsapp_open_messages",
         "whatsapp_alerts",
         "whatsapp_audit_logs",
         "whatsapp_webhook_endpoints",

@@ -943,6 +943,13 @@ export type Database = {
             referencedColumns: ["id"]
           },
           {
+            foreignKeyName: "whatsapp_delivery_logs_message_id_fkey"
+            columns: ["message_id"]
+            isOneToOne: false
+            referencedRelation: "whatsapp_open_messages"
+            referencedColumns: ["id"]
+          },
+          {
             foreignKeyName: "whatsapp_delivery_logs_organization_id_fkey"
             columns: ["organization_id"]
             isOneToOne: false
@@ -1263,6 +1270,13 @@ export type Database = {
             columns: ["scheduled_message_id"]
             isOneToOne: false
             referencedRelation: "scheduled_whatsapp_messages"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "whatsapp_messages_scheduled_message_id_fkey"
+            columns: ["scheduled_message_id"]
+            isOneToOne: false
+            referencedRelation: "whatsapp_open_messages"
             referencedColumns: ["id"]
           }
         ]
@@ -1724,6 +1738,102 @@ export type Database = {
             isOneToOne: false
             referencedRelation: "whatsapp_sessions"
             referencedColumns: ["organization_id", "id"]
+          }
+        ]
+      },
+      "whatsapp_open_messages": {
+        Row: {
+          "campaign_id": string | null,
+          "contact_id": string | null,
+          "created_at": string,
+          "delivered_at": string | null,
+          "delivered_count": number,
+          "error_code": string | null,
+          "error_message": string | null,
+          "expires_at": string | null,
+          "group_id": string | null,
+          "id": string,
+          "idempotency_key": string | null,
+          "max_retries": number,
+          "media_kind": string | null,
+          "media_url": string | null,
+          "mentions": (string)[] | null,
+          "message_content": string,
+          "message_type": string,
+          "next_attempt_at": string | null,
+          "organization_id": string,
+          "payload": Json | null,
+          "priority": number,
+          "quoted_message_id": string | null,
+          "read_at": string | null,
+          "read_count": number,
+          "recipient_name": string | null,
+          "recipient_phone": string | null,
+          "redacted_at": string | null,
+          "responded_at": string | null,
+          "retry_count": number,
+          "scheduled_day": string | null,
+          "scheduled_for": string,
+          "sent_at": string | null,
+          "sent_by": string | null,
+          "session_id": string,
+          "status": string,
+          "template_id": string | null,
+          "template_variables": NonNullable<Json>,
+          "updated_at": string,
+          "wa_message_id": string | null,
+          "workshop_id": string | null
+        }
+        ComputedFields: never
+        Relationships: [
+          {
+            foreignKeyName: "message_campaign_fkey"
+            columns: ["organization_id", "campaign_id"]
+            isOneToOne: false
+            referencedRelation: "whatsapp_campaigns"
+            referencedColumns: ["organization_id", "id"]
+          },
+          {
+            foreignKeyName: "message_contact_fkey"
+            columns: ["organization_id", "contact_id"]
+            isOneToOne: false
+            referencedRelation: "whatsapp_contacts"
+            referencedColumns: ["organization_id", "id"]
+          },
+          {
+            foreignKeyName: "scheduled_whatsapp_messages_organization_id_fkey"
+            columns: ["organization_id"]
+            isOneToOne: false
+            referencedRelation: "organizations"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "scheduled_whatsapp_messages_organization_id_session_id_fkey"
+            columns: ["organization_id", "session_id"]
+            isOneToOne: false
+            referencedRelation: "whatsapp_sessions"
+            referencedColumns: ["organization_id", "id"]
+          },
+          {
+            foreignKeyName: "scheduled_whatsapp_messages_organization_id_session_id_gro_fkey"
+            columns: ["organization_id", "session_id", "group_id"]
+            isOneToOne: false
+            referencedRelation: "whatsapp_groups"
+            referencedColumns: ["organization_id", "session_id", "id"]
+          },
+          {
+            foreignKeyName: "scheduled_whatsapp_messages_organization_id_workshop_id_fkey"
+            columns: ["organization_id", "workshop_id"]
+            isOneToOne: false
+            referencedRelation: "workshops"
+            referencedColumns: ["organization_id", "id"]
+          },
+          {
+            foreignKeyName: "scheduled_whatsapp_messages_template_id_fkey"
+            columns: ["template_id"]
+            isOneToOne: false
+            referencedRelation: "whatsapp_message_templates"
+            referencedColumns: ["id"]
           }
         ]
       },

@@ -121,3 +121,18 @@ def test_what_is_due_is_counted_without_a_look_at_the_queue(db: Db, org: Organis
     before = db.value(looks)
     assert db.call("whatsapp_api_due", p_organization=org.id) == 1
     assert db.value(looks) == before
+
+
+def test_a_list_of_what_is_open_reads_nothing_that_is_finished(db: Db, org: Organisation, run: Run) -> None:
+    """Also not of accounts and organisations that the caller may not see: the matrix asks that."""
+    finished = org.schedule()
+    run.accept(run.claim_one())
+    waiting = org.schedule()
+    with db.speaking_as("authenticated", org.people["member"]):
+        shown = db.rows("select id, status from public.whatsapp_open_messages where organization_id = %s", org.id)
+    assert shown == [{"id": waiting, "status": "pending"}]
+    assert org.status(finished) == "sent"
+    db.run("set enable_seqscan = off")
+    plan = str(db.rows("explain select * from public.whatsapp_open_messages where status = 'in_doubt'"))
+    assert "seen_open_messages" in plan
+    assert "scheduled_whatsapp_messages_pkey" in plan

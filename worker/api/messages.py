@@ -15,6 +15,10 @@ routes = Routes("Messages")
 
 TABLE = "scheduled_whatsapp_messages"
 
+#: What is open, found without reading what is finished: the queue has no index by status.
+OPEN = "whatsapp_open_messages"
+_OPEN_STATUSES = frozenset({MessageStatus.PENDING, MessageStatus.SENDING, MessageStatus.IN_DOUBT})
+
 
 class Message(Answer):
     """A message of the queue and what became of it."""
@@ -107,7 +111,8 @@ async def list_messages(call: Call, query: MessageQuery) -> MessagePage:
         at = moment.isoformat()
         # The first condition is what the index needs; the second leaves out what the page before had.
         params += [("scheduled_for", f"lte.{at}"), ("or", f"(scheduled_for.lt.{quoted(at)},id.lt.{row})")]
-    rows = await call.tenant.select(TABLE, columns_of(Message), *params)
+    source = OPEN if query.status in _OPEN_STATUSES else TABLE
+    rows = await call.tenant.select(source, columns_of(Message), *params)
     messages = [Message.model_validate(row) for row in rows[: query.limit]]
     last = messages[-1] if len(rows) > query.limit else None
     return MessagePage(messages=messages, next=cursor_of(last.scheduled_for, last.id) if last else None)
