@@ -74,7 +74,8 @@ async def test_messages_go_out_within_seventy_seconds_when_the_worker_neither_he
     sent: list[datetime] = [r["sent_at"] for r in await sent_rows(world, ids)]
     assert (max(sent) - due).total_seconds() <= BAR
     woken = (await world.rows("select woken_at from herald.fallback"))[0]["woken_at"]
-    assert due < woken < min(sent)  # it was the fallback
+    assert due < woken  # it was the fallback; WhatsApp tells times in whole seconds
+    assert woken.replace(microsecond=0) <= min(sent)
     for n in range(3):
         assert recipient.times_received(f"through the back door {n}") == 1
     assert await alerts(world) == []
