@@ -72,7 +72,7 @@ async def test_an_account_is_linked_used_and_unlinked_through_the_api(
     await world.until_status(shown["id"], "connected")
     status, said, _ = await api.ask("POST", "/api/auth/disconnect", account)
     assert (status, said["status"]) == (200, "disconnected"), said
-    status, said, _ = await api.ask("GET", "/api/groups?refresh=1")
+    status, said, _ = await api.ask("GET", f"/api/groups?refresh=1&session_id={shown['id']}")
     assert (status, said["code"]) == (409, "not-connected")
     status, said, _ = await api.ask("POST", "/api/auth/logout", account)
     assert (status, said["status"]) == (200, "logged_out"), said
@@ -99,7 +99,8 @@ async def test_a_pairing_code_and_a_group_refresh_come_through_the_account_s_hol
     group = await world.simulator.create_group("Pottery", phone, [])
     await other.start()
     await other.until_serving(0)
-    status, said, _ = await Client(world, other.port).ask("GET", "/api/groups?refresh=1")
+    question = f"/api/groups?refresh=1&session_id={shown['id']}"  # other tests leave accounts of the organisation
+    status, said, _ = await Client(world, other.port).ask("GET", question)
     assert (status, said["refreshed"]) == (200, True), said
     assert group in [found["group_jid"] for found in said["groups"]]
 
