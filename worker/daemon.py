@@ -90,9 +90,8 @@ class Daemon:
             ShardLimits(sessions=settings.engine_shard_size, memory_mb=settings.engine_memory_limit_mb),
         )
         self._settler = Settler(outbox, self._transport.acknowledge, self._work)
-        self._dispatcher = Dispatcher(
-            outbox, self._transport, self._settler, self._work, Fetches(self._fetch_media), self._settled
-        )
+        fetches = Fetches(self._fetch_media, lambda session_id: self._supervisor.gap(session_id))
+        self._dispatcher = Dispatcher(outbox, self._transport, self._settler, self._work, fetches, self._settled)
         self._supervisor = Supervisor(
             registry=self._registry,
             outbox=outbox,

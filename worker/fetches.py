@@ -1,7 +1,7 @@
 """Media on their way to claimed messages, so that a slow host holds up its own messages and not their account.
 
-A claim waits for its media no longer than accounts keep between two sends anyway. Then it goes back to the queue
-at no cost, the fetch goes on, and the message finds its media there when it is claimed again.
+A claim waits for its media no longer than its account pauses between two sends anyway. Then it goes back to the
+queue at no cost, the fetch goes on, and the message finds its media there when it is claimed again.
 """
 
 import asyncio
@@ -13,8 +13,9 @@ from uuid import UUID
 from worker.media import Media
 from worker.message import Claim
 
-#: How long a claim waits, seconds; not at all if its host let another wait so long lately.
-PATIENCE = 1.5
+#: How long a claim waits: a share of its account's gap between two sends, at least and at most so many seconds.
+#: Not at all if its host let another wait as long lately.
+SHARE, LEAST, MOST = 0.8, 0.1, 1.5
 
 #: How long that counts, seconds.
 SLOW_FOR = 60.0
@@ -42,13 +43,25 @@ class _Fetch:
     begun: float
 
 
-class Fetches:
-    """One per worker. fetch: raises MediaError."""
+@dataclass(slots=True)
+class _Slow:
+    """A host that made a claim wait in vain. waited: how long, seconds.  until: when that is forgotten."""
 
-    def __init__(self, fetch: FetchMedia) -> None:
+    waited: float
+    until: float
+
+
+class Fetches:
+    """One per worker.
+
+    fetch: raises MediaError.  gap: the least time between two sends of an account, seconds.
+    """
+
+    def __init__(self, fetch: FetchMedia, gap: Callable[[UUID], float]) -> None:
         self._fetch = fetch
+        self._gap = gap
         self._fetches: dict[tuple[UUID, str], _Fetch] = {}
-        self._slow: dict[str, float] = {}  #: host → until when, on the loop's clock
+        self._slow: dict[str, _Slow] = {}  #: by host
         self._stopping = asyncio.Event()
 
     async def media(self, claim: Claim, url: str) -> Media | NotYet:
@@ -59,10 +72,10 @@ class Fetches:
         if known is None and not self._has_room(claim.session_id):
             return NotYet(2.0)
         fetch = known or self._begin(key, claim.session_id)
-        patience = 0.0 if known or self._slow.get(host, 0.0) > now else PATIENCE
+        patience = 0.0 if known else self._patience(claim.session_id, host)
         if not await self._finished(fetch.task, patience):
             if patience and not self._stopping.is_set():
-                self._slow[host] = now + SLOW_FOR
+                self._slow[host] = _Slow(patience, now + SLOW_FOR)
             return NotYet(max(1.0, asyncio.get_running_loop().time() - fetch.begun))
         self._fetches.pop(key, None)
         return fetch.task.result()
@@ -73,6 +86,13 @@ class Fetches:
         for fetch in self._fetches.values():
             fetch.task.cancel()
         self._fetches.clear()
+
+    def _patience(self, session_id: UUID, host: str) -> float:
+        """How long an account waits for a host, seconds. One in a hurry finds no host slow for one with time."""
+        patience = min(MOST, max(LEAST, SHARE * self._gap(session_id)))
+        slow = self._slow.get(host)
+        known_slow = slow and slow.until > asyncio.get_running_loop().time() and slow.waited >= patience
+        return 0.0 if known_slow else patience
 
     def _has_room(self, session_id: UUID) -> bool:
         ours = sum(fetch.session_id == session_id for fetch in self._fetches.values())

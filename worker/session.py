@@ -87,6 +87,8 @@ class Lease:
 
     Counted from before the database was asked, so that it ends here before it ends there. The worker's wall clock
     takes no part: it may be wrong, and it may jump.
+
+    gap: the account's least time between two sends, seconds; an admin may change it meanwhile.
     """
 
     def __init__(self, held: Held, asked: float) -> None:
@@ -95,6 +97,7 @@ class Lease:
     def renew(self, held: Held, asked: float) -> None:
         """Take a heartbeat's answer; asked: ``time.monotonic()`` when it was asked for."""
         self.deadline = asked + held.lease_seconds * (1 - LEASE_MARGIN)
+        self.gap = held.min_gap_ms / 1000
         self._asked, self._answered = asked, held.until - timedelta(seconds=held.lease_seconds)
 
     def database_time(self) -> datetime:

@@ -75,6 +75,11 @@ class Supervisor:
         """Whether this worker serves a session, has its lease, or is about to close it."""
         return any(session_id in known for known in (self._sessions, self._leases, self._endings))
 
+    def gap(self, session_id: UUID) -> float:
+        """Tell the least time between two sends of a session, seconds; 0 if it is not ours."""
+        lease = self._leases.get(session_id)
+        return lease.gap if lease else 0.0
+
     @property
     def counts(self) -> dict[str, int]:
         """How many sessions are held, and how many of them can send."""

@@ -40,9 +40,22 @@ def host() -> Host:
 
 
 @pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> float:
-    monkeypatch.setattr(fetches, "PATIENCE", 0.05)
-    return 0.05
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account without a gap waits 0.02 s, one with a long gap 0.3 s."""
+    monkeypatch.setattr(fetches, "LEAST", 0.02)
+    monkeypatch.setattr(fetches, "MOST", 0.3)
+
+
+def no_gap(_session_id: UUID) -> float:
+    return 0.0
+
+
+async def waited(fetching: Fetches, one: Claim, url: str) -> float:
+    """Seconds until it said that the media are not there yet."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    assert isinstance(await fetching.media(one, url), NotYet)
+    return loop.time() - begun
 
 
 def claim(session: UUID | None = None) -> Claim:
@@ -61,12 +74,12 @@ def claim(session: UUID | None = None) -> Claim:
 
 
 async def test_quick_media_are_there_at_once(host: Host) -> None:
-    assert await Fetches(host).media(claim(), QUICK) == PICTURE
+    assert await Fetches(host, no_gap).media(claim(), QUICK) == PICTURE
 
 
-@pytest.mark.usefixtures("patience")
+@pytest.mark.usefixtures("short_patience")
 async def test_slow_media_are_fetched_once_and_found_when_the_message_comes_again(host: Host) -> None:
-    one, waiting = claim(), Fetches(host)
+    one, waiting = claim(), Fetches(host, no_gap)
     assert isinstance(await waiting.media(one, SLOW), NotYet)
     assert isinstance(await waiting.media(replace(one, token=uuid4()), SLOW), NotYet)
     host.go.set()
@@ -75,9 +88,9 @@ async def test_slow_media_are_fetched_once_and_found_when_the_message_comes_agai
     assert host.asked == [SLOW]
 
 
-@pytest.mark.usefixtures("patience")
+@pytest.mark.usefixtures("short_patience")
 async def test_an_error_is_told_once_and_the_next_attempt_fetches_anew(host: Host) -> None:
-    one, waiting = claim(), Fetches(host)
+    one, waiting = claim(), Fetches(host, no_gap)
     host.error = MediaError("The media's host answered 503.", retry=True)
     await waiting.media(one, SLOW)
     host.go.set()
@@ -88,17 +101,34 @@ async def test_an_error_is_told_once_and_the_next_attempt_fetches_anew(host: Hos
     assert await waiting.media(one, SLOW) == PICTURE
 
 
-async def test_a_host_that_made_one_wait_gets_no_patience_from_the_next(host: Host, patience: float) -> None:
-    waiting, loop = Fetches(host), asyncio.get_running_loop()
-    await waiting.media(claim(), SLOW)
-    begun = loop.time()
-    assert isinstance(await waiting.media(claim(), SLOW), NotYet)
-    assert loop.time() - begun < patience / 2
+@pytest.mark.usefixtures("short_patience")
+async def test_a_host_that_made_one_wait_gets_no_patience_from_the_next(host: Host) -> None:
+    waiting = Fetches(host, lambda _: 60.0)
+    assert await waited(waiting, claim(), SLOW) > 0.29
+    assert await waited(waiting, claim(), SLOW) < 0.15
     assert await waiting.media(claim(), QUICK) == PICTURE
 
 
+@pytest.mark.usefixtures("short_patience")
+async def test_an_account_waits_no_longer_than_it_pauses_between_two_sends_anyway(host: Host) -> None:
+    gaps = {uuid4(): gap for gap in (0.0, 0.125, 60.0)}
+    first, second, third = gaps
+    assert await waited(Fetches(host, gaps.__getitem__), claim(first), SLOW) < 0.1
+    assert 0.09 < await waited(Fetches(host, gaps.__getitem__), claim(second), SLOW) < 0.3
+    assert await waited(Fetches(host, gaps.__getitem__), claim(third), SLOW) > 0.29
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_a_host_that_was_too_slow_for_an_account_in_a_hurry_is_given_time_by_others(host: Host) -> None:
+    hurried, patient = uuid4(), uuid4()
+    waiting = Fetches(host, lambda session_id: 60.0 if session_id == patient else 0.0)
+    await waited(waiting, claim(hurried), SLOW)
+    asyncio.get_running_loop().call_later(0.1, host.go.set)
+    assert await waiting.media(claim(patient), SLOW) == PICTURE
+
+
 async def test_a_stop_ends_every_wait_at_once(host: Host) -> None:
-    waiting = Fetches(host)
+    waiting = Fetches(host, lambda _: 60.0)
     asked = asyncio.create_task(waiting.media(claim(), SLOW))
     await asyncio.sleep(0)
     waiting.stop()
@@ -107,19 +137,19 @@ async def test_a_stop_ends_every_wait_at_once(host: Host) -> None:
     assert isinstance(await waiting.media(claim(), QUICK), NotYet)
 
 
-@pytest.mark.usefixtures("patience")
+@pytest.mark.usefixtures("short_patience")
 async def test_one_account_can_not_take_all_places(host: Host) -> None:
-    waiting, greedy = Fetches(host), uuid4()
+    waiting, greedy = Fetches(host, no_gap), uuid4()
     for _ in range(PER_ACCOUNT + 2):
         assert isinstance(await waiting.media(claim(greedy), SLOW), NotYet)
     assert len(host.asked) == PER_ACCOUNT
     assert await waiting.media(claim(), QUICK) == PICTURE
 
 
-@pytest.mark.usefixtures("patience")
+@pytest.mark.usefixtures("short_patience")
 async def test_media_that_nobody_takes_are_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetches, "KEPT", 0.0)
-    one, waiting = claim(), Fetches(host)
+    one, waiting = claim(), Fetches(host, no_gap)
     await waiting.media(one, SLOW)
     host.go.set()
     await asyncio.sleep(0.01)

@@ -1,6 +1,7 @@
 """A lease ends here before it ends in the database, whatever this machine's wall clock says."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -39,3 +40,10 @@ def test_a_renewed_lease_ends_later() -> None:
     before = lease.deadline
     lease.renew(held(start + timedelta(seconds=25)), asked + 5.0)
     assert lease.deadline == pytest.approx(before + 5.0)
+
+
+def test_a_renewed_lease_knows_the_gap_that_an_admin_has_changed() -> None:
+    first = held(datetime(2026, 11, 21, tzinfo=UTC))
+    lease = Lease(first, time.monotonic())
+    lease.renew(replace(first, min_gap_ms=1500), time.monotonic())
+    assert lease.gap == pytest.approx(1.5)
