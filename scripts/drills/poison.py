@@ -1,7 +1,8 @@
 """Messages that can never go out, among many that can: each stops at its limit, and the others are not slower.
 
-Blocks of messages at a steady pace, in turn without and with poison among them, so that what else the machine does
-hits both. A block begins when the poison before it has ended. Arrivals are the recipients' ledger's.
+Blocks of messages at a steady pace: without poison, with, with, without, and so on, so that what else the machine
+does hits both, and poison of one block is tried again beside the healthy messages of the next. A block without
+poison begins when all poison has ended. Arrivals are the recipients' ledger's.
 """
 
 import argparse
@@ -21,10 +22,10 @@ from scripts.drills.project import named_project
 from scripts.drills.report import Report, percentile, run
 from scripts.drills.world import Row, World
 
-ACCOUNTS, RECIPIENTS = 4, 4
+ACCOUNTS, RECIPIENTS = 8, 4
 
-#: How many messages a block has, and from how many on p99 is more than noise.
-BLOCK, ENOUGH = 500, 5000
+#: How many messages a block has about, and from how many on p99 is more than noise.
+BLOCK, ENOUGH = 1700, 5000
 
 #: How often messages are queued, seconds.
 TICK = 0.25
@@ -62,7 +63,7 @@ class Blocks:
         self.poison: dict[str, Poison] = {}  #: by id
 
     async def block(self, count: int, rate: float, poison: int) -> None:
-        """Queue so many messages at a rate a second, and poison among them; wait until all have ended."""
+        """Queue so many messages at a rate a second, and poison among them; wait until the messages have ended."""
         begun, sent, ids = time.monotonic(), 0, list[str]()
         laced = set(self._rng.sample(range(count), poison))
         while sent < count:
@@ -75,6 +76,9 @@ class Blocks:
             sent = due
             await asyncio.sleep(TICK)
         await self._world.until_settled(ids, ("sent", "delivered", "read", "failed", "in_doubt"), 120)
+
+    async def until_poison_ended(self) -> None:
+        """Wait for its last attempts, two of which take 70 s for a host that is silent."""
         await self._world.until_settled(list(self.poison), ("failed",), ENDS)
 
     async def _queue(self, rows: list[Row]) -> list[str]:
@@ -150,12 +154,15 @@ async def bench(as_json: bool, messages: int, poison: int, rate: float, retries:
                 blocks = Blocks(wires, sessions, recipients, retries)
                 await blocks.block(4 * ACCOUNTS, rate, 0)  # ratchets are agreed on
                 blocks.queued[False].clear()
-                count = max(1, round(messages / BLOCK))
-                for number in range(count):
-                    share = poison * (number + 1) // count - poison * number // count
-                    for laced in (False, True) if number % 2 else (True, False):
-                        await blocks.block(messages // count, rate, share if laced else 0)
-                    report.say(f"{number + 1} of {count} pairs of blocks, {len(blocks.poison)} poison messages")
+                pairs = 2 * max(1, round(messages / BLOCK / 2))
+                for number in range(pairs):
+                    share = poison * (number + 1) // pairs - poison * number // pairs
+                    size = messages * (number + 1) // pairs - messages * number // pairs
+                    for laced in (True, False) if number % 2 else (False, True):
+                        if not laced:
+                            await blocks.until_poison_ended()
+                        await blocks.block(size, rate, share if laced else 0)
+                    report.say(f"{number + 1} of {pairs} pairs of blocks, {len(blocks.poison)} poison messages")
                 wrong = await blocks.wrong()
                 lost, twice, waits = blocks.judge()
                 await wires.kill()
@@ -180,7 +187,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--messages", type=int, default=400, help="healthy ones beside the poison (default 400)")
     parser.add_argument("--poison", type=int, default=4, help="of four kinds in turn (default 4)")
-    parser.add_argument("--rate", type=float, default=25, help="messages a second (default 25)")
+    parser.add_argument("--rate", type=float, default=40, help="messages a second (default 40)")
     parser.add_argument("--retries", type=int, default=1, help="limit of each poison message (default 1)")
     options = parser.parse_args()
     if named_project():
