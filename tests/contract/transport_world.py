@@ -63,15 +63,18 @@ class World:
         simulator: Simulator,
         state_dir: Path,
         limits: ShardLimits | None = None,
+        found_by: Path | None = None,
     ) -> None:
+        """found_by: the file by which engines find the simulator, if not its own."""
         self.simulator = simulator
+        self.found_by = found_by or simulator.file
         self.state_dir = state_dir
         self.limits = limits or ShardLimits()
         self.events = Events()
         self.transport = self._transport()
 
     def _transport(self) -> WhatsAppWeb:
-        launcher = [sys.executable, "-m", "simulator.launch_engine", "--simulator", str(self.simulator.file)]
+        launcher = [sys.executable, "-m", "simulator.launch_engine", "--simulator", str(self.found_by)]
         return WhatsAppWeb([*launcher, "--", "worker.engine"], self.state_dir, self.events, self.limits)
 
     async def restart(self) -> None:

@@ -50,3 +50,15 @@ async def test_a_queue_call_waits_six_seconds_for_an_answer_that_the_network_swa
     with pytest.raises(StoreError):
         await SupabaseOutbox(rpc, run).settle_and_claim([], 1)
     assert 5.5 <= time.monotonic() - begun <= 8
+
+
+async def test_a_heartbeat_that_the_network_swallowed_leaves_its_lease_time_for_another(
+    gate: HttpGate, rpc: Rpc
+) -> None:
+    registry = SupabaseRegistry(rpc, uuid4(), 10)
+    await registry.start("half-open", "0")
+    gate.network.half_open()
+    begun = time.monotonic()
+    with pytest.raises(StoreError):
+        await registry.heartbeat(0)
+    assert 2.5 <= time.monotonic() - begun <= 5

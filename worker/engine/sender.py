@@ -26,12 +26,13 @@ _PHONE = re.compile(r"\+[1-9][0-9]{5,14}")
 
 @dataclass(slots=True)
 class Job:
-    """A send that was asked for. started is monotonic."""
+    """A send that was asked for. started is monotonic.  nudged: how often something was done about its waiting."""
 
     request: Frame
     secret: bytes
     answer: Answer
     started: float = field(default=0.0)
+    nudged: int = 0
 
 
 class Sender:
@@ -71,6 +72,14 @@ class Sender:
         """Whether the send under way has taken longer than any honest one; the library may repeat it forever."""
         job = self._current
         return job is not None and time.monotonic() - job.started > self._session.engine.send_seconds
+
+    def waits_again(self, seconds: float) -> bool:
+        """Whether the send under way has waited so long, twice, four times as long, …: once for each of them."""
+        job = self._current
+        if job is None or time.monotonic() - job.started < seconds * 2**job.nudged:
+            return False
+        job.nudged += 1
+        return True
 
     def drain(self, wait: float) -> None:
         """Take no more, and let the one under way finish within this time."""

@@ -6,6 +6,7 @@ CONNECTING → LINKING (shows a QR) → CONNECTED ⇄ LOST (the library reconnec
 
 import threading
 import time
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,13 @@ STOP_WAIT = 1.0
 
 #: How long an end may take in all, seconds: the gate of a start before it, and both waits above.
 GONE_WAIT = 10.0
+
+#: How long a send may wait until the server is spoken to beside it, seconds; again after twice as long, and so on.
+#: On a connection that lost bytes and seems to live it would wait for the library's own word, every 20 to 30 s.
+NUDGE = 4.0
+
+#: How many such words may wait for an answer at once; the library gives up on each after 75 s.
+NUDGES = 4
 
 #: How long a QR is valid: the first, and those after it, seconds (whatsmeow's qrchan.go).
 FIRST_QR, NEXT_QR = 60.0, 20.0
@@ -78,6 +86,7 @@ class Session:
         self._gone = threading.Event()
         self._qr_shown = 0
         self._introduced = False  #: `connected` was told
+        self._nudges = threading.BoundedSemaphore(NUDGES)
         folder.lock()
         try:
             _expect_time_left(deadline)
@@ -183,6 +192,23 @@ class Session:
             self.end("wa-connection-lost", "no login")
         elif self.state is State.LOST and now - self._lost_at > RECONNECT_GRACE:
             self._give_up_loss()
+        elif (
+            self.state is State.CONNECTED
+            and self.sender.waits_again(NUDGE)
+            and self._nudges.acquire(blocking=False)
+        ):
+            threading.Thread(target=self._nudge, name=f"nudge {self.id[:8]}", daemon=True).start()
+
+    def _nudge(self) -> None:
+        """Say what changes nothing. If bytes were lost, either end sees it now and closes the connection.
+
+        Then the library dials again, and sends the frame that was lost with the same id.
+        """
+        try:
+            with suppress(Gone, LibraryError):
+                self.client.set_passive(False)
+        finally:
+            self._nudges.release()
 
     def _give_up_loss(self) -> None:
         """End a loss that has lasted too long, unless only the news of its end went missing or overtook it."""

@@ -9,8 +9,12 @@ from uuid import UUID
 
 from worker.registry import Command, Sealed
 from worker.session import DesiredState, Held, SessionStatus
-from worker.supabase.rpc import Rpc
+from worker.supabase.rpc import ATTEMPT_SECONDS, Rpc
 from worker.transport import Group, GroupDetail
+
+#: How long a heartbeat may wait, as a share of the lease. One whose answer a half-open network swallowed leaves time for
+#: two more before the engines close what it did not renew; at least so many seconds.
+HEARTBEAT_SHARE, HEARTBEAT_LEAST = 0.3, 2.0
 
 
 class SupabaseRegistry:
@@ -32,7 +36,8 @@ class SupabaseRegistry:
     async def heartbeat(self, capacity: int) -> list[Held]:
         """See Registry."""
         arguments = {"p_run": self._run, "p_capacity": capacity, "p_lease_seconds": self._lease_seconds}
-        rows = await self._rpc.call("whatsapp_heartbeat", arguments, attempts=1)
+        seconds = min(ATTEMPT_SECONDS, max(HEARTBEAT_LEAST, HEARTBEAT_SHARE * self._lease_seconds))
+        rows = await self._rpc.call("whatsapp_heartbeat", arguments, attempts=1, seconds=seconds)
         return [
             Held(
                 session_id=UUID(row["session_id"]),
