@@ -2,6 +2,7 @@
 
 import json
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
@@ -12,7 +13,7 @@ class Arrivals:
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
         self._read = 0
-        self._seen: set[str] = set()
+        self._seen: dict[str, float] = {}
         self._times: list[float] = []
 
     def _look(self) -> None:
@@ -24,7 +25,7 @@ class Arrivals:
         for line in whole.splitlines():
             entry = json.loads(line)
             if entry["text"] not in self._seen:
-                self._seen.add(entry["text"])
+                self._seen[entry["text"]] = entry["arrived_at"]
                 insort(self._times, entry["arrived_at"])
 
     def within(self, begin: float, end: float) -> int:
@@ -44,3 +45,8 @@ class Arrivals:
             if last < len(self._times) and self._times[last] - self._times[first] < 1:
                 return self._times[last]
         return None
+
+    def first_of(self, texts: Iterable[str], since: float) -> float | None:
+        """When the first of these texts arrived after a moment; None if none has yet."""
+        self._look()
+        return min((at for text in texts if (at := self._seen.get(text, since)) > since), default=None)

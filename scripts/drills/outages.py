@@ -7,6 +7,7 @@ second as nine tenths of the median second before it.
 import argparse
 import asyncio
 import logging
+import math
 import random
 import sys
 import tempfile
@@ -91,7 +92,15 @@ class Outages:
             back = None
         self.back[outage].append(back)
         told = "not back" if back is None else f"{before:g} a second again after {back:.1f} s"
-        self.report.say(f"{outage}, {number}: {told}")
+        self.report.say(f"{outage}, {number}: {told}; each account's first after {', '.join(self._firsts(over))}")
+
+    def _firsts(self, over: float) -> list[str]:
+        """After how many seconds each account sent again, if it has."""
+        texts: dict[str, list[str]] = {account.session: [] for account in self.ground.accounts}
+        for message in self.ground.messages.values():
+            texts[message.session].append(message.text)
+        firsts = sorted(self._arrivals.first_of(each, over) or math.inf for each in texts.values())
+        return ["-" if first == math.inf else f"{first - over:.1f}" for first in firsts]
 
     async def _steady(self, since: float) -> bool | None:
         now = time.time()

@@ -42,3 +42,10 @@ def test_a_group_message_counts_once_and_a_torn_line_waits(ledger: Path) -> None
     assert arrivals.within(1, 2) == 2
     assert arrivals.median_rate(0, 3) == 0
     assert arrivals.median_rate(1, 2) == 2
+
+
+def test_the_first_of_some_texts_after_a_moment(ledger: Path) -> None:
+    arrivals = Arrivals(ledger)
+    arrive(ledger, 1.0, 2.0, 3.0, 4.0)
+    assert arrivals.first_of(["at 1.0", "at 4.0", "at 3.0"], 1.5) == 3.0
+    assert arrivals.first_of(["at 1.0", "never"], 1.5) is None
