@@ -7,7 +7,8 @@ what makes the calls are on the same machine. Limits are raised; only a 2xx coun
 import argparse
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +16,7 @@ import aiohttp
 from scripts.drills import events_latency
 from scripts.drills.api_world import RECIPIENT, ApiWorld, api_world
 from scripts.drills.load import Load, highest_rate, offer
+from scripts.drills.processor import processor_times
 from scripts.drills.report import Report, rounded, run
 
 #: Messages of the past that lists and pages are read from.
@@ -88,6 +90,25 @@ class Caller:
             return 0
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A load, and the milliseconds of a processor that a call of it cost each program."""
+
+    load: Load
+    cost: Mapping[str, float]
+
+
+async def take(place: ApiWorld, rate: float, seconds: float, call: Call) -> Taken:
+    """Offer a load and look at what it costs."""
+    assert place.worker.process
+    worker = place.worker.process.pid
+    before = processor_times(place.world.stack, worker)
+    load = await offer(rate, seconds, call)
+    after = processor_times(place.world.stack, worker)
+    calls = len(load.latencies) + load.others.total()
+    return Taken(load, {program: (after[program] - before[program]) / calls for program in after})
+
+
 async def bench(as_json: bool, seconds: float, search_seconds: float) -> int:
     """Measure all; the exit code."""
     report = Report("api", as_json)
@@ -104,9 +125,9 @@ async def bench(as_json: bool, seconds: float, search_seconds: float) -> int:
             for call in (caller.read, caller.send):
                 await offer(20, 2, call)  # connections, plans and caches
             report.say(f"{READS_PER_SECOND:g} reads a second")
-            reads = await offer(READS_PER_SECOND, seconds, caller.read)
+            reads = await take(place, READS_PER_SECOND, seconds, caller.read)
             report.say(f"{SENDS_PER_SECOND:g} send calls a second")
-            sends = await offer(SENDS_PER_SECOND, seconds, caller.send)
+            sends = await take(place, SENDS_PER_SECOND, seconds, caller.send)
             report.say(f"{EVENTS} statuses to {CLIENTS} WebSocket clients")
             events = await events_latency.measure(place.world, place.worker.port, EVENTS, CLIENTS)
             report.say("the highest rate")
@@ -119,13 +140,17 @@ async def bench(as_json: bool, seconds: float, search_seconds: float) -> int:
     return report.finish()
 
 
-def show(report: Report, what: str, load: Load, limit: float) -> None:
+def show(report: Report, what: str, taken: Taken, limit: float) -> None:
     """Tell of one load."""
+    load = taken.load
     name = f"{what} at {load.rate:g}/s"
     report.note(f"{name}: p50", rounded(load.percentile(0.5)), "ms")
     report.note(f"{name}: p95", rounded(load.percentile(0.95)), "ms")
     report.bar(f"{name}: p99", rounded(load.percentile(0.99)), "ms", "<=", limit)
     report.bar(f"{name}: without a 2xx", load.others.total(), "", "==", 0)
+    report.note(f"{name}: processor time a call", rounded(sum(taken.cost.values())), "ms")
+    for program, cost in taken.cost.items():
+        report.note(f"{name}: of it {program}", rounded(cost), "ms")
 
 
 def main() -> int:

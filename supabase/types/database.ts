@@ -1888,6 +1888,8 @@ export type Database = {
       },
       "whatsapp_api_figures": { Args: Record<PropertyKey, never>; Returns: Json
       },
+      "whatsapp_api_message": { Args: { "p_message": string, "p_organization": string }; Returns: Json
+      },
       "whatsapp_api_take": { Args: { "p_limit": number, "p_organization": string, "p_wanted": number }; Returns: Json
       },
       "whatsapp_claim": { Args: { "p_limit"?: number, "p_run": string }; Returns: Json

@@ -43,3 +43,17 @@ def test_only_what_the_crm_shows_is_published(db: Db) -> None:
     private = {row["tablename"] for row in rows if row["schemaname"] != "public"}
     assert {row["tablename"] for row in rows} - private == PUBLISHED
     assert private == {"realtime_canaries"}  # a worker hears of its own row there, and holds nothing else
+
+
+def test_what_row_policies_ask_keeps_its_plan(db: Db) -> None:
+    """An SQL function is planned anew in every statement; the adapter's are the CRM's own, and short."""
+    found = db.rows(
+        "select distinct p.proname as name, l.lanname as language from pg_policy as y"
+        " join pg_depend as d on d.classid = 'pg_policy'::regclass and d.objid = y.oid"
+        " and d.refclassid = 'pg_proc'::regclass"
+        " join pg_proc as p on p.oid = d.refobjid join pg_language as l on l.oid = p.prolang"
+        " where p.pronamespace = 'herald'::regnamespace"
+    )
+    adapter = {"is_super_admin", "my_organizations", "my_admin_organizations"}
+    assert adapter < {row["name"] for row in found}
+    assert [row["name"] for row in found if row["language"] == "sql" and row["name"] not in adapter] == []

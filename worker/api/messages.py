@@ -121,11 +121,10 @@ async def list_messages(call: Call, query: MessageQuery) -> MessagePage:
 @routes.get("/api/messages/{id}", access=Access.MEMBER)
 async def get_message(call: Call, path: MessagePath) -> ExplainedMessage:
     """Look at one message, and why it has not gone out yet."""
-    found = await call.tenant.row_with(TABLE, path.id, columns_of(Message), "why_not_sent", p_message=str(path.id))
+    found = await call.tenant.call("whatsapp_api_message", p_message=str(path.id))
     if found is None:
         raise not_found("message")
-    row, why = found
-    return ExplainedMessage.model_validate(row | {"why_not_sent": why})
+    return ExplainedMessage.model_validate(found)
 
 
 async def find_message(call: Call, message: UUID) -> Message:

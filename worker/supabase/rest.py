@@ -4,7 +4,6 @@
 organisation. For a user row level security and column grants decide besides, exactly as for the CRM.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -163,16 +162,6 @@ class Tenant:
         return await self._ask(
             "POST", f"rpc/{function}", (), {**arguments, "p_organization": str(self.organization)}
         )
-
-    async def row_with(
-        self, table: str, row: UUID, columns: str, function: str, **arguments: Any
-    ) -> tuple[Row, Any] | None:
-        """Read a row, and at the same time what a function says of it; None: it is not the organisation's."""
-        rows, said = await asyncio.gather(
-            self.select(table, columns, ("id", f"eq.{row}")),
-            self._ask("POST", f"rpc/{function}", (), arguments),
-        )
-        return (rows[0], said) if rows else None
 
     @property
     def _own(self) -> tuple[str, str]:

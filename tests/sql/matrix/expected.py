@@ -183,6 +183,13 @@ RPCS: Mapping[str, Rpc] = {
     "why_not_sent": Rpc(
         INVOLVED, lambda ground, place: {"p_message": ground.row("scheduled_whatsapp_messages", place)["id"]}
     ),
+    "whatsapp_api_message": Rpc(
+        INVOLVED,
+        lambda ground, place: {
+            "p_organization": ground.row("scheduled_whatsapp_messages", place)["organization_id"],
+            "p_message": ground.row("scheduled_whatsapp_messages", place)["id"],
+        },
+    ),
     "whatsapp_stats": Rpc(
         MEMBERS,
         lambda ground, place: {"p_organization": ground.row("whatsapp_contacts", place)["organization_id"]},
