@@ -16,7 +16,7 @@ To add a route, write a handler in the module of its subject and register it in 
 
         What else a reader should know.
         '''
-        rows = await call.tenant.select("whatsapp_groups", columns_of(Group), ("group_jid", f"eq.{path.jid}"))
+        rows = await call.tenant.select("whatsapp_groups", ALL, ("group_jid", f"eq.{path.jid}"))
         if not rows:
             raise not_found("group")
         ...

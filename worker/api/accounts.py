@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from worker.api.commands import ask
-from worker.api.fields import Phone, Text, columns_of
+from worker.api.fields import ALL, Phone, Text, columns_of
 from worker.api.problem import Problem, not_found
 from worker.api.routing import Access, Answer, Body, Call, Cost, Query, Reply, Routes
 from worker.session import DesiredState, SessionStatus
@@ -189,7 +189,7 @@ async def get_status(call: Call, query: AccountQuery) -> AccountList:
     params = [("order", "display_name,id")]
     if query.session_id:
         params.append(("id", f"eq.{query.session_id}"))
-    rows = await call.tenant.select(VIEW, columns_of(Account), *params)
+    rows = await call.tenant.select(VIEW, ALL, *params)
     if query.session_id and not rows:
         raise not_found("account")
     return AccountList(accounts=[Account.model_validate(row) for row in rows])
@@ -249,7 +249,7 @@ async def _until_off(call: Call, session: UUID, seconds: float) -> Account:
 
 
 async def _account(call: Call, session: UUID) -> Account:
-    rows = await call.tenant.select(VIEW, columns_of(Account), ("id", f"eq.{session}"))
+    rows = await call.tenant.select(VIEW, ALL, ("id", f"eq.{session}"))
     if not rows:
         raise not_found("account")
     return Account.model_validate(rows[0])

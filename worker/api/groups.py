@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from worker.api.commands import ask, not_connected
-from worker.api.fields import UUID_PATTERN, GroupJid, columns_of, quoted
+from worker.api.fields import ALL, UUID_PATTERN, GroupJid, quoted
 from worker.api.problem import Problem, not_found
 from worker.api.routing import Access, Answer, Call, Query, Routes
 
@@ -89,7 +89,7 @@ async def list_groups(call: Call, query: GroupQuery) -> GroupPage:
         jid, _, row = query.cursor.partition(",")
         after = f"(group_jid.gt.{quoted(jid)},and(group_jid.eq.{quoted(jid)},id.gt.{quoted(row)}))"
         params.append(("or", after))
-    rows = await call.tenant.select(TABLE, columns_of(Group), *params)
+    rows = await call.tenant.select(TABLE, ALL, *params)
     groups = [Group.model_validate(row) for row in rows[: query.limit]]
     more = len(rows) > query.limit
     after_last = f"{groups[-1].group_jid},{groups[-1].id}" if more else None
@@ -122,7 +122,7 @@ async def get_group(call: Call, path: GroupPath, query: OneGroupQuery) -> Group:
     params = [("group_jid", f"eq.{path.jid}"), ("order", "synced_at.desc.nullslast,id"), ("limit", "1")]
     if query.session_id:
         params.append(("session_id", f"eq.{query.session_id}"))
-    rows = await call.tenant.select(TABLE, columns_of(Group), *params)
+    rows = await call.tenant.select(TABLE, ALL, *params)
     if not rows:
         raise not_found("group", "Ask for GET /api/groups?refresh=1, or check session_id.")
     return Group.model_validate(rows[0])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from worker.api.fields import Cursor, columns_of, cursor_from, cursor_of, quoted
+from worker.api.fields import ALL, Cursor, cursor_from, cursor_of, quoted
 from worker.api.problem import Problem, not_found
 from worker.api.routing import Access, Answer, Call, Query, Routes
 from worker.message import MessageStatus
@@ -112,7 +112,7 @@ async def list_messages(call: Call, query: MessageQuery) -> MessagePage:
         # The first condition is what the index needs; the second leaves out what the page before had.
         params += [("scheduled_for", f"lte.{at}"), ("or", f"(scheduled_for.lt.{quoted(at)},id.lt.{row})")]
     source = OPEN if query.status in _OPEN_STATUSES else TABLE
-    rows = await call.tenant.select(source, columns_of(Message), *params)
+    rows = await call.tenant.select(source, ALL, *params)
     messages = [Message.model_validate(row) for row in rows[: query.limit]]
     last = messages[-1] if len(rows) > query.limit else None
     return MessagePage(messages=messages, next=cursor_of(last.scheduled_for, last.id) if last else None)
@@ -129,7 +129,7 @@ async def get_message(call: Call, path: MessagePath) -> ExplainedMessage:
 
 async def find_message(call: Call, message: UUID) -> Message:
     """Read a message of the caller's. Raises Problem 404."""
-    rows = await call.tenant.select(TABLE, columns_of(Message), ("id", f"eq.{message}"))
+    rows = await call.tenant.select(TABLE, ALL, ("id", f"eq.{message}"))
     if not rows:
         raise not_found("message")
     return Message.model_validate(rows[0])
@@ -158,7 +158,7 @@ async def _step(
 ) -> Message:
     """Change a message's status if it has one of those that may become it."""
     rows = await call.tenant.update(
-        TABLE, changes, columns_of(Message), ("id", f"eq.{message}"), ("status", f"in.({','.join(of)})")
+        TABLE, changes, ALL, ("id", f"eq.{message}"), ("status", f"in.({','.join(of)})")
     )
     if rows:
         call.parts.wake()

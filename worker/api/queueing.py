@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, HttpUrl, model_validator
 
-from worker.api.fields import UUID_PATTERN, Phone, Text, Whole, columns_of, quoted
+from worker.api.fields import ALL, UUID_PATTERN, Phone, Text, Whole, quoted
 from worker.api.messages import TABLE, Message, SendableKind
 from worker.api.problem import Problem, invalid, not_found
 from worker.api.routing import Body, Call
@@ -181,10 +181,9 @@ async def put(call: Call, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     Raises Problem 409 if a key was used for another message.
     """
     await call.parts.limits.send(call.organization)
-    columns = columns_of(Message)
     keyed = "idempotency_key" in rows[0]
     once_by = "organization_id,idempotency_key" if keyed else ""
-    made = await call.tenant.insert(TABLE, rows, columns, once_by=once_by)
+    made = await call.tenant.insert(TABLE, rows, ALL, once_by=once_by)
     if made:
         call.parts.wake()
     if not keyed or len(made) == len(rows):
@@ -221,9 +220,8 @@ async def latest(call: Call, messages: Sequence[Message], seconds: float) -> lis
 
 async def _having(call: Call, column: str, values: Sequence[str]) -> list[Row]:
     """Read the messages that have one of these values."""
-    columns = f"{columns_of(Message)},template_variables"
     answers = await asyncio.gather(
-        *(call.tenant.select(TABLE, columns, (column, f"in.({','.join(page)})")) for page in _pages(values))
+        *(call.tenant.select(TABLE, ALL, (column, f"in.({','.join(page)})")) for page in _pages(values))
     )
     return [row for answer in answers for row in answer]
 
