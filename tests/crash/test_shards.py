@@ -162,6 +162,7 @@ async def test_an_engine_that_was_stopped_past_its_lease_ends_at_once(simulator:
         [old] = world.transport.engine_pids
         over = time.monotonic() + 1.0
         world.transport.extend_lease({session: over})
+        await asyncio.sleep(0)  # lets it be written
         await world.transport.groups(session)  # comes after it, so the engine has taken it in
         os.kill(old, signal.SIGSTOP)
         await asyncio.sleep(over + 1.1 - time.monotonic())  # the lease's time passes

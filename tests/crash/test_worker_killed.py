@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,13 +14,10 @@ from simulator.client import Recipient
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, until_delivered
 
-KILLS, MESSAGES, ACCOUNTS = 10, 100, 3
+EACH, ACCOUNTS = 10, 3  #: messages queued before each kill
 
 #: WhatsApp's servers answer within a tenth of a second; long enough for kills to strike in every stage of a send.
 ROUND_TRIP = 0.1
-
-#: Back at work by then, seconds.
-BACK = 5.0
 
 
 async def restart(worker: Worker) -> float:
@@ -51,8 +47,13 @@ async def arrivals(world: World, recipients: list[Recipient], prefix: str) -> Co
 
 
 @pytest.mark.timeout(300)
-async def test_a_hundred_messages_survive_ten_kills(
-    world: World, make_worker: MakeWorker, new_phone: Callable[[], str], record_property: Callable[..., None]
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.full)])
+async def test_every_message_survives_kill_after_kill(
+    world: World,
+    make_worker: MakeWorker,
+    new_phone: Callable[[], str],
+    record_property: Callable[..., None],
+    kills: int,
 ) -> None:
     worker = make_worker(POLL_INTERVAL="1")
     await worker.start()
@@ -85,9 +86,9 @@ async def test_a_hundred_messages_survive_ten_kills(
     ids: list[str] = []
     back: list[float] = []
     try:
-        for kill in range(KILLS):
-            each = MESSAGES // KILLS
-            ids += await schedule(world, targets, [f"kill {kill * each + i:03d}" for i in range(each)])
+        for kill in range(kills):
+            texts = [f"kill {kill + 1} of {kills}, {number}" for number in range(EACH)]
+            ids += await schedule(world, targets, texts)
             await asyncio.sleep(rng.uniform(0, 0.8))  # the kill comes at any moment of a send
             back.append(await restart(worker))
     finally:
@@ -105,12 +106,10 @@ async def test_a_hundred_messages_survive_ten_kills(
         print(f"back after {[round(s, 2) for s in back]} s; {len(doubts)} in doubt: {doubts}")
     expected: Counter[tuple[str, str]] = Counter()
     for number, message in enumerate(await in_order(world, ids)):
-        target = targets[number % (MESSAGES // KILLS) % len(targets)]
+        target = targets[number % EACH % len(targets)]
         to = phones if "group_id" in target else [target["recipient_phone"].lstrip("+")]
         expected.update((phone, message) for phone in to)
     assert await arrivals(world, recipients, "kill ") == expected
-    assert statistics.median(back) <= BACK  # of each kill on a machine that does nothing else; 2.1 to 4.1 measured
-    assert max(back) <= 2 * BACK
 
 
 async def in_order(world: World, ids: list[str]) -> list[str]:

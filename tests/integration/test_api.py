@@ -61,7 +61,7 @@ async def test_an_account_is_linked_used_and_unlinked_through_the_api(
 
     body = {"to": {"phone": f"+{friend}"}, "text": "See you at six", "session_id": shown["id"]}
     status, said, _ = await api.ask("POST", "/api/send?wait=15", body, **{"Idempotency-Key": "six-o-clock"})
-    assert (status, said["message"]["status"]) == (201, "sent"), said
+    assert (status, said["message"]["status"] in ("sent", "delivered")) == (201, True), said
     await asha.expects("See you at six")
     status, said, _ = await api.ask("POST", "/api/send?wait=15", body, **{"Idempotency-Key": "six-o-clock"})
     assert (status, said["replayed"]) == (200, True)

@@ -61,5 +61,6 @@ async def test_an_accounts_life_is_seen_as_it_happens(
         lost: dict[str, Any] = await listener.until("connection_lost", session_id=session)
         assert "unlinked this device" in lost["reason"]
         mine = [said["status"] for said in listener.told if said.get("message_id") == message]
-        assert mine == sorted(mine, key=["sending", "sent", "delivered", "read"].index)
-        assert "sent" in mine
+        assert mine == sorted(
+            mine, key=["sending", "sent", "delivered", "read"].index
+        )  # a receipt may be quicker than "sent"

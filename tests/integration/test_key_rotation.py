@@ -60,7 +60,7 @@ async def under(world: World, key_id: str) -> int:
     return int((row or {})["records"] or 0)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.full) for n in (2, 3))])
 async def test_a_rotation_that_is_killed_half_way_is_finished_by_the_next(
     world: World, sealed: Sealed, seed: int
 ) -> None:
