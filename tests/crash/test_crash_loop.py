@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +31,6 @@ async def test_an_account_that_its_engine_dies_of_waits_alone_and_comes_back_whe
     assert len({worker.engine_of(session) for session in sessions}) == 1
     fragile = Path(worker.environment["STATE_DIR"]) / "fragile"
     fragile.write_text(guilty)
-    begun = time.monotonic()
     os.kill(worker.engine_of(guilty), signal.SIGKILL)
     row = await world.until_status(guilty, "error", 60)
     assert "ended 2 times while this account was opened" in row["last_error"]
@@ -49,7 +47,6 @@ async def test_an_account_that_its_engine_dies_of_waits_alone_and_comes_back_whe
         ]
     )
     await until_delivered(world, ids, OTHERS_BACK)
-    assert time.monotonic() - begun <= OTHERS_BACK
     fragile.unlink()
     row = await world.until_status(guilty, "connected", 40)
     assert row["last_error"] is None

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +62,7 @@ async def test_a_worker_that_dies_lets_what_is_under_way_go_out_once(world: Worl
     await case.worker.kill()
     await world.simulator.clear_faults()
     await case.worker.start()
-    begun = time.monotonic()
     await case.worker.until_serving(1)
-    assert time.monotonic() - begun <= 5
     await until_delivered(world, [case.message], 20)
     assert case.recipient.times_received("under way") == 1
 

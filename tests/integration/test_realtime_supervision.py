@@ -90,6 +90,13 @@ async def bare(realtime: Realtime, make_bare: Callable[..., Any]) -> Bare:
     return made
 
 
+async def test_nobody_hears_of_what_was_there_before(realtime: Realtime, make_bare: Callable[..., Any]) -> None:
+    before = await realtime.add_row()
+    bare: Bare = await make_bare()
+    await bare.until_hears(realtime)
+    assert before not in bare.heard
+
+
 async def test_what_happens_in_a_gap_is_polled_for(realtime: Realtime, ears: Ears, bare: Bare) -> None:
     await realtime.ask("cut")
     await ears.until_live(False)
@@ -151,7 +158,7 @@ async def test_a_server_that_closes_what_it_takes_is_tried_ever_less_often(realt
     await realtime.until_turned_away(4)
     seconds, busy = time.monotonic() - began, time.process_time() - worked
     assert seconds > 1  # each pause is at least half a second
-    assert busy / seconds < 0.4, f"{busy:.1f} s of CPU in {seconds:.1f} s"  # what looks at the server is in it
+    assert busy / seconds < 0.5, f"{busy:.1f} s of CPU in {seconds:.1f} s"  # what looks at the server is in it
     await realtime.ask("on")
     await ears.until_live()
     await ears.hear(realtime)

@@ -89,12 +89,13 @@ class Feed:
         if again:
             self._resumed()
         while True:
-            if not self._wanted():
-                self._live.clear()
-                self._wake.clear()
+            if not self._live.is_set():  # nobody hears of what was committed before somebody listened
                 await connection.execute(
                     "select pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())", [slot]
                 )
+            if not self._wanted():
+                self._live.clear()
+                self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(IDLE):
                         await self._wake.wait()
