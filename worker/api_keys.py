@@ -34,6 +34,12 @@ def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
     return tuple(keys)
 
 
+def check_key(text: str) -> None:
+    """Refuse what can be no key. Raises ValueError."""
+    if not _KEY.fullmatch(text):
+        raise ValueError
+
+
 def matching_key(keys: Sequence[ApiKey], given: str) -> ApiKey | None:
     """Find the key that was given. All are compared, in constant time, whichever it is."""
     digest = hashlib.sha256(given.encode(errors="surrogatepass")).digest()

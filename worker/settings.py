@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from worker.api_keys import SHORTEST_KEY, ApiKey, parse_api_keys
+from worker.api_keys import SHORTEST_KEY, ApiKey, check_key, parse_api_keys
 from worker.errors import SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -77,6 +77,11 @@ def _checked_keys(secret: SecretStr) -> SecretStr:
 
 def _checked_api_keys(secret: SecretStr) -> SecretStr:
     parse_api_keys(secret.get_secret_value())
+    return secret
+
+
+def _checked_metrics_key(secret: SecretStr) -> SecretStr:
+    check_key(secret.get_secret_value())
     return secret
 
 
@@ -172,6 +177,10 @@ class Settings(BaseSettings):
         None,
         description=f"keys of at least {SHORTEST_KEY} characters (openssl rand -hex 32), all different, apart by"
         " commas; ORGANISATION-UUID:key for a server that may act for one organisation only",
+    )
+    #: For Prometheus, whose configuration should hold no key to messages.
+    metrics_key: Annotated[SecretStr, AfterValidator(_checked_metrics_key)] | None = Field(
+        None, description=f"a key of at least {SHORTEST_KEY} characters (openssl rand -hex 32)"
     )
     allowed_origins: Annotated[
         tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)

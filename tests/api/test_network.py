@@ -44,18 +44,32 @@ async def test_only_allowed_networks_may_call_and_everyone_may_ask_for_health(gr
     assert (docs.status, health.status) == (403, 200)
 
 
-async def test_metrics_through_a_proxy_are_for_the_operator(ground: Ground) -> None:
-    forwarded = {"X-Forwarded-For": "203.0.113.9"}
-    async with served(ground) as api:
-        stranger = await api.ask("GET", "/metrics", key=None, headers=forwarded)
-        server = await api.ask("GET", "/metrics", key=HOME_KEY, headers=forwarded)
-        operator = await api.ask("GET", "/metrics", headers=forwarded)
-    assert [said.status for said in (stranger, server, operator)] == [401, 401, 200]
+async def test_metrics_are_for_the_operator_and_for_prometheus_wherever_they_call_from(ground: Ground) -> None:
+    key = "metrics-0123456789abcdef0123456789abcdef"
+    async with served(ground, metrics_key=key) as api:
+        # From 127.0.0.1 and without a header: so calls a stranger through a proxy on this host that adds none.
+        strangers = [
+            await api.ask("GET", "/metrics", key=None, headers=headers)
+            for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {key[:-1]}"})
+        ]
+        server = await api.ask("GET", "/metrics", key=HOME_KEY)
+        prometheus = await api.ask("GET", "/metrics", key=None, headers={"Authorization": f"Bearer {key}"})
+        operator = await api.ask("GET", "/metrics")
+        elsewhere = await api.ask("GET", "/api/groups", key=key)
+    assert [said.status for said in (*strangers, server)] == [401] * 4
+    assert (prometheus.status, operator.status, elsewhere.status) == (200, 200, 401)
+    assert prometheus.headers["Content-Type"] == "text/plain; version=1.0.0; charset=utf-8"
     told = operator.content.decode()
     assert 'herald_queue_messages{state="pending"}' in told
     assert 'herald_accounts{status="qr_pending"}' in told
     assert "herald_database_up 1.0" in told
     assert str(ground.home.id) not in told
+
+
+async def test_metrics_stay_closed_where_no_key_was_set(ground: Ground) -> None:
+    async with served(ground, keys=()) as api:
+        said = [await api.ask("GET", "/metrics", key=key) for key in (None, "")]
+    assert [(one.status, one.code) for one in said] == [(401, "key-missing")] * 2
 
 
 async def test_only_pages_of_allowed_origins_may_read_the_answers(ground: Ground) -> None:

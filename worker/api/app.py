@@ -1,5 +1,6 @@
 """The aiohttp application: what surrounds every call, from the request's id to the problem that ends it."""
 
+import hmac
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -65,6 +66,7 @@ class ApiSettings:
     service_key: str = field(repr=False)
     keys: Sequence[ApiKey]
     version: str
+    metrics_key: str = field(default="", repr=False)
     allowed_origins: Sequence[str] = ()
     allowed_ips: Sequence[Network] = ()
     trusted_proxies: Sequence[Network] = ()
@@ -79,6 +81,7 @@ class ApiSettings:
             service_key=settings.supabase_service_key.get_secret_value(),
             keys=settings.api_keys(),
             version=version,
+            metrics_key=settings.metrics_key.get_secret_value() if settings.metrics_key else "",
             allowed_origins=settings.allowed_origins,
             allowed_ips=settings.allowed_ips,
             trusted_proxies=settings.trusted_proxies,
@@ -164,17 +167,22 @@ class Api:
         return figures
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
-        local = request.remote in ("127.0.0.1", "::1") and "X-Forwarded-For" not in request.headers
+        """Only with a key: a call from this host may be anybody's, come through a proxy that adds no header."""
         given = request.headers.get("X-API-Key") or request.headers.get("Authorization", "").partition(" ")[2]
-        if not local and not self._callers.is_operator(given):
+        if not self._reads_metrics(given):
             raise Problem(
                 401,
                 "key-missing",
                 "Metrics are for the operator.",
-                "Send an API key as X-API-Key or bearer token.",
+                "Send METRICS_KEY, or the operator's API key, as bearer token or X-API-Key.",
             )
         body = await self._metrics.exposition()
         return web.Response(body=body, headers={"Content-Type": self._metrics.content_type})
+
+    def _reads_metrics(self, given: str) -> bool:
+        known = self._settings.metrics_key
+        same = hmac.compare_digest(given.encode(errors="surrogatepass"), known.encode())
+        return (bool(known) and same) or self._callers.is_operator(given)
 
     @web.middleware
     async def _surround(self, request: web.Request, handler: Handler) -> web.StreamResponse:

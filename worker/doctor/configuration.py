@@ -19,7 +19,7 @@ from worker.settings import Settings, env_file, load_settings, setting_problems
 #: A secret of fewer different characters or bytes was not drawn at random: 32 random bytes have 26 and more.
 _LEAST_DIFFERENT = 10
 
-_SECRETS = ("SUPABASE_SERVICE_KEY", "ENCRYPTION_KEY", "ENCRYPTION_KEYS", "API_KEY")
+_SECRETS = ("SUPABASE_SERVICE_KEY", "ENCRYPTION_KEY", "ENCRYPTION_KEYS", "METRICS_KEY", "API_KEY")
 _DRAW_KEY = "herald keys new  # then rotate, so that the links stay good: docs/keys.md"
 _DRAW_API_KEY = "openssl rand -hex 32  # give it to whoever calls, and restart the worker"
 _COPY_IT = "Supabase dashboard, Settings, API keys: copy the secret key (sb_secret_…)"
