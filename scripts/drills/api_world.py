@@ -48,8 +48,8 @@ class ApiWorld:
 
 
 @asynccontextmanager
-async def api_world(directory: Path, report: Report) -> AsyncIterator[ApiWorld]:
-    """Start everything; the limits of the API are out of the way."""
+async def api_world(directory: Path, report: Report, **settings: str) -> AsyncIterator[ApiWorld]:
+    """Start everything; the limits of the API are out of the way. ``settings`` go to the worker."""
     report.say("starting the stack, the simulator and a worker")
     async with World(directory) as world:
         operator_key, server_key = secrets.token_hex(24), secrets.token_hex(24)
@@ -58,6 +58,7 @@ async def api_world(directory: Path, report: Report) -> AsyncIterator[ApiWorld]:
             API_KEY=f"{operator_key},{world.organization}:{server_key}",
             API_REQUESTS_PER_MINUTE=UNLIMITED,
             API_SENDS_PER_MINUTE=UNLIMITED,
+            **settings,
         )
         await worker.start()
         session = await world.link("Api", ACCOUNT)

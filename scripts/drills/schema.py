@@ -6,6 +6,7 @@ so that calls succeed. Every check of schemathesis is on, every limit of the API
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -19,14 +20,20 @@ from pathlib import Path
 from typing import Any
 
 from localstack.layout import REPOSITORY
-from scripts.drills.api_world import RECIPIENT, ApiWorld, api_world
+from scripts.drills.api_world import ApiWorld, api_world
 from scripts.drills.proxy_process import proxied
 from scripts.drills.report import Report, run
 from scripts.drills.schema_hooks import KNOWN_VARIABLE
+from scripts.drills.schema_rows import Known, make_rows
 
-#: Cases for each operation and phase in one round, and rounds after which a run ends in any case.
-EXAMPLES, MOST_ROUNDS = 20, 60
+#: Cases for each operation and phase in a round of what is allowed, and in the one of all else.
+ALLOWED, REFUSED = 40, 10
 
+#: Seconds after which a run ends in any case: a tenth of a second a case.
+LONGEST = 900.0
+
+#: The worker's: one account shows a QR all the time.
+SETTINGS = {"QR_WINDOW": "3600"}
 
 #: What no route of the proxy leads to.
 NOT_FOR_BROWSERS = ("/health", "/metrics", "/openapi.json", "/docs", "/api/events", "/api/queue/drain")
@@ -37,7 +44,8 @@ class Asked:
     """What came of the rounds. words: what schemathesis said of those in which something was wrong."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    operations: Counter[tuple[str, int]] = field(default_factory=Counter)
+    operations: dict[str, Counter[int]] = field(default_factory=dict)  #: statuses by operation
+    seconds: Counter[str] = field(default_factory=Counter)  #: until they were answered, by operation
     failures: int = 0
     errors: int = 0
     words: list[str] = field(default_factory=list)
@@ -51,6 +59,13 @@ class Asked:
     def succeeded(self) -> int:
         """Those of them that were answered with a 2xx."""
         return sum(count for status, count in self.statuses.items() if 200 <= status < 300)
+
+    def table(self) -> dict[str, dict[str, Any]]:
+        """What was answered, and seconds a case, by operation."""
+        return {
+            label: {"statuses": _told(statuses), "seconds": round(self.seconds[label] / statuses.total(), 3)}
+            for label, statuses in sorted(self.operations.items())
+        }
 
     def add(self, verdict: Mapping[str, Any], events: Path, words: str) -> None:
         """Count one round by schemathesis's two reports."""
@@ -66,26 +81,14 @@ class Asked:
                 finished = json.loads(line).get("ScenarioFinished", {})
                 recorder = finished.get("recorder", {})
                 for interaction in recorder.get("interactions", {}).values():
-                    status = (interaction.get("response") or {}).get("status_code", 0)
-                    self.statuses[status] += 1
-                    self.operations[recorder["label"], status] += 1
+                    answer = interaction.get("response") or {"status_code": 0, "elapsed": 0.0}
+                    self.statuses[answer["status_code"]] += 1
+                    self.operations.setdefault(recorder["label"], Counter())[answer["status_code"]] += 1
+                    self.seconds[recorder["label"]] += answer["elapsed"]
 
 
-def known(place: ApiWorld) -> str:
-    """Rows that exist, for the hooks."""
-    return json.dumps(
-        {
-            "sessions": [place.session],
-            "spare_sessions": [place.spare_session],
-            "commands": [place.command],
-            "groups": [str(place.group["id"])],
-            "jids": [place.group["group_jid"]],
-            "contacts": [place.contact],
-            "templates": [place.template],
-            "messages": place.messages,
-            "phones": [f"+{RECIPIENT}"],
-        }
-    )
+def _told(statuses: Mapping[int, int]) -> dict[str, int]:
+    return {str(status): count for status, count in sorted(statuses.items())}
 
 
 def configuration(caller: Mapping[str, str]) -> str:
@@ -104,10 +107,10 @@ class Round:
     mode: str
     seed: int
     phases: str = "examples,coverage,fuzzing,stateful"
-    examples: int = EXAMPLES
+    examples: int = ALLOWED
 
 
-async def ask_round(place: ApiWorld, one: Round, asked: Asked) -> None:
+async def ask_round(place: ApiWorld, known: Known, one: Round, asked: Asked) -> None:
     """Let schemathesis ask once through; ``asked`` gets what came of it."""
     with tempfile.TemporaryDirectory(prefix="herald-schema-") as name:
         folder = Path(name)
@@ -137,7 +140,7 @@ async def ask_round(place: ApiWorld, one: Round, asked: Asked) -> None:
                 **os.environ,
                 "PYTHONPATH": str(REPOSITORY),
                 "SCHEMATHESIS_HOOKS": "scripts.drills.schema_hooks",
-                KNOWN_VARIABLE: known(place),
+                KNOWN_VARIABLE: json.dumps(known),
             },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -174,14 +177,21 @@ async def ask_until(place: ApiWorld, cases: int, seed: int, report: Report, *, p
 
     The first round asks what is not allowed too; schemathesis has about three such cases for one that is right.
     """
-    asked = Asked()
+    asked, known = Asked(), await make_rows(place)
     who = await callers(place)
-    for number in range(MOST_ROUNDS):
-        mode = "positive" if number else "all"
-        caller = who[0 if proxy else number % 2]
-        await ask_round(place, Round(caller=caller, mode=mode, seed=seed + number, proxy=proxy), asked)
+    deadline = asyncio.get_running_loop().time() + LONGEST
+    for number in itertools.count():
+        one = Round(
+            caller=who[0 if proxy else number % 2],
+            mode="positive" if number else "all",
+            examples=ALLOWED if number else REFUSED,
+            seed=seed + number,
+            proxy=proxy,
+        )
+        await ask_round(place, known, one, asked)
         report.say(f"{asked.cases} cases, {asked.succeeded} with a 2xx, {asked.failures} failures")
-        if asked.cases >= cases and asked.succeeded >= asked.cases / 2:
+        enough = asked.cases >= cases and asked.succeeded >= asked.cases / 2
+        if enough or asyncio.get_running_loop().time() > deadline:
             break
     return asked
 
@@ -191,7 +201,7 @@ async def bench(as_json: bool, cases: int, seed: int, through_proxy: bool) -> in
     report = Report("schema", as_json)
     with tempfile.TemporaryDirectory(prefix="herald-schema-world-") as folder:
         async with AsyncExitStack() as closing:
-            place = await closing.enter_async_context(api_world(Path(folder), report))
+            place = await closing.enter_async_context(api_world(Path(folder), report, **SETTINGS))
             proxy = await closing.enter_async_context(proxied(place)) if through_proxy else None
             asked = await ask_until(place, cases, seed, report, proxy=proxy)
     for words in asked.words:
@@ -200,7 +210,7 @@ async def bench(as_json: bool, cases: int, seed: int, through_proxy: bool) -> in
     report.bar("answered with a 2xx", round(asked.succeeded / max(asked.cases, 1), 3), "of all", ">=", 0.5)
     report.bar("failures", asked.failures, "", "==", 0)
     report.bar("errors", asked.errors, "", "==", 0)
-    report.extra = {"seed": seed, "statuses": {str(k): v for k, v in sorted(asked.statuses.items())}}
+    report.extra = {"seed": seed, "statuses": _told(asked.statuses), "operations": asked.table()}
     return report.finish()
 
 

@@ -8,7 +8,8 @@ import pytest
 from scripts.drills.api_world import ApiWorld, api_world
 from scripts.drills.proxy_process import proxied
 from scripts.drills.report import Report
-from scripts.drills.schema import Asked, Round, ask_round, ask_until, callers
+from scripts.drills.schema import SETTINGS, Asked, Round, ask_round, ask_until, callers
+from scripts.drills.schema_rows import make_rows
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.timeout(1800)
 @pytest.fixture(scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ApiWorld]:
     """A worker with an open API and rows that calls can be about."""
-    async with api_world(Path(tmp_path_factory.mktemp("schema")), Report("schema", as_json=True)) as made:
+    folder = Path(tmp_path_factory.mktemp("schema"))
+    async with api_world(folder, Report("schema", as_json=True), **SETTINGS) as made:
         yield made
 
 
@@ -28,15 +30,14 @@ def verdict(asked: Asked) -> tuple[int, int]:
 
 
 # Of so few cases many are those that are asked again without a key, or with a wrong one.
-@pytest.mark.parametrize(("mode", "share"), [("positive", 0.3), ("all", 0.15)])
-async def test_what_the_document_says_is_what_the_api_does(place: ApiWorld, mode: str, share: float) -> None:
-    asked = Asked()
-    for caller in await callers(place):
-        one = Round(caller=caller, mode=mode, seed=20261128, phases="fuzzing", examples=3)
-        await ask_round(place, one, asked)
+async def test_what_the_document_says_is_what_the_api_does(place: ApiWorld) -> None:
+    asked, known = Asked(), await make_rows(place)
+    admin, _ = await callers(place)
+    one = Round(caller=admin, mode="all", seed=20261128, phases="fuzzing", examples=4)
+    await ask_round(place, known, one, asked)
     assert verdict(asked) == (0, 0)
     assert asked.cases >= 100
-    assert asked.succeeded >= share * asked.cases, asked.statuses
+    assert asked.succeeded >= 0.25 * asked.cases, asked.statuses
 
 
 @pytest.mark.full
