@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest_asyncio
 
@@ -13,7 +14,7 @@ from scripts.drills.faults.proxy import Direction, TcpProxy
 from scripts.drills.worker_process import until
 from simulator.client import Recipient, Simulator
 from tests.contract.transport_world import World
-from worker.outcome import Accepted
+from worker.outcome import Accepted, Indeterminate
 
 #: The library's first word of its own comes no sooner after its login, seconds (whatsmeow's keepalive.go).
 LIBRARY_SPEAKS = 20.0
@@ -50,21 +51,53 @@ async def ines(simulator: Simulator) -> Recipient:
     return await simulator.recipient("491577777777", "Ines")
 
 
+@pytest_asyncio.fixture
+async def session(world: World) -> UUID:
+    return await world.link("491713900001")
+
+
+def vanished(network: TcpProxy) -> int:
+    """Bytes on their way to WhatsApp that never arrived."""
+    return sum(link.lane(Direction.UP).swallowed for link in network.links)
+
+
+async def until_more_vanished(network: TcpProxy) -> None:
+    before = vanished(network)
+
+    async def look() -> bool | None:
+        return vanished(network) > before or None
+
+    await until(look, 10, "bytes that vanish")
+
+
 async def test_a_message_that_vanished_on_the_way_goes_out_soon_and_once(
-    world: World, network: TcpProxy, ines: Recipient
+    world: World, session: UUID, network: TcpProxy, ines: Recipient
 ) -> None:
-    session = await world.link("491713900001")
     logged_in = time.monotonic()
     assert isinstance(await world.transport.send(world.claim(session, f"+{ines.phone}", "before")), Accepted)
     network.half_open()
     sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{ines.phone}", "vanished")))
-
-    async def vanished() -> bool | None:
-        return any(link.lane(Direction.UP).swallowed for link in network.links) or None
-
-    await until(vanished, 10, "bytes that vanish")
+    await until_more_vanished(network)
     await network.heal()
     assert isinstance(await sending, Accepted)
     assert time.monotonic() - logged_in < LIBRARY_SPEAKS
     await ines.expects("vanished")
     assert ines.times_received("vanished") == 1
+
+
+async def test_a_session_closes_while_nobody_answers_and_its_engine_lives_on(
+    world: World, session: UUID, network: TcpProxy, ines: Recipient
+) -> None:
+    assert isinstance(await world.transport.send(world.claim(session, f"+{ines.phone}", "before")), Accepted)
+    engines = list(world.transport.engine_pids)
+    network.half_open()
+    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{ines.phone}", "vanished")))
+    await until_more_vanished(network)  # the message
+    await until_more_vanished(network)  # what is said beside it
+    await world.transport.close(session)
+    assert isinstance(await sending, Indeterminate)
+    await network.cut()
+    await network.heal()
+    await world.open(session)
+    assert isinstance(await world.transport.send(world.claim(session, f"+{ines.phone}", "after")), Accepted)
+    assert list(world.transport.engine_pids) == engines
