@@ -16,6 +16,11 @@ WRITTEN_BY_STEPS = {
     "delivered_count", "read_count", "retry_count", "next_attempt_at", "updated_at",
 }  # fmt: skip
 
+#: What a claim looks at and an update may change; a message's campaign, account and group can't change.
+FOLLOWED: frozenset[LiteralString] = frozenset({
+    "status", "priority", "scheduled_for", "next_attempt_at", "expires_at", "message_type",
+})  # fmt: skip
+
 
 def test_no_index_of_the_queue_names_what_a_step_writes(db: Db) -> None:
     """Else the update of a step is not heap-only, and writes every index of the row."""
@@ -42,6 +47,67 @@ def test_only_open_messages_are_looked_at_by_a_claim(db: Db, org: Organisation, 
     ]
     assert run.claim_one()["message_id"] == str(waiting)
     assert org.status(finished) == "sent"
+
+
+@pytest.mark.parametrize("column", sorted(FOLLOWED))
+def test_a_change_of_what_a_claim_looks_at_is_followed(db: Db, org: Organisation, column: LiteralString) -> None:
+    changed = {
+        "status": "cancelled", "priority": 9, "message_type": "reminder",
+        "scheduled_for": db.now() + timedelta(hours=1), "next_attempt_at": db.now() + timedelta(minutes=1),
+        "expires_at": db.now() + timedelta(days=1),
+    }[column]  # fmt: skip
+    message, other = org.schedule(), org.schedule()
+    db.run(f"update public.scheduled_whatsapp_messages set {column} = %s where id = %s", changed, message)
+    kept = {row["message_id"]: row for row in db.rows("select * from herald.open_messages")}
+    assert message not in kept if column == "status" else kept[message][column] == changed
+    assert kept[other][column] != changed
+
+
+def test_a_change_of_all_that_waits_at_once_is_followed(db: Db, org: Organisation) -> None:
+    """One statement, many rows: some finish, some stay open, some do not change."""
+    finished, delayed, same = org.schedule(), org.schedule(), org.schedule()
+    db.run(
+        "update public.scheduled_whatsapp_messages set"
+        " status = case when id = %s then 'cancelled' else status end,"
+        " priority = case when id = %s then 2 else priority end",
+        finished, delayed,
+    )  # fmt: skip
+    kept = db.rows("select message_id, priority from herald.open_messages order by priority")
+    assert kept == [{"message_id": delayed, "priority": 2}, {"message_id": same, "priority": 5}]
+
+
+@pytest.mark.parametrize(("status", "kept"), [("sending", True), ("in_doubt", True), ("sent", False)])
+def test_what_arrives_under_way_or_finished_is_known(db: Db, org: Organisation, status: str, kept: bool) -> None:
+    """Such as rows that are taken over from another system."""
+    message = org.schedule(status=status, wa_message_id="3EB0TAKEN", sent_at=db.now(), error_code="unknown")
+    sql: LiteralString = "select status from herald.open_messages where message_id = %s"
+    assert db.rows(sql, message) == ([{"status": status}] if kept else [])
+    assert db.value("select wa_message_id from herald.sent_ids where message_id = %s", message) == "3EB0TAKEN"
+
+
+def test_an_open_message_whose_id_is_corrected_is_found_under_the_new_one(db: Db, org: Organisation) -> None:
+    message = org.schedule(status="in_doubt", wa_message_id="3EB0FIRST", error_code="unknown")
+    db.run("update public.scheduled_whatsapp_messages set wa_message_id = '3EB0SECOND' where id = %s", message)
+    assert db.value("select wa_message_id from herald.sent_ids where message_id = %s", message) == "3EB0SECOND"
+
+
+def test_a_message_that_a_trigger_opens_again_is_not_forgotten(db: Db, org: Organisation) -> None:
+    """The outer statement's trigger was handed a finished row; by then it is open again."""
+    message = org.schedule()
+    db.run(
+        "create function pg_temp.reopen() returns trigger language plpgsql as $$ begin"
+        " update public.scheduled_whatsapp_messages set status = 'pending'"
+        " where id = new.id and status = 'failed';"
+        " return null; end $$"
+    )
+    db.run(
+        "create trigger reopen after update on public.scheduled_whatsapp_messages"
+        " for each row execute function pg_temp.reopen()"
+    )
+    db.run(
+        "update public.scheduled_whatsapp_messages set status = 'failed', error_code = 'x' where id = %s", message
+    )
+    assert db.value("select status from herald.open_messages where message_id = %s", message) == "pending"
 
 
 def test_a_message_changed_again_by_a_trigger_is_kept_as_it_ended(db: Db, org: Organisation) -> None:
