@@ -5,6 +5,7 @@ Everything is real but the sends: Postgres, PostgREST, the rules, and the worker
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 import tempfile
@@ -68,6 +69,7 @@ class Bench:
             self.queued |= set(ids)
             self.per_row.append(milliseconds * 1000 / some)
             count -= some
+        gc.freeze()  # what the bench remembers is nothing that a worker's garbage collector would walk through
 
     async def drained(self, worker: BenchWorker, count: int, batch: int, *, ruled: bool = True) -> Drained:
         """Queue so many and drain them."""
