@@ -110,6 +110,19 @@ def test_a_message_that_a_trigger_opens_again_is_not_forgotten(db: Db, org: Orga
     assert db.value("select status from herald.open_messages where message_id = %s", message) == "pending"
 
 
+def test_no_step_reads_a_whole_table_of_open_rows(db: Db, org: Organisation, run: Run) -> None:
+    """They are small when a plan is made, and full of dead rows a minute later."""
+    for _ in range(4):
+        org.schedule()
+    run.accept(run.claim_one())
+    run.exchange(1)
+    read = db.rows(
+        "select relname::text as name, seq_scan from pg_stat_xact_user_tables"
+        " where relname in ('message_claims', 'open_messages') and seq_scan > 0"
+    )
+    assert read == []
+
+
 def test_a_message_changed_again_by_a_trigger_is_kept_as_it_ended(db: Db, org: Organisation) -> None:
     """A row's trigger runs before the statement's: what the latter was handed is old by then."""
     message = org.schedule(priority=3)
