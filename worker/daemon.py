@@ -201,9 +201,9 @@ class Daemon:
             case _:
                 self._supervisor.hear(event)
 
-    def _hint(self, name: str) -> None:
+    def _hint(self, name: str, after: float = 0.0) -> None:
         if name == "queue":
-            self._dispatcher.wake()
+            self._dispatcher.wake(after)
         else:
             self._hints[name].set()
 

@@ -49,9 +49,12 @@ class Dispatcher:
         self._exchanging = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
 
-    def wake(self) -> None:
-        """Look at the queue now."""
-        self._work.set()
+    def wake(self, after: float = 0.0) -> None:
+        """Look at the queue now, or in so many seconds if nothing else makes it look before."""
+        if after > 0:
+            self._look_again_in(after)
+        else:
+            self._work.set()
 
     async def run(self) -> None:
         """Exchange with the queue until cancelled. Raises LostLease when this process was replaced."""
@@ -77,6 +80,7 @@ class Dispatcher:
             if returned:
                 log.info("claims_returned", count=returned)
         settlements = self._settler.take()
+        self._forget_timer()  # the answer names the next time; what is told of meanwhile sets a timer of its own
         self._repair = True  # until the answer is here
         answer = await self._outbox.settle_and_claim(settlements, CLAIMS_PER_EXCHANGE if self._claiming else 0)
         self._repair = False
@@ -99,9 +103,15 @@ class Dispatcher:
             pass
 
     def _look_again_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer and loop.time() < self._timer.when() <= loop.time() + seconds:
+            return  # it looks before
+        self._forget_timer()
+        self._timer = loop.call_later(seconds, self._work.set)
+
+    def _forget_timer(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._work.set)
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._send(claim), name=f"send {claim.message_id}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 
@@ -33,6 +34,19 @@ NEXT: Mapping[MessageStatus, frozenset[MessageStatus]] = {
     _S.FAILED: frozenset({_S.PENDING}),
     _S.CANCELLED: frozenset(),
 }
+
+
+def seconds_until_due(row: Mapping[str, Any], at: str) -> float:
+    """How long a row of the queue was not due yet at this time of the database's; 0 if it was, or nobody can tell.
+
+    The row may lack columns, as Realtime leaves them out of large ones.
+    """
+    try:
+        moment = datetime.fromisoformat(at)
+        times = [row[name] for name in ("scheduled_for", "next_attempt_at") if row.get(name)]
+        return max([0.0, *((datetime.fromisoformat(time) - moment).total_seconds() for time in times)])
+    except (TypeError, ValueError):
+        return 0.0
 
 
 class MessageKind(StrEnum):

@@ -166,7 +166,7 @@ class Served:
 
     url: str
     api: Api
-    woken: list[None]
+    woken: list[float]  #: after how many seconds the dispatcher is to look at the queue
     http: aiohttp.ClientSession
 
     async def ask(
@@ -204,7 +204,7 @@ class Said:
 @asynccontextmanager
 async def served(ground: Ground, **settings: Any) -> AsyncIterator[Served]:
     """The API with limits that no test meets by chance; ``settings`` override."""
-    woken: list[None] = []
+    woken: list[float] = []
     given: dict[str, Any] = {
         "supabase_url": ground.stack.url,
         "service_key": ground.stack.secret_key,
@@ -220,7 +220,7 @@ async def served(ground: Ground, **settings: Any) -> AsyncIterator[Served]:
     }
     health = {"live": True, "ready": True}
     metrics = Metrics("api-test", "0.0.0")
-    made = Api(ApiSettings(**(given | settings)), lambda: health, lambda: woken.append(None), metrics)
+    made = Api(ApiSettings(**(given | settings)), lambda: health, woken.append, metrics)
     async with made as api, aiohttp.ClientSession() as http:
         runner = web.AppRunner(api.app, access_log=None, shutdown_timeout=2)
         await runner.setup()

@@ -18,7 +18,7 @@ def admin(ground: Ground) -> str:
     return ground.token(Person.ADMIN)
 
 
-async def _first(events: list[None]) -> bool | None:
+async def _first(events: list[float]) -> bool | None:
     return True if events else None
 
 
@@ -260,6 +260,16 @@ async def test_messages_come_by_pages_without_gaps_while_new_ones_arrive(ground:
         cursor = f"&cursor={page.json['next']}"
     assert {str(id_) for id_ in ids} <= set(seen)
     assert len(seen) == len(set(seen))
+
+
+async def test_the_dispatcher_is_woken_when_the_message_is_due(api: Served) -> None:
+    api.woken.clear()
+    await send(api, {"to": {"phone": "+491709990071"}, "text": "Now"})
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await send(api, {"to": {"phone": "+491709990071"}, "text": "Later", "scheduled_for": later.isoformat()})
+    now, then = api.woken
+    assert now == 0
+    assert then == pytest.approx(3600, abs=30)
 
 
 async def test_drain_wakes_the_dispatcher_and_counts_what_is_due(api: Served) -> None:

@@ -64,14 +64,16 @@ class Ears:
 
     wakeups: Wakeups = field(init=False)
     hints: Counter[str] = field(default_factory=Counter)
+    after: dict[str, float] = field(default_factory=dict)  #: seconds, as the last hint of a name said
     fail: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hint(self, name: str) -> None:
+    def hint(self, name: str, after: float) -> None:
         if self.fail:
             self.fail = False
             raise RuntimeError("a mistake in a callback")
         self.hints[name] += 1
+        self.after[name] = after
         self._news.set()
 
     async def until_hinted(self, *names: str, seconds: float = DEADLINE) -> None:

@@ -243,3 +243,19 @@ async def test_canaries_are_heard_by_nobody_else(
     await until(look, DEADLINE, "three canaries")
     assert ears.wakeups.live
     assert everything == []
+
+
+async def test_a_message_is_a_hint_for_the_time_when_it_is_due(realtime: Realtime, ears: Ears) -> None:
+    account = await ears.hear(realtime)
+    for due, seconds in (("now()", 0), ("now() + interval '1 hour'", 3600)):
+        hinted = asyncio.create_task(ears.until_hinted("queue"))
+        await asyncio.sleep(0)  # it counts hints from here on
+        await realtime.database.execute(
+            "insert into public.scheduled_whatsapp_messages"
+            " (organization_id, session_id, recipient_phone, message_content, scheduled_for)"
+            f" select organization_id, id, '+491701234567', 'Later', {due}"
+            " from public.whatsapp_sessions where id = %s".encode(),
+            [account],
+        )
+        await hinted
+        assert ears.after["queue"] == pytest.approx(seconds, abs=1)

@@ -93,7 +93,9 @@ class ApiSettings:
 class Api:
     """The API of one worker; ``app`` is served between ``__aenter__`` and ``__aexit__``."""
 
-    def __init__(self, settings: ApiSettings, health: Health, wake: Callable[[], None], metrics: Metrics) -> None:
+    def __init__(
+        self, settings: ApiSettings, health: Health, wake: Callable[[float], None], metrics: Metrics
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._metrics.ask(self._figures)

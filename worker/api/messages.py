@@ -161,7 +161,7 @@ async def _step(
         TABLE, changes, ALL, ("id", f"eq.{message}"), ("status", f"in.({','.join(of)})")
     )
     if rows:
-        call.parts.wake()
+        call.parts.wake(0)
         return Message.model_validate(rows[0])
     found = await find_message(call, message)
     if found.status in already:

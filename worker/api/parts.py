@@ -65,9 +65,9 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """rest: Supabase; wake: makes the dispatcher look at the queue now."""
+    """rest: Supabase; wake: makes the dispatcher look at the queue in so many seconds."""
 
     rest: Rest
     limits: Limits
     changes: Changes
-    wake: Callable[[], None]
+    wake: Callable[[float], None]

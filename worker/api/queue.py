@@ -73,7 +73,7 @@ async def drain(call: Call) -> Drained:
     What the cron fallback calls when due messages are not being claimed. A server counts its own organisation's
     messages, the operator all, or those of X-Org-Id.
     """
-    call.parts.wake()
+    call.parts.wake(0)
     organization: Any = str(call.caller.organization) if call.caller.organization else None
     due = await call.parts.rest.call("whatsapp_api_due", p_organization=organization)
     return Drained(woken=True, due=due)

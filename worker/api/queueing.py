@@ -15,7 +15,7 @@ from worker.api.messages import TABLE, Message, SendableKind
 from worker.api.problem import Problem, invalid, not_found
 from worker.api.routing import Body, Call
 from worker.errors import StoreError
-from worker.message import MessageStatus
+from worker.message import MessageStatus, seconds_until_due
 from worker.supabase.rest import Refused, Row
 
 #: ?wait= is over when a message has one of these.
@@ -185,7 +185,7 @@ async def put(call: Call, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     once_by = "organization_id,idempotency_key" if keyed else ""
     made = await call.tenant.insert(TABLE, rows, ALL, once_by=once_by)
     if made:
-        call.parts.wake()
+        call.parts.wake(min(seconds_until_due(row, row["created_at"]) for row in made))
     if not keyed or len(made) == len(rows):
         return made, []
     new = {row["idempotency_key"] for row in made}

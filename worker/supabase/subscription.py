@@ -14,6 +14,8 @@ from realtime import AsyncRealtimeClient, PostgresChangesPayload, RealtimeSubscr
 from realtime.types import RealtimePostgresChangesListenEvent
 from websockets.exceptions import ConnectionClosed
 
+from worker.message import seconds_until_due
+
 #: What is listened to: (table, event, filter) → which of the wake-ups it is a hint for.
 BINDINGS: Mapping[tuple[str, str, str | None], str] = {
     ("scheduled_whatsapp_messages", "INSERT", None): "queue",
@@ -41,12 +43,12 @@ class SubscriptionLost(Exception):  # noqa: N818 - a state of things, as LostLea
 
 
 class Subscription:
-    """Calls ``hint(name)`` for every change of BINDINGS, and once for each name when changes may have been missed.
+    """Calls ``hint(name, after)`` for every change of BINDINGS, and for each name when changes may have been missed.
 
-    ``hint`` may be called between any two awaits and must not block.
+    after: seconds until there is something to do.  ``hint`` may be called between any two awaits and must not block.
     """
 
-    def __init__(self, url: str, key: str, run: UUID, hint: Callable[[str], None]) -> None:
+    def __init__(self, url: str, key: str, run: UUID, hint: Callable[[str, float], None]) -> None:
         self._hint = hint
         self._client = AsyncRealtimeClient(f"{url}/realtime/v1", token=key, auto_reconnect=False, max_retries=1)
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -135,12 +137,19 @@ class Subscription:
         finally:
             task.cancel()
 
-    def _teller(self, name: str) -> Callable[[Any], None]:
-        return lambda _: self._hint(name)
+    def _teller(self, name: str) -> Callable[[PostgresChangesPayload], None]:
+        if name != "queue":
+            return lambda _: self._hint(name, 0.0)
+
+        def tell_when(change: PostgresChangesPayload) -> None:
+            data = change["data"]
+            self._hint(name, seconds_until_due(data.get("record") or {}, data["commit_timestamp"]))
+
+        return tell_when
 
     def _tell_all(self) -> None:
         for name in HINTS:
-            self._hint(name)
+            self._hint(name, 0.0)
 
     def _state(self, state: RealtimeSubscribeStates, _: Exception | None) -> None:
         if state is RealtimeSubscribeStates.SUBSCRIBED:

@@ -27,8 +27,9 @@ STABLE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 15.0
 
 
 class Wakeups:
-    """Calls ``hint(name)`` for every change; name is queue, sessions or commands.
+    """Calls ``hint(name, after)`` for every change; name is queue, sessions or commands.
 
+    after: seconds until there is something to do: a message may be due in a year.
     live: whether the last canary came through.
     """
 
@@ -38,7 +39,7 @@ class Wakeups:
         url: str,
         key: str,
         run: UUID,
-        hint: Callable[[str], None],
+        hint: Callable[[str, float], None],
         canary_every: float = CANARY_EVERY_SECONDS,
     ) -> None:
         self._rpc = rpc
