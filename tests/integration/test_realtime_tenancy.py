@@ -165,6 +165,8 @@ class Flood:
             many = 1
             if self._place is Place.AWAY:
                 many = MANY[table] * self._times if table in MANY else 10 + self._times
+            if table == "whatsapp_commands":
+                many = min(many, 49)  # an account may have fifty waiting
             first = self._ground.row(table, self._place)
             names = {
                 column for key in self._ground.catalog.relations[table].foreign_keys for column in key.columns
