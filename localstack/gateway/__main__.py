@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 from pathlib import Path
 
@@ -51,6 +52,7 @@ async def serve(app: web.Application, port: int) -> None:
         max_field_size=LONGEST_LINE,
     )
     await runner.setup()
+    gc.freeze()  # as in worker/__main__.py
     try:
         await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
         await asyncio.Event().wait()
