@@ -2,7 +2,9 @@
 
 Starting and stopping a client changes that table (a Go map); a call that enters at that moment can abort the whole
 process. Only the entry is dangerous, so calls under way go on. Measured with the gate: 2 × 75 s, 620 restarts
-beside 120,000 calls without an abort; without it the process aborted after 7, 8 and 52 s.
+beside 120,000 calls without an abort; without it the process aborted after 7, 8 and 52 s. A start that lets others
+in as soon as it dials: 45 s, 28 × 17 openings beside each other and 2,464 sends, none. (Once it has dialled, the
+library reads another such table ungated, once an opening: some 20 ns, in which another start would have to write.)
 """
 
 import threading

@@ -14,6 +14,7 @@ from worker.engine.handlers import subscribe
 from worker.engine.journal import Journal
 from worker.engine.library import Client, Gone, LibraryError
 from worker.engine.sender import Sender
+from worker.engine.sockets import sockets
 from worker.engine.sqlite import SqliteError
 from worker.engine.store import SessionFolder
 
@@ -27,8 +28,12 @@ RECONNECT_GRACE = 20.0
 #: How long a login may take, seconds: the library gives a handshake 20.
 CONNECT_WAIT = 60.0
 
-#: How long a start may hold the entry gate, seconds. The library's table is written before it dials.
+#: How long a start may hold the entry gate, seconds. The library's table is written before it dials: from the
+#: first new socket on others may start too, so that 25 accounts log in beside each other, not one after the other.
 START_HOLD = 1.0
+
+#: How often a start looks whether the library dials, seconds.
+DIAL_LOOK = 0.005
 
 #: How long a stop waits for the library's thread, and for a send under way, seconds.
 STOP_WAIT = 1.0
@@ -120,8 +125,11 @@ class Session:
         self.journal.replay(self._write)
         self.sender.start()
         with self._gate.exclusive():
+            before, until = sockets(), time.monotonic() + START_HOLD
             threading.Thread(target=self._run, name=f"connect {self.id[:8]}", daemon=True).start()
-            self._under_way.wait(START_HOLD)
+            while time.monotonic() < until and not sockets() - before:
+                if self._under_way.wait(DIAL_LOOK):
+                    break
 
     def _run(self) -> None:
         try:
