@@ -210,3 +210,21 @@ async def test_the_audit_tells_who_did_what_by_which_request(ground: Ground, api
         ("service_role", None, "message.cancelled", "operator", "by-the-operator-1-again"),
     ]
     assert all("701234567" not in json.dumps(row["event_data"]) for row in rows)
+
+
+async def test_who_was_removed_sees_and_changes_nothing_although_a_worker_remembers_them(
+    ground: Ground, api: Served
+) -> None:
+    user = ground.db.insert("auth.users", email=f"{uuid4()}@api.test")
+    ground.db.insert("public.profiles", id=user, organization_id=ground.home.id, role="admin")
+    token = ground.sign(user)
+    message = ground.new_message(ground.home)
+    seen = await api.ask("GET", f"/api/messages/{message}", token=token)
+    ground.db.rows("delete from public.profiles where id = %s returning id", user)
+    listed = await api.ask("GET", "/api/messages", token=token)
+    one = await api.ask("GET", f"/api/messages/{message}", token=token)
+    cancelled = await api.ask("POST", f"/api/messages/{message}/cancel", token=token)
+    sent = await api.ask("POST", "/api/send", token=token, json={"to": {"phone": "+491709990072"}, "text": "Hi"})
+    assert seen.status == 200
+    assert (listed.status, listed.json["messages"]) == (200, []), "it is remembered, and sees no rows"
+    assert (one.status, cancelled.status, sent.status) == (404, 404, 403)
