@@ -24,6 +24,7 @@ from typing import Any, Literal
 import psycopg
 
 from localstack.credentials import Credentials
+from localstack.kept_logs import note_secrets
 from localstack.layout import REPOSITORY, Layout, LocalStackError, Phase, State, env_file, write_private
 
 ChildName = Literal["postgres", "postgrest", "gateway"]
@@ -87,6 +88,7 @@ class Stack:
 
     def set_function_secrets(self, **secrets: str) -> None:
         """All of the functions' secrets from the next request on, as `supabase secrets set` does hosted."""
+        note_secrets(text for name, text in secrets.items() if "KEY" in name or "SECRET" in name)
         write_private(Layout(self.directory).function_secrets, env_file(secrets))
 
     def sign(self, claims: Mapping[str, Any]) -> str:
@@ -112,6 +114,8 @@ class Stack:
                 if time.monotonic() > deadline:
                     raise LocalStackError(f"The stack in {layout.directory} doesn't stop; see its logs.")
                 time.sleep(0.02)
+        with contextlib.suppress(FileNotFoundError):
+            note_secrets(Credentials.load(layout.credentials).secrets)
         layout.remove()
 
 

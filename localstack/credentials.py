@@ -43,10 +43,20 @@ class Credentials:
         )
 
     @classmethod
+    def load(cls, path: Path) -> "Credentials":
+        """Those of a stack that there is. Raises FileNotFoundError."""
+        return cls(**json.loads(path.read_text()))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody else may read."""
+        return (self.secret_key, self.signing_key, *self.passwords.values())
+
+    @classmethod
     def load_or_generate(cls, path: Path) -> "Credentials":
         """The stack's own; they stay the same over restarts and resets, until `down`."""
         try:
-            return cls(**json.loads(path.read_text()))
+            return cls.load(path)
         except FileNotFoundError:
             credentials = cls.generate()
             write_private(path, json.dumps(asdict(credentials)))

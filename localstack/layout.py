@@ -19,6 +19,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
+from localstack.kept_logs import keep_logs
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SCRATCH = Path("/var/tmp")  # noqa: S108  the directories below are checked for their owner
 
@@ -150,6 +152,7 @@ class Layout:
 
     def remove(self) -> None:
         """Remove everything that the stack left, and `directory` itself if nothing else is in it."""
+        keep_logs(self.logs)
         for directory in (self.database, self.logs):
             shutil.rmtree(directory, ignore_errors=True)
         for file in (self.env, self.credentials, self.function_secrets, self.state, self.directory / "lock"):

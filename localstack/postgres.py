@@ -29,7 +29,8 @@ EXTENSIONS = {
     "supabase_vault": ("0.3.1", "vault"),
 }
 
-# Durability is given up where only a crash of the machine can tell: a killed Postgres loses nothing.
+# Durability is given up where only a crash of the machine can tell: a killed Postgres loses nothing. The log gets
+# an error's first line: a statement and its DETAIL quote rows, so people's numbers and messages.
 CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 port = {port}
@@ -45,6 +46,7 @@ max_connections = 100
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_min_error_statement = panic
+log_error_verbosity = terse
 """
 
 

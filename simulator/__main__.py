@@ -85,6 +85,7 @@ def main() -> None:
     if options.die_with_parent:
         die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells whole addresses, and numbers in them
     if options.verbose:
         logging.getLogger("simulator").setLevel(logging.DEBUG)
     on_ready = partial(claim_stdout(), "ready") if options.say_ready else lambda: None

@@ -52,7 +52,7 @@ async def _tell_failures(
     except web.HTTPException:
         raise
     except Exception as failed:
-        log.warning("%s failed", request.path, exc_info=True)
+        log.warning("%s failed", request.match_info.route, exc_info=True)
         return web.Response(status=502, text=f"{type(failed).__name__}: {failed}")
 
 
@@ -191,7 +191,7 @@ async def _run(stores: Path, endpoint: Endpoint, numbers: list[str], say_ready: 
     starts = (asyncio.to_thread(phones.start, number) for number in numbers)
     for number, failed in zip(numbers, await asyncio.gather(*starts, return_exceptions=True), strict=True):
         if failed:
-            log.error("goes on without %s: %s", number, failed)
+            log.error("goes on without …%s: %s", number[-2:], type(failed).__name__)
     async with lifetime.listening(phones.application()) as port:
         say_ready(f"http://127.0.0.1:{port}")
         await lifetime.until_signalled()

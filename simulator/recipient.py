@@ -224,7 +224,7 @@ class Recipient:
         try:
             downloaded = self._client.download_any(message)
         except Exception:
-            log.exception("%s could not download a file", self.phone)
+            log.exception("…%s could not download a file", self.phone[-2:])
             return None
         return bytes(downloaded)
 

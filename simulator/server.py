@@ -227,7 +227,7 @@ class ChatServer:
             answer = self._iq_answers.get(iq.namespace, _nothing)(iq)
         except (IqRefused, ValueError) as refused:
             code, text = (refused.code, refused.text) if isinstance(refused, IqRefused) else (400, "bad-request")
-            log.info("refused %s: %s", iq.node, refused)
+            log.info("refused %s: %s %s", iq.namespace, code, text)
             return Node("iq", {**attrs, "type": "error"}, [Node("error", {"code": code, "text": text})])
         return Node("iq", {**attrs, "type": "result"}, answer or None)
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from localstack.kept_logs import keep_logs
 from localstack.layout import REPOSITORY
 from scripts.drills.worker_process import until
 from scripts.drills.world import World
@@ -76,6 +77,7 @@ class Pm2:
 
     async def __aexit__(self, *_: object) -> None:
         await self.run("kill")
+        keep_logs(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
 
     async def run(self, *words: str, seconds: float = 90) -> str:

@@ -25,9 +25,14 @@ from psycopg.rows import dict_row
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from localstack.client import Stack
+from localstack.kept_logs import keep_logs, note_secrets
+from scripts.drills.noted_rows import note_rows
 from scripts.drills.project import project
 from scripts.drills.worker_process import Worker, free_port, until
 from simulator.client import Simulator
+
+#: What of a worker's settings no log may hold.
+SECRETS = ("SUPABASE_SERVICE_KEY", "ENCRYPTION_KEY", "ENCRYPTION_KEYS", "API_KEY", "METRICS_KEY")
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -40,6 +45,7 @@ def qr_text(data_uri: str) -> str:
     found = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
     if len(found) != 1:
         raise ValueError(f"{len(found)} codes in the picture")
+    note_secrets([found[0].text])
     return str(found[0].text)
 
 
@@ -84,7 +90,11 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._exits.aclose()
+        try:
+            await asyncio.to_thread(note_rows, self.stack.database_url)
+        finally:
+            await self._exits.aclose()
+            keep_logs(self.directory)
 
     def _remove_state(self) -> None:
         shutil.rmtree(self.state_dir, ignore_errors=True)
@@ -158,6 +168,8 @@ class World:
             "PORT": str(free_port()),
             **settings,
         }
+        given = ",".join(environment[name] for name in SECRETS if name in environment)
+        note_secrets(key.rpartition(":")[2] for key in given.split(","))
         worker = Worker(worker_id, environment, self.directory / f"{worker_id}.log")
         self.workers.append(worker)
         return worker

@@ -112,7 +112,7 @@ def _body(make: Callable[[Organization], Request]) -> Callable[[Ground, Organiza
 
 _JID = _path(jid=lambda _, org: org.group_jid)
 _NOT_CONNECTED = (409, "not-connected")
-_TO_MEMBER = {"action": "promote", "members": ["+491701234567"]}
+_TO_MEMBER = {"action": "promote", "members": ["+491709876567"]}
 
 CELLS: Mapping[str, Cell] = {
     # Accounts
@@ -137,7 +137,7 @@ CELLS: Mapping[str, Cell] = {
         ADMINS,
         _body(
             lambda org: {
-                "recipients": [{"phone": "+491701234567"}],
+                "recipients": [{"phone": "+491709876567"}],
                 "session_id": str(org.session),
                 "text": "Hello",
             }

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from localstack.client import LocalStack, Stack
+from scripts.drills.noted_rows import note_rows
 from tests.api.ground import Ground, Served, make_ground, served
 from tests.sql.world import Db
 
@@ -13,6 +14,7 @@ from tests.sql.world import Db
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with LocalStack.start(tmp_path_factory.mktemp("api")) as stack:
         yield stack
+        note_rows(stack.database_url)
 
 
 @pytest.fixture(scope="session")

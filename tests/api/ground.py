@@ -20,6 +20,7 @@ from worker.api import Api
 from worker.api.app import ApiSettings
 from worker.api.metrics import Metrics
 from worker.api_keys import ApiKey
+from worker.logs import configure_logs
 
 PROXY_KEY = "proxy-0123456789abcdef0123456789abcdef"
 FORMER_PROXY_KEY = "former-0123456789abcdef0123456789abcdef"
@@ -99,7 +100,7 @@ class Ground:
         row: dict[str, Any] = {
             "organization_id": organization.id,
             "session_id": organization.session,
-            "recipient_phone": "+491701234567",
+            "recipient_phone": "+491709876567",
             "message_content": "Hello",
         }
         return self.db.insert("public.scheduled_whatsapp_messages", **(row | columns))
@@ -205,6 +206,7 @@ class Said:
 async def served(ground: Ground, **settings: Any) -> AsyncIterator[Served]:
     """The API with limits that no test meets by chance; ``settings`` override."""
     woken: list[float] = []
+    configure_logs("DEBUG")  # as in a worker, so that the watch over the logs sees what a worker writes
     given: dict[str, Any] = {
         "supabase_url": ground.stack.url,
         "service_key": ground.stack.secret_key,

@@ -79,7 +79,7 @@ async def test_a_fault_of_ours_tells_nothing_of_itself(ground: Ground, monkeypat
     async with served(ground) as other:
 
         async def broken(*_: Any, **__: Any) -> None:
-            raise RuntimeError("secret +491701234567")
+            raise RuntimeError("secret +491709876567")
 
         monkeypatch.setattr(Rest, "ask", broken)
         said = await other.ask("GET", "/api/groups", key=HOME_KEY)
@@ -105,7 +105,7 @@ async def test_no_answer_names_the_software_or_may_be_stored(api: Served) -> Non
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("+491701234567 has opted out on 2026-11-28", "…67 has opted out on 2026-11-28"),
+        ("+491709876567 has opted out on 2026-11-28", "…67 has opted out on 2026-11-28"),
         ("call 0170 123 45 67 now", "call …67 now"),
         ("message 7b0f3d1e-5f6c-4a52-9a0f-123456789012 is sent", None),
         ("24 of 1000 in 60 s", None),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from localstack.client import LocalStack, Stack
+from scripts.drills.noted_rows import note_rows
 from tests.functions.crm import Crm
 from tests.functions.vps import KEY, Vps, serving
 
@@ -15,6 +16,7 @@ ORIGIN = "https://crm.example"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with LocalStack.start(tmp_path_factory.mktemp("functions")) as stack:
         yield stack
+        note_rows(stack.database_url)
 
 
 @pytest.fixture(scope="session")

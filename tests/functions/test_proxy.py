@@ -13,7 +13,7 @@ from tests.functions.crm import PEOPLE, Crm
 from tests.functions.vps import KEY, Vps
 
 PROXY = "proxy-whatsapp-vps"
-SEND = {"to": {"phone": "+491701234567"}, "text": "hello"}
+SEND = {"to": {"phone": "+491709876567"}, "text": "hello"}
 MEMBER_ROUTES = [
     ("GET", "/api/auth/status"),
     ("GET", "/api/groups?refresh=1"),
@@ -295,5 +295,5 @@ async def test_the_functions_log_holds_no_secret_and_no_body(stack: Stack, crm: 
     failed = await crm.call(f"{PROXY}/api/send", "admin", "POST", json=SEND)
     logged = (stack.directory / "logs/functions.log").read_text()
     assert failed.headers["x-request-id"] in logged
-    for secret in (KEY, vps.url, SEND["text"], "+491701234567", crm.tokens["admin"], stack.secret_key):
+    for secret in (KEY, vps.url, SEND["text"], "+491709876567", crm.tokens["admin"], stack.secret_key):
         assert str(secret) not in logged

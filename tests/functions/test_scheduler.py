@@ -56,7 +56,7 @@ async def overdue(crm: Crm, db: Db) -> AsyncIterator[str]:
     await db.execute(
         "insert into public.scheduled_whatsapp_messages"
         " (organization_id, session_id, recipient_phone, message_content, scheduled_for)"
-        " values (%s, %s, '+491701234567', 'hello', now() - interval '1 minute')",
+        " values (%s, %s, '+491709876567', 'hello', now() - interval '1 minute')",
         [crm.organizations["home"], session],
     )
     yield session

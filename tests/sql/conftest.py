@@ -6,6 +6,7 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from localstack.client import LocalStack, Stack
+from scripts.drills.noted_rows import note_rows
 from tests.sql.drift import DRIFT
 from tests.sql.tasks import attend, tasks
 from tests.sql.workshops import Workshops
@@ -18,6 +19,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         with Db.connect(stack.database_url, autocommit=True) as db:
             db.run(SHIFTED_CLOCK)
         yield stack
+        note_rows(stack.database_url)
 
 
 @pytest.fixture

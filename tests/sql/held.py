@@ -49,7 +49,7 @@ def drain(run: Run, most: int = 1000) -> list[str]:
     return sent
 
 
-def contact(org: Organisation, phone: str = "+491701234567", **columns: object) -> UUID:
+def contact(org: Organisation, phone: str = "+491709876567", **columns: object) -> UUID:
     return org.db.insert("public.whatsapp_contacts", organization_id=org.id, phone=phone, **columns)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sql.world import Db, Organisation, Row
 
-PHONE = "+491701234567"  #: whom Organisation.schedule writes to
+PHONE = "+491709876567"  #: whom Organisation.schedule writes to
 _digits = count(1)
 
 

@@ -8,7 +8,7 @@ from localstack.client import Stack
 from tests.sql.held import configure, contact, drain, why
 from tests.sql.world import Db, Organisation, Run
 
-PHONE = "+491701234567"
+PHONE = "+491709876567"
 
 
 def opt_out(org: Organisation, person: UUID, *, unseen: bool = False) -> None:

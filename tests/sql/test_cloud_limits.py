@@ -9,7 +9,7 @@ import pytest
 from tests.sql.held import cloud_account, drain, ids, numbers, why, wrote
 from tests.sql.world import Db, Organisation, Run
 
-PHONE = "+491701234567"
+PHONE = "+491709876567"
 DAY = timedelta(hours=24)
 
 

@@ -94,7 +94,7 @@ def test_a_receipt_of_a_recipient_is_no_word_of_the_phone(db: Db, org: Organisat
     db.pass_time(60)
     org.schedule()
     lasting.accept(lasting.claim_one(), "3EB0E1")
-    lasting.receipt(org.session, "3EB0E1", "491701234567@s.whatsapp.net", "delivered")
+    lasting.receipt(org.session, "3EB0E1", "491709876567@s.whatsapp.net", "delivered")
     db.pass_time(600)
     assert settled_doubts(db) == 0
     assert status(org, message) == "in_doubt"

@@ -106,7 +106,7 @@ def test_the_same_idempotency_key_is_one_message_in_an_organisation(db: Db, org:
 def test_a_message_that_makes_no_sense_is_refused(db: Db, org: Organisation) -> None:
     now = db.now()
     nonsense: list[Row] = [
-        {"group_id": org.group, "recipient_phone": "+491701234567"},
+        {"group_id": org.group, "recipient_phone": "+491709876567"},
         {"group_id": None},
         {"recipient_phone": "0170 123"},
         {"message_content": ""},

@@ -48,7 +48,7 @@ def message(office: Office, **columns: object) -> dict[str, object]:
     row: dict[str, object] = {
         "organization_id": str(office.org.id),
         "session_id": str(office.org.session),
-        "recipient_phone": "+491701234567",
+        "recipient_phone": "+491709876567",
         "message_content": "The kiln is hot",
     }
     return row | columns

@@ -50,21 +50,21 @@ def test_a_qr_is_there_only_while_it_is_to_be_scanned(db: Db, org: Organisation,
 
 
 def test_an_account_is_not_linked_by_another_number(org: Organisation, run: Run) -> None:
-    assert run.report(org.session, status="connected", phone_number="+491701234567")
+    assert run.report(org.session, status="connected", phone_number="+491709876567")
     assert not run.report(org.session, status="error", phone_number="+491707654321")
-    assert (session(org)["status"], session(org)["phone_number"]) == ("connected", "+491701234567")
+    assert (session(org)["status"], session(org)["phone_number"]) == ("connected", "+491709876567")
 
 
 def test_a_report_keeps_what_it_does_not_name_and_the_name_that_a_person_gave(
     db: Db, org: Organisation, run: Run
 ) -> None:
     db.run("update public.whatsapp_sessions set display_name = 'Front desk'")
-    run.report(org.session, status="connected", phone_number="+491701234567", display_name="Asha")
+    run.report(org.session, status="connected", phone_number="+491709876567", display_name="Asha")
     run.report(org.session, status="connecting", last_error="Network lost.", retry_count=1)
     row = session(org)
     assert (row["display_name"], row["phone_number"], row["last_error"]) == (
         "Front desk",
-        "+491701234567",
+        "+491709876567",
         "Network lost.",
     )
     assert (row["last_connected_at"], row["last_disconnected_at"]) == (db.now(), db.now())
@@ -127,7 +127,7 @@ def test_a_command_that_nobody_serves_in_time_fails(db: Db, org: Organisation) -
 
 
 def test_a_pairing_code_needs_a_phone(db: Db, org: Organisation) -> None:
-    command(db, org, "pairing_code", phone="+491701234567")
+    command(db, org, "pairing_code", phone="+491709876567")
     for arguments in ({}, {"phone": "0170"}):
         with pytest.raises(psycopg.errors.CheckViolation), db.connection.transaction():
             command(db, org, "pairing_code", **arguments)

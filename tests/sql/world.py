@@ -147,7 +147,7 @@ class Organisation:
             "message_content": "The kiln is hot",
         }
         if "group_id" not in columns:
-            row["recipient_phone"] = "+491701234567"
+            row["recipient_phone"] = "+491709876567"
         return self.db.insert("public.scheduled_whatsapp_messages", **(row | columns))
 
     def message(self, message: UUID) -> Row:

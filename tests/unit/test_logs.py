@@ -12,7 +12,7 @@ from worker.errors import ProviderError
 from worker.logs import configure_logs, log
 from worker.session import Ending
 
-SECRET = "+491701234567 we are live"
+SECRET = "+491709876567 we are live"
 
 
 @pytest.fixture(autouse=True)
