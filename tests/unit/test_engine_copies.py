@@ -7,12 +7,12 @@ from worker.engine.copies import SECRETS_KEPT, fingerprint, lean
 from worker.engine.sqlite import loaded
 
 _STORE = """
-create table whatsmeow_device (jid text, noise_key blob);
+create table whatsmeow_device (jid text, noise_key blob, lid text, push_name text);
 create table whatsmeow_pre_keys (key_id integer, key blob);
 create table whatsmeow_sessions (their_id text, session blob);
 create table whatsmeow_sender_keys (chat_id text, sender_id text, sender_key blob);
 create table whatsmeow_message_secrets (message_id text primary key, key blob);
-insert into whatsmeow_device values ('49151.0:3@s.whatsapp.net', x'00ff00');
+insert into whatsmeow_device (jid, noise_key) values ('49151.0:3@s.whatsapp.net', x'00ff00');
 insert into whatsmeow_pre_keys values (1, x'01'), (2, x'02');
 insert into whatsmeow_sessions values ('49152', x'00');
 insert into whatsmeow_sender_keys values ('g', '49151:3', x'01'), ('g', '77_1:3', x'02'), ('g', '491512:0', x'03');

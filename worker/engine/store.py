@@ -112,10 +112,15 @@ class SessionFolder:
 
         SqliteError if the store can't tell: with its device the library deletes what it has written.
         """
-        if self.account() is None:
+        # In one look: between two the library might delete both, and nothing written would mean nothing sent.
+        row = self._one(
+            "select (select jid from whatsmeow_device limit 1),"
+            " (select message_id from whatsmeow_message_secrets where key = ?)",
+            secret,
+        )
+        if row is None or not row[0]:
             raise SqliteError("no device in the store")
-        row = self._one("select message_id from whatsmeow_message_secrets where key = ?", secret)
-        return row[0] if row else None
+        return row[1] or None
 
     def phone_of(self, lid: str) -> str | None:
         """Return the number (digits) behind a LID's user part, where the store knows it."""
