@@ -95,6 +95,9 @@ class Commands:
         return None, str(error)
 
     async def _carry_out(self, command: Command) -> Mapping[str, Any]:
+        if command.kind == "reconnect":
+            await self._supervisor.reconnect(command.session_id)
+            return {}
         session = self._supervisor.session(command.session_id)
         if session is None:
             raise HeraldError("This account is not being served. Press connect first.")

@@ -94,11 +94,9 @@ class LiveSession:
     async def close(self) -> None:
         """Stop the connection and save its state with the clean flag. Lease and row are the caller's."""
         self.ready = False
-        if not self._opened:
-            return
-        await self.transport.close(self.held.session_id)
-        self._opened = False
-        if self._store.linked:
+        await self.transport.close(self.held.session_id)  # also one whose opening was cut off half-way
+        opened, self._opened = self._opened, False
+        if opened and self._store.linked:
             await self._store.snapshot(clean=True)
 
     async def logout(self) -> None:

@@ -21,7 +21,7 @@ from worker.live_session import LiveSession
 from worker.live_store import LiveStore
 from worker.outbox import Outbox
 from worker.registry import Registry
-from worker.session import DesiredState, Held, Lease
+from worker.session import DesiredState, Held, Lease, SessionStatus
 from worker.settler import Settler
 from worker.transport import Connected, Ended, QrShown, Transport
 
@@ -162,6 +162,32 @@ class Supervisor:
                 await session.close()
                 await self._registry.report(held, status="disconnected")
             await self._release(held)
+
+    async def reconnect(self, session_id: UUID) -> None:
+        """Close a session in order and begin it anew at once, also one that backs off or shows a QR.
+
+        Raises HeraldError if this worker does not serve it.
+        """
+        session = self._sessions.get(session_id)
+        if session is None or session.ending or session_id in self._endings:
+            raise HeraldError("This account is not being served. Look at its status; if it is off, press connect.")
+        self._end(session_id, self._begin_anew(session))
+        await asyncio.wait([self._endings[session_id]])  # whoever asked may give up; it is done all the same
+
+    async def _begin_anew(self, session: LiveSession) -> None:
+        """The lease stays, and so does the wish: if this process dies, the next holder opens the account."""
+        held = session.held
+        await self._halt(held.session_id)
+        with told(held):
+            await self._registry.report(held, status=SessionStatus.CONNECTING)  # nothing is claimed for it now
+        await self._settler.until_settled(held.session_id, DRAIN_SECONDS)
+        with told(held):
+            await session.close()
+        if self._stopping:
+            with told(held):
+                await self._release(held)
+        elif held.session_id in self._leases:
+            self._start(held)
 
     def _make(self, held: Held) -> LiveSession:
         store = LiveStore(

@@ -106,6 +106,11 @@ def _session(body: Request | None = None, **query: Any) -> Callable[[Ground, Org
     return lambda _, org: {"json": {"session_id": str(org.session), **(body or {})}, "params": query}
 
 
+def _wanted_session(ground: Ground, org: Organization) -> Request:
+    ground.db.run("update public.whatsapp_sessions set desired_state = 'connected' where id = %s", org.session)
+    return _session(wait="0")(ground, org)
+
+
 def _body(make: Callable[[Organization], Request]) -> Callable[[Ground, Organization], Request]:
     return lambda _, org: {"json": make(org)}
 
@@ -122,7 +127,7 @@ CELLS: Mapping[str, Cell] = {
     ),
     "GET /api/auth/status": Cell(MEMBERS, lambda _, org: {"params": {"session_id": str(org.session)}}),
     "POST /api/auth/disconnect": Cell(ADMINS, _session(wait="0")),
-    "POST /api/auth/reconnect": Cell(ADMINS, _session(wait="0")),
+    "POST /api/auth/reconnect": Cell(ADMINS, _wanted_session, own=(202, None)),
     "POST /api/auth/logout": Cell(ADMINS, _session(wait="0")),
     # Sending
     "POST /api/send": Cell(

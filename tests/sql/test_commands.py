@@ -94,12 +94,48 @@ def test_what_can_not_be_asked_is_refused_in_words(
     assert db.value("select count(*) from public.whatsapp_commands") == 0
 
 
+def test_a_reconnection_waits_for_no_other_request_and_the_others_wait_for_it(org: Organisation, run: Run) -> None:
+    stuck = ask(org, "create_group", name="stuck")
+    take(run)
+    behind = ask(org, "refresh_groups")
+    first = ask(org, "reconnect")
+    assert [one["id"] for one in take(run)] == [str(first)]
+    finish(run, stuck, error="It was cut off.")
+    assert take(run) == [], "a request goes to an account that is being closed"
+    second = ask(org, "reconnect")
+    assert take(run) == [], "an account is closed twice at once"
+    finish(run, first, {})
+    assert str(second) in [one["id"] for one in take(run)]
+    finish(run, second, {})
+    take(run)
+    assert look(org, behind)["state"] == "running"
+
+
+def test_a_cloud_number_has_nothing_to_reconnect(db: Db, org: Organisation) -> None:
+    cloud = org.add_session(provider="cloud")
+    with refused(db, "no connection that could be opened again"):
+        ask(org, "reconnect", session=cloud)
+
+
+def test_a_reconnection_whose_worker_died_leaves_the_account_wanted(db: Db, org: Organisation, run: Run) -> None:
+    command = ask(org, "reconnect")
+    take(run)
+    db.pass_time(21)
+    assert take(Run(db).connect(org.session)) == []
+    assert "connected as soon as one serves it" in look(org, command)["error_message"]
+    wanted = db.value("select desired_state from public.whatsapp_sessions where id = %s", org.session)
+    assert wanted == "connected"
+    (told,) = db.rows("select event_data from public.whatsapp_audit_logs where event_type = 'session.asked'")
+    assert told["event_data"]["kind"] == "reconnect"
+
+
 @pytest.mark.usefixtures("run")
 @pytest.mark.parametrize("by", ["member", "outsider"])
 def test_who_is_no_admin_asks_nothing_and_changes_nothing(db: Db, org: Organisation, by: str) -> None:
     org.people["outsider"] = Organisation(db).people["admin"]
     with db.speaking_as("authenticated", org.people[by]):
-        assert db.refusal(ASK, org.id, org.session, "logout", Jsonb({})) == DENIED
+        for kind in ("logout", "reconnect"):
+            assert db.refusal(ASK, org.id, org.session, kind, Jsonb({})) == DENIED
     wanted = db.value("select desired_state from public.whatsapp_sessions where id = %s", org.session)
     assert wanted == "connected"
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from worker.api.commands import ask
+from worker.api.commands import Command, ask
 from worker.api.fields import ALL, Phone, Text, columns_of
 from worker.api.problem import Problem, not_found
 from worker.api.routing import Access, Answer, Body, Call, Cost, Query, Reply, Routes
@@ -28,6 +28,9 @@ _S = SessionStatus
 
 #: Where connecting has come to something that a person sees.
 _SHOWN = frozenset({_S.QR_PENDING, _S.CONNECTED, _S.LOGGED_OUT, _S.BANNED, _S.ERROR})
+
+#: Where a worker may have it open.
+_ON = frozenset({_S.CONNECTED, _S.CONNECTING, _S.QR_PENDING})
 
 
 class Account(Answer):
@@ -202,18 +205,22 @@ async def disconnect(call: Call, query: StateQuery, body: WhichAccount) -> Accou
     return await _until_off(call, body.session_id, query.wait)
 
 
-@routes.post("/api/auth/reconnect", access=Access.ADMIN)
-async def reconnect(call: Call, query: StateQuery, body: WhichAccount) -> Account:
-    """Close an account's connection and open it again; no message is lost by it.
+@routes.post("/api/auth/reconnect", access=Access.ADMIN, answers={200: Account, 202: Command})
+async def reconnect(call: Call, query: StateQuery, body: WhichAccount) -> Reply:
+    """Close an account's connection and open it again; no message is lost by it. One that is off is connected.
 
-    Answers as soon as it is wanted connected again; look at GET /api/auth/status for how far it is.
+    Answers as soon as it is being opened again; look at GET /api/auth/status for how far it is. It stays wanted
+    connected all the while: if its worker ends meanwhile, the next one opens it. If none has done it in time, the
+    answer is 202 with the command.
     """
-    await _wish(call, body.session_id, DesiredState.DISCONNECTED)
-    try:
-        await _until_off(call, body.session_id, query.wait)
-    finally:
+    account = await _account(call, body.session_id)
+    if account.desired_state is not DesiredState.CONNECTED:
         await _wish(call, body.session_id, DesiredState.CONNECTED)
-    return await _account(call, body.session_id)
+    if account.desired_state is DesiredState.CONNECTED or account.status in _ON:
+        said = await ask(call, body.session_id, "reconnect", {}, wait=query.wait, answer=Done)
+        if said.status == 202:
+            return said
+    return Reply(await _account(call, body.session_id))
 
 
 @routes.post("/api/auth/logout", access=Access.ADMIN)
@@ -235,13 +242,12 @@ async def _wish(call: Call, session: UUID, state: DesiredState) -> None:
 
 async def _until_off(call: Call, session: UUID, seconds: float) -> Account:
     """Wait until no worker has it open; the account as it is then."""
-    still_on = {_S.CONNECTED, _S.CONNECTING, _S.QR_PENDING}
     latest: Any = None
 
     async def look() -> Account | None:
         nonlocal latest
         latest = await _account(call, session)
-        return None if latest.status in still_on else latest
+        return None if latest.status in _ON else latest
 
     await call.parts.changes.until(session, look, seconds)
     account: Account = latest
