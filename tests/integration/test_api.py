@@ -74,6 +74,9 @@ async def test_an_account_is_linked_used_and_unlinked_through_the_api(
     assert (status, said["status"]) == (200, "disconnected"), said
     status, said, _ = await api.ask("GET", f"/api/groups?refresh=1&session_id={shown['id']}")
     assert (status, said["code"]) == (409, "not-connected")
+    status, said, _ = await api.ask("POST", "/api/auth/reconnect", account)
+    assert (status, said["desired_state"]) == (200, "connected"), "what is off is connected"
+    await world.until_status(shown["id"], "connected")
     status, said, _ = await api.ask("POST", "/api/auth/logout", account)
     assert (status, said["status"]) == (200, "logged_out"), said
     log = worker.log.read_text()
