@@ -175,6 +175,10 @@ class Simulator:
     async def phone_online(self, phone: str) -> None:
         await self.request("POST", f"/phones/{phone}/online")
 
+    async def confirm(self, phone: str, to: str, message_id: bytes) -> None:
+        """The phone tells an account that it has a message, of whatever id: the network does not look at it."""
+        await self.request("POST", f"/phones/{phone}/confirm", {"to": to, "message_id": message_id.hex()})
+
     async def confirm_sends(self, phone: str, on: bool) -> None:
         """Whether the phone confirms what its own account's clients send (`sender` receipts)."""
         await self.request("POST", f"/phones/{phone}/confirm-sends", {"on": on})

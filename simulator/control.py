@@ -12,6 +12,7 @@ What can be asked:
     POST   /phones/{phone}/unlink {device?}             … removes a linked client (all without `device`)
     POST   /phones/{phone}/offline | online             … switches the phone off and on
     POST   /phones/{phone}/read {message_ids?}          … reads messages (a real recipient does it in its client)
+    POST   /phones/{phone}/confirm {to, message_id}     … tells an account that it has a message, of any id, in hex
     POST   /phones/{phone}/confirm-sends {on}           whether the phone confirms what its own account sends
     POST   /phones/{phone}/joins-when-added {on}        whether others may put the account into groups
     GET    /phones/{phone}/groups                       the groups of a real recipient, as its client sees them
@@ -82,6 +83,7 @@ class Control:
                 web.post("/phones/{phone}/offline", self._go_offline),
                 web.post("/phones/{phone}/online", self._go_online),
                 web.post("/phones/{phone}/read", self._read),
+                web.post("/phones/{phone}/confirm", self._confirm),
                 web.post("/phones/{phone}/confirm-sends", self._confirm_sends),
                 web.post("/phones/{phone}/joins-when-added", self._joins_when_added),
                 web.get("/phones/{phone}/groups", self._groups),
@@ -152,6 +154,12 @@ class Control:
         user = self._user(request)
         user.own_phone.go_online()
         return web.json_response(_describe(user))
+
+    async def _confirm(self, request: web.Request) -> web.Response:
+        user, asked = self._user(request), await request.json()
+        told = self._server.world.account(asked["to"])
+        user.own_phone.confirm(bytes.fromhex(asked["message_id"]).decode(errors="surrogateescape"), told)
+        return web.json_response(_describe(told))
 
     async def _confirm_sends(self, request: web.Request) -> web.Response:
         user = self._user(request)

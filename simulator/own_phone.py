@@ -82,6 +82,11 @@ class OwnPhone:
                 device.send(self._receipt(message, "read"))
         return [message.id for message in chosen]
 
+    def confirm(self, message_id: str, sender: User) -> None:
+        """Tell an account's clients that a message arrived, whatever its id and whether there is one."""
+        for device in sender.linked:
+            device.send(self._receipt(Arrived(message_id, sender.lid, device)))
+
     def _confirm(self, message: Arrived) -> None:
         if message.sender.user is self._user:
             if self.confirms_sends:

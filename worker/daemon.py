@@ -269,7 +269,7 @@ class Daemon:
     async def _look_through_leftovers(self) -> None:
         try:
             await self._leftovers.look()
-        except (StoreError, EngineError, LostLease) as error:
+        except (StoreError, LostLease) as error:
             log.warning("leftovers_kept", error=error)
 
     async def _housekeep(self) -> None:

@@ -139,6 +139,10 @@ class Dispatcher:
                 found = await self._fetches.media(claim, claim.media_url)
             except MediaError as error:
                 return Rejected(code="media-unavailable", reason=str(error), retry=error.retry)
+            except Exception as error:  # nothing was sent, so whatever broke must not leave the message in doubt
+                log.exception("media_fetch_broke", message_id=str(claim.message_id))
+                reason = f"Its media could not be fetched ({type(error).__name__})."
+                return Rejected(code="media-unavailable", reason=reason, retry=True)
             if isinstance(found, NotYet):
                 reason = "Its media are still on their way; this goes out when they are here."
                 return Unavailable(code="media-waits", reason=reason, retry_after=found.seconds)

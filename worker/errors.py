@@ -11,6 +11,7 @@ HeraldError
 │   └── CrashLoop         the operator, if it lasts: engines die of this session; it waits, the others go on
 ├── Refusal              the operator: what was asked can't be done; the text says why
 ├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
+│   └── Unstorable        nobody: the database can't take what was given, however often; it is left out
 └── LostLease             another worker has it now; stop at once
 """
 
@@ -66,6 +67,10 @@ class Refusal(HeraldError):  # noqa: N818 - an answer, not a fault
 
 class StoreError(HeraldError):
     """Supabase did not answer, or refused a call."""
+
+
+class Unstorable(StoreError):  # noqa: N818 - it reads as the sentence that it is
+    """The database can't take what was given: no text, too large, against a rule."""
 
 
 class LostLease(HeraldError):  # noqa: N818 - it reads as the sentence that it is

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from worker.errors import EngineError, StoreError
 from worker.outbox import Outbox
 from worker.registry import Registry
 from worker.transport import Receipt, SentFact, Transport
@@ -38,14 +39,20 @@ class Leftovers:
         self._told: dict[UUID, float] = {}  #: the journal's time of change
 
     async def look(self) -> None:
-        """Wipe what is deleted, tell what is new. Raises StoreError, EngineError, LostLease."""
+        """Wipe what is deleted, tell what is new. What of one account can't be told waits, and holds up no other.
+
+        Raises StoreError, LostLease.
+        """
         left = self._left()
         for session_id in await self._registry.deleted(left) if left else ():
             if not self._holds(session_id):
                 shutil.rmtree(self._state_dir / str(session_id), ignore_errors=True)
                 log.info("deleted_account_wiped", session_id=str(session_id))
         for session_id in self._left():
-            await self._tell(session_id)
+            try:
+                await self._tell(session_id)
+            except (StoreError, EngineError) as error:
+                log.warning("leftover_kept", session_id=str(session_id), error=error)
 
     def _left(self) -> list[UUID]:
         names = (folder.name for folder in self._state_dir.iterdir() if folder.is_dir())

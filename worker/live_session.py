@@ -15,7 +15,7 @@ import structlog
 
 from worker.adoption import Adoption
 from worker.backoff import delay
-from worker.errors import CrashLoop, CredentialsError, EngineError, ProviderError
+from worker.errors import CrashLoop, CredentialsError, EngineError, ProviderError, StoreError
 from worker.live_store import LiveStore
 from worker.outbox import Outbox
 from worker.qr import qr_data_uri
@@ -247,7 +247,7 @@ class LiveSession:
         self._wake()
         try:
             await self.sync_groups()
-        except (ProviderError, EngineError) as error:
+        except (ProviderError, EngineError, StoreError) as error:
             log.warning("groups_not_synced", session_id=str(self.held.session_id), error=error)
         return True
 

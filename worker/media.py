@@ -99,7 +99,10 @@ async def _download(
                 if response.status not in _REDIRECTS:
                     return await _body(response, max_bytes)
                 location = response.headers.get("Location", "")
-        except aiohttp.InvalidURL:  # such as 127.1, which is neither a name nor a whole address
+        except (
+            aiohttp.InvalidURL,
+            UnicodeError,
+        ):  # such as 127.1, neither a name nor an address; a label too long
             raise MediaError("The media's URL is malformed.") from None
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, TimeoutError):

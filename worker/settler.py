@@ -9,10 +9,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID
 
+import structlog
+
+from worker.errors import Unstorable
 from worker.message import Claim
 from worker.outbox import Outbox, Settlement
 from worker.outcome import Accepted, Outcome
 from worker.transport import Receipt, SentFact
+
+log = structlog.get_logger()
 
 #: Receipts written in one call; a group of 1,024 sends that many for one message.
 RECEIPTS_PER_CALL = 500
@@ -117,9 +122,21 @@ class Settler:
         """
         while self._receipts:
             batch = self._receipts[:RECEIPTS_PER_CALL]
-            await self._outbox.receipts(batch)
+            await self._write(batch)
             del self._receipts[: len(batch)]
         for session_id, sequence in self._safe.items():
             await self._acknowledge(session_id, sequence)
             if self._journalled.get(session_id) == sequence:
                 del self._journalled[session_id]
+
+    async def _write(self, receipts: list[Receipt]) -> None:
+        """Write receipts without those that the database can't take: they would hold up all others for ever."""
+        try:
+            await self._outbox.receipts(receipts)
+        except Unstorable as error:
+            if len(receipts) == 1:
+                log.warning("receipt_unstorable", session_id=str(receipts[0].session_id), error=error)
+                return
+            half = len(receipts) // 2
+            await self._write(receipts[:half])
+            await self._write(receipts[half:])

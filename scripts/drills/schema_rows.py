@@ -1,6 +1,7 @@
 """Rows that the calls of schemathesis can be about, beside those of every world of the API."""
 
 import asyncio
+from uuid import uuid4
 
 from scripts.drills.api_world import RECIPIENT, ApiWorld
 from scripts.drills.world import Row
@@ -25,8 +26,9 @@ async def make_rows(place: ApiWorld) -> Known:
     showing = await world.add_account("Shows a QR")
     plain = await world.row(
         "insert into public.whatsapp_message_templates (organization_id, name, content)"
-        " values (%s, 'plain', 'We are live') returning id",
+        " values (%s, %s, 'We are live') returning id",
         world.organization,
+        f"Plain {uuid4()}",
     )
     assert plain
     failed, cancellable, _ = await asyncio.gather(

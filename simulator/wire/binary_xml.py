@@ -96,7 +96,7 @@ class _Reader:
         if token == _LIST_EMPTY:
             return None
         if token in (_BINARY_8, _BINARY_20, _BINARY_32):
-            return self._binary(token).decode()
+            return self._binary(token).decode(errors="surrogateescape")
         return self._word(token)
 
     def _content(self) -> Content:
@@ -178,7 +178,7 @@ class _Writer:
         elif 0 < len(value) <= _PACKED_MAX and set(value) <= set(_HEX_DIGITS):
             self._packed(_HEX_8, value, _HEX_DIGITS)
         else:
-            self._binary(value.encode())
+            self._binary(value.encode(errors="surrogateescape"))
 
     def _packed(self, token: int, value: str, alphabet: str) -> None:
         nibbles = [alphabet.index(character) for character in value]

@@ -17,7 +17,7 @@ from worker.errors import ProviderError
 from worker.message import MessageKind
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
 from worker.session import Ending
-from worker.transport import Connected, Ended, Inbound, QrShown, SentFact, Unsent, Written
+from worker.transport import Connected, Ended, Inbound, QrShown, Receipt, SentFact, Unsent, Written
 from worker.transport.whatsapp_web_outcomes import NACKS
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
@@ -89,6 +89,31 @@ async def test_a_group_gets_texts_and_images(world: World, asha: Recipient) -> N
     assert isinstance(await world.transport.send(picture, PNG), Accepted)
     await asha.expects("we are live")
     await asha.expects("the first bowl")
+
+
+@pytest.mark.parametrize("message_id", [b"A\0B", b"no \xff UTF-8", b"X" * 5000], ids=["NUL", "no UTF-8", "long"])
+async def test_a_receipt_of_a_strange_id_is_told_as_text_or_not_at_all(world: World, message_id: bytes) -> None:
+    """The id is its sender's choice, and the network hands it on."""
+    phone, stranger = new_number(), new_number()
+    await world.link(phone)
+    await world.simulator.account(stranger)
+    await world.simulator.confirm(stranger, phone, message_id)
+    await world.simulator.confirm(stranger, phone, b"3EB0AFTER")
+    await world.receipt("3EB0AFTER", "delivered")
+    ids = [one for receipt in world.events.all(Receipt) for one in receipt.wa_message_ids]
+    assert ids[:-1] == (
+        [] if len(message_id) > 128 else [message_id.decode(errors="replace").replace("\0", "\ufffd")]
+    )
+    await world.simulator.until_delivered(phone)
+
+
+async def test_texts_and_group_names_with_nul_are_told_without(world: World, asha: Recipient) -> None:
+    phone = new_number()
+    session = await world.link(phone)
+    await asha.send(phone, "ST\0OP")
+    assert (await world.events.expects(Inbound)).text == "ST\ufffdOP"
+    group = await world.simulator.create_group("Ki\0ln", asha.phone, [phone, asha.phone])
+    assert {one.jid: one.name for one in await world.transport.groups(session)}[group] == "Ki\ufffdln"
 
 
 async def test_groups_and_invite_links_are_listed(world: World, asha: Recipient) -> None:

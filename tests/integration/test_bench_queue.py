@@ -30,7 +30,7 @@ async def test_the_queue_bench_drains_every_message_once_and_shows_every_figure(
     limits = {
         "claim + settle, batch 50, every rule on": ">= 2000",
         "claim of 50, p99": "<= 25",
-        "claim of 50: median ÷ that at 10,000 rows": "<= 1.2",
+        "claim of 50, in turn: median ÷ that at 10,000 rows": "<= 1.2",
         "member's last 50 messages, p95": "<= 20",
         "a day's analytics, p95": "<= 200",
     }

@@ -26,6 +26,10 @@ def test_what_a_person_said_is_read() -> None:
     assert read_message(Message(imageMessage=ImageMessage(caption="a bowl"))) == ("image", "a bowl")
 
 
+def test_what_is_no_text_is_read_all_the_same() -> None:
+    assert read_message(Message.FromString(b"\x0a\x04bad\xff")) == ("text", b"bad\xff")
+
+
 def test_a_key_alone_is_no_message() -> None:
     silent = Message()
     silent.senderKeyDistributionMessage.groupID = "1@g.us"

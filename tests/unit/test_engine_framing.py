@@ -49,3 +49,21 @@ def test_only_objects_are_frames(value: object) -> None:
 def test_a_length_beyond_the_limit_is_refused_before_it_is_read() -> None:
     with pytest.raises(framing.FrameError):
         framing.read(io.BytesIO((framing.MAX_FRAME + 1).to_bytes(4, "big") + b"{}"))
+
+
+outside = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["ids", "text"]), inner),
+    max_leaves=12,
+)
+
+
+@given(outside)
+def test_whatever_comes_from_outside_becomes_text_that_can_be_told_and_stored(value: object) -> None:
+    assert "\\u0000" not in json.dumps(framing.plain(value)).replace("\\\\", "")
+
+
+@given(values)
+def test_what_can_be_stored_stays_as_it_is(value: object) -> None:
+    storable = json.loads(json.dumps(value).replace("\\u0000", ""))
+    assert framing.plain(storable) == storable

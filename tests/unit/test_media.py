@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from worker.errors import MediaError
 from worker.media import Media, fetch, is_public
@@ -205,10 +207,23 @@ async def test_a_host_that_is_silent_or_away_may_be_tried_again(host: Host) -> N
         "ftp://example.com/a.png",
         "http://[::1",
         "http://u:p@example.com/",
+        f"https://{'a' * 64}.example/no name has such a part",
+        "http://\ud800/",
+        "http://x:99999/",
     ],
 )
 async def test_a_url_of_another_kind_is_refused(url: str) -> None:
     assert str(await refusal(url)).startswith("The media's URL")
+
+
+#: No digits: they could be somebody's address.
+words = st.text(st.characters(exclude_categories=["Nd"]))
+
+
+@settings(deadline=None)
+@given(words | st.builds("https://{}/{}".format, words, words) | st.builds("data:{}".format, words))
+async def test_whatever_a_url_is_it_is_refused_in_words(url: str) -> None:
+    assert str(await refusal(url, resolver=Names("127.0.0.1")))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from worker.errors import StoreError
+from worker.errors import StoreError, Unstorable
 from worker.message import Claim, MessageKind
 from worker.outbox import Outbox
 from worker.outcome import Accepted, Indeterminate, Unavailable
@@ -19,9 +19,10 @@ SESSION = uuid4()
 
 
 class Written:
-    """What reached the database and the journal; ``away`` makes Supabase refuse."""
+    """What reached the database and the journal; ``away``: it does not answer; bad: what it can't take."""
 
     def __init__(self) -> None:
+        self.bad: Receipt | None = None
         self.receipts: list[list[Receipt]] = []
         self.acknowledged: list[tuple[UUID, int]] = []
         self.away = False
@@ -29,6 +30,8 @@ class Written:
     async def write(self, receipts: Sequence[Receipt]) -> None:
         if self.away:
             raise StoreError("away")
+        if self.bad in receipts:
+            raise Unstorable("whatsapp_receipts failed with 22P05")
         self.receipts.append(list(receipts))
 
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
@@ -147,6 +150,18 @@ async def test_receipts_that_could_not_be_written_are_kept_and_not_acknowledged(
     written.away = False
     await settler.write_receipts()
     assert (len(written.receipts), written.acknowledged) == (1, [(SESSION, 1)])
+
+
+async def test_a_receipt_that_the_database_cannot_take_holds_up_no_other(
+    settler: Settler, written: Written
+) -> None:
+    for number in range(7):
+        settler.receipt(receipt(number), sequence=number + 1)
+    written.bad = receipt(3)
+    settler.take()
+    await settler.write_receipts()
+    assert [one for batch in written.receipts for one in batch] == [receipt(n) for n in range(7) if n != 3]
+    assert written.acknowledged == [(SESSION, 7)]
 
 
 async def test_what_the_journal_tells_during_an_exchange_is_acknowledged_by_the_next(

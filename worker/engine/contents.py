@@ -44,6 +44,10 @@ RECEIPTS: dict[int, str] = {
 }
 
 
+#: Ids of messages are 16 to 32 characters; who sends a message, or confirms one, may make up any.
+LONGEST_ID = 128
+
+
 def image_type(data: bytes) -> str | None:
     """Tell an image's media type by its first bytes; None if WhatsApp would not show it."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -81,8 +85,8 @@ def image_message(upload: Any, caption: str, mimetype: str, secret: bytes) -> Me
     return message
 
 
-def read_message(message: Message) -> tuple[str, str] | None:
-    """Return (kind, text) of a message, None if it carries nothing that a person said."""
+def read_message(message: Message) -> tuple[str, str | bytes] | None:
+    """Return (kind, text) of a message, None if it carries nothing that a person said. bytes: it is no UTF-8."""
     for wrapper in ("ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "deviceSentMessage"):
         if message.HasField(wrapper):
             return read_message(getattr(message, wrapper).message)
@@ -94,7 +98,7 @@ def read_message(message: Message) -> tuple[str, str] | None:
     if name == "conversation":
         return "text", value
     text = getattr(value, "text", "") or getattr(value, "caption", "")
-    return _KINDS.get(name, "other"), text if isinstance(text, str) else ""
+    return _KINDS.get(name, "other"), text if isinstance(text, str | bytes) else ""
 
 
 def address(jid: JID, other: JID | None, phone_of: Callable[[str], str | None]) -> str:

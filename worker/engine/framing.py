@@ -17,6 +17,25 @@ class FrameError(ValueError):
     """Bytes that the protocol does not allow."""
 
 
+def plain(value: Any) -> Any:
+    """Make what came from WhatsApp text that JSON and Postgres take.
+
+    Ids, texts and group names are their senders' choice, and the library hands them on as they came: NUL, and
+    what is no UTF-8 in a string (the library gives ``bytes`` then), become U+FFFD.
+    """
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd")
+        case bytes():
+            return plain(value.decode(errors="replace"))
+        case Mapping():
+            return {name: plain(one) for name, one in value.items()}
+        case list() | tuple():
+            return [plain(one) for one in value]
+        case _:
+            return value
+
+
 def pack(frame: Mapping[str, Any]) -> bytes:
     """Encode a frame with its length; FrameError if it is larger than MAX_FRAME."""
     body = json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from worker.engine.contents import RECEIPTS, address, read_message
+from worker.engine.contents import LONGEST_ID, RECEIPTS, address, read_message
 from worker.engine.library import ConnectFailureReason, PairStatus, TemporaryBan, events
 
 if TYPE_CHECKING:
@@ -86,13 +86,14 @@ class _People:
 class _Receipts(_People):
     def __call__(self, event: Any) -> None:
         kind = RECEIPTS.get(event.Type)
-        if kind is None or not event.MessageIDs:
+        ids = [one for one in event.MessageIDs if len(one) <= LONGEST_ID]  # others are no ids of ours
+        if kind is None or not ids:
             return
         source = event.MessageSource
         own = kind == "sender" or source.IsFromMe
         self.session.record(
             "receipt",
-            ids=list(event.MessageIDs),
+            ids=ids,
             chat=self.name(source.Chat, None if source.IsGroup else source.SenderAlt),
             participant=None if own else self.name(source.Sender, source.SenderAlt),
             type="sender" if own else kind,
@@ -110,7 +111,7 @@ class _Messages(_People):
         other = source.RecipientAlt if source.IsFromMe else source.SenderAlt
         self.session.record(
             "message",
-            wa_message_id=info.ID,
+            wa_message_id=info.ID[:LONGEST_ID],
             chat=self.name(source.Chat, None if source.IsGroup else other),
             sender=self.name(source.Sender, source.SenderAlt),
             from_me=bool(source.IsFromMe),

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from worker.engine.framing import plain
+
 Event = dict[str, Any]
 
 #: Acknowledged lines that may pile up before the file is written anew.
@@ -56,7 +58,7 @@ class Journal:
         with self._lock:
             if self._file < 0:
                 return
-            numbered = event | {"seq": self._last + 1}
+            numbered = plain(event) | {"seq": self._last + 1}
             _write(self._file, (json.dumps(numbered) + "\n").encode())
             self._last += 1
             self._lines += 1

@@ -55,7 +55,7 @@ class Engine:
 
     def write(self, frame: Frame) -> None:
         """Queue a frame; never blocks, so that a daemon that reads no more can't hold a lease open."""
-        self._frames.put(frame)
+        self._frames.put(framing.plain(frame))
 
     def _write_all(self) -> None:
         while True:

@@ -14,7 +14,7 @@ from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from worker.backoff import delay
-from worker.errors import CredentialsError, HeraldError, LostLease, SettingsError, StoreError
+from worker.errors import CredentialsError, HeraldError, LostLease, SettingsError, StoreError, Unstorable
 
 #: Seconds for one attempt.
 ATTEMPT_SECONDS = 10.0
@@ -27,6 +27,9 @@ _NO_SUCH_KEY = ("Invalid API key", "No API key", "Unregistered API key")
 
 #: Connection lost, resources, operator intervention, serialization, PostgREST without its database, an HTTP 5xx.
 _PASSING = ("08", "53", "57P", "40", "PGRST000", "PGRST001", "PGRST002", "PGRST003", "5")
+
+#: Classes of SQLSTATE that are about what was given: malformed, against a constraint, too large for an index.
+_OF_THE_DATA = ("22", "23", "54")
 
 
 def error_from(error: APIError, function: str) -> HeraldError:
@@ -47,7 +50,8 @@ def error_from(error: APIError, function: str) -> HeraldError:
         case code if code in _REFUSED_KEY or (error.message or "").startswith(_NO_SUCH_KEY):
             return SettingsError("SUPABASE_SERVICE_KEY: refused by Supabase; copy the secret key of this project")
         case code:
-            return StoreError(f"{function} failed with {code}")
+            kind = Unstorable if str(code).startswith(_OF_THE_DATA) else StoreError
+            return kind(f"{function} failed with {code}")
 
 
 async def _expect_supabase(answer: httpx.Response) -> None:

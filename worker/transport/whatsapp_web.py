@@ -310,8 +310,12 @@ class WhatsAppWeb(GroupCalls):
         self._awaited.pop(session_id, None)
 
     async def journalled(self, session_id: UUID) -> list[Event]:
-        """Read what the journal holds, open or not; it stays there."""
-        return [event_of(frame)[0] for frame in (await self._store("journalled", session_id))["events"]]
+        """Read what the journal holds, open or not; it stays there. Raises EngineError."""
+        frames = (await self._store("journalled", session_id))["events"]
+        try:
+            return [event_of(frame)[0] for frame in frames]
+        except (KeyError, TypeError, ValueError) as error:
+            raise EngineError(f"a journal holds what is no event ({type(error).__name__})") from error
 
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
         """Everything up to this journalled event is safe in the database."""
