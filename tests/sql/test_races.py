@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from copy import copy
 from uuid import uuid4
 
@@ -138,3 +138,28 @@ def test_receipts_that_two_processes_write_at_once_are_all_counted(stack: Stack,
         first.connection.commit()
         second.result(10)
     assert (shared.status(message), shared.message(message)["delivered_count"]) == ("delivered", 2)
+
+
+def test_an_account_that_is_taken_up_during_a_cleanup_stays_as_its_worker_says(
+    stack: Stack, shared: Organisation
+) -> None:
+    shared.db.run(
+        "update public.whatsapp_sessions set status = 'connected', connected_at = now(), whatsapp_id = '4917'"
+        " where id = %s",
+        shared.session,
+    )
+
+    def clean() -> None:
+        with Db.connect(stack.database_url, autocommit=True) as mine:
+            mine.call("whatsapp_session_cleanup")
+
+    with Db.connect(stack.database_url) as heir, ThreadPoolExecutor(1) as pool:
+        Run(heir).connect(shared.session)
+        cleaning = pool.submit(clean)
+        waits = "select count(*) from pg_locks where not granted"
+        while not cleaning.done() and not shared.db.value(waits):
+            wait([cleaning], timeout=0.01)
+        heir.connection.commit()
+        cleaning.result()
+    status = shared.db.value("select status from public.whatsapp_sessions where id = %s", shared.session)
+    assert status == "connected"
