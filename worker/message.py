@@ -66,6 +66,11 @@ class MessageKind(StrEnum):
     MENTION = "mention"
     EDIT = "edit"
     DELETE = "delete"
+    UNKNOWN = "unknown"  #: newer than this worker: a database is migrated before its workers are upgraded
+
+    @classmethod
+    def _missing_(cls, value: object) -> "MessageKind":  # noqa: ARG003 - Enum's signature
+        return cls.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
-"""What breaks while media are fetched breaks before the send: the message is tried again, never in doubt."""
+"""What breaks before the send settles its message as unsent: it is never in doubt, and holds up no other."""
 
 import asyncio
+import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -11,8 +12,9 @@ from worker.dispatcher import Dispatcher
 from worker.fetches import Fetches
 from worker.message import Claim, MessageKind
 from worker.outbox import Outbox, Round, Settlement
-from worker.outcome import Rejected
+from worker.outcome import Outcome, Rejected
 from worker.settler import Settler
+from worker.supabase.outbox import claim_from
 
 
 class Queue(Outbox):
@@ -29,21 +31,23 @@ class Queue(Outbox):
         return Round(settled=frozenset(), claims=claims, next_due=None)
 
 
-async def test_an_error_that_nobody_foresaw_settles_the_message_as_unsent() -> None:
-    claim = Claim(
-        message_id=uuid4(),
-        token=uuid4(),
-        organization_id=uuid4(),
-        session_id=uuid4(),
-        until=datetime.now(UTC) + timedelta(seconds=150),
-        secret=bytes(32),
-        incarnation=uuid4(),
-        to="1@g.us",
-        kind=MessageKind.IMAGE,
-        text="",
-        media_url="https://example.com/a.png",
-        attempt=1,
-    )
+def claim_of(kind: str) -> Claim:
+    """A claim as the database hands it out."""
+    ids = ("message_id", "token", "organization_id", "session_id", "incarnation")
+    row: dict[str, Any] = {name: str(uuid4()) for name in ids} | {
+        "until": (datetime.now(UTC) + timedelta(seconds=150)).isoformat(),
+        "secret": base64.b64encode(bytes(32)).decode(),
+        "to": "1@g.us",
+        "kind": kind,
+        "text": "",
+        "media_url": "https://example.com/a.png",
+        "attempt": 1,
+    }
+    return claim_from(row)
+
+
+async def outcome_of(claim: Claim) -> Outcome:
+    """What the dispatcher makes of a claim whose media break."""
 
     async def breaks(_url: str) -> Any:
         raise UnicodeError("label too long")
@@ -58,5 +62,17 @@ async def test_an_error_that_nobody_foresaw_settles_the_message_as_unsent() -> N
     async with asyncio.timeout(5):
         outcome = (await queue.settled.get()).outcome
     running.cancel()
+    return outcome
+
+
+async def test_an_error_that_nobody_foresaw_settles_the_message_as_unsent() -> None:
+    outcome = await outcome_of(claim_of("image"))
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.retry) == ("media-unavailable", True)
+
+
+async def test_a_kind_that_is_newer_than_the_worker_fails_its_message_and_not_the_worker() -> None:
+    """A database is migrated before its workers are upgraded."""
+    outcome = await outcome_of(claim_of("hologram"))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.retry) == ("unsupported-kind", False)
