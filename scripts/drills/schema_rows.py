@@ -28,7 +28,7 @@ async def make_rows(place: ApiWorld) -> Known:
         "insert into public.whatsapp_message_templates (organization_id, name, content)"
         " values (%s, %s, 'We are live') returning id",
         world.organization,
-        f"Plain {uuid4()}",
+        f"plain_{uuid4().hex[:8]}",
     )
     assert plain
     failed, cancellable, _ = await asyncio.gather(
