@@ -14,11 +14,10 @@ from scripts.drills.schema_rows import make_rows
 pytestmark = pytest.mark.timeout(1800)
 
 
-@pytest.fixture(scope="module")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ApiWorld]:
-    """A worker with an open API and rows that calls can be about."""
-    folder = Path(tmp_path_factory.mktemp("schema"))
-    async with api_world(folder, Report("schema", as_json=True), **SETTINGS) as made:
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[ApiWorld]:
+    """A worker with an open API and rows that calls can be about; its own, for calls switch accounts off."""
+    async with api_world(tmp_path, Report("schema", as_json=True), **SETTINGS) as made:
         yield made
 
 
