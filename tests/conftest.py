@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import Row, World
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import Row, World
 
 _digits = itertools.count(1)
 _worker_names = itertools.count(1)

@@ -9,9 +9,9 @@ import structlog
 
 from worker.daemon import Daemon
 from worker.errors import HeraldError, LostLease, SettingsError
-from worker.log_file import LogFile
 from worker.logs import configure_logs
-from worker.pm2 import Channel
+from worker.process.log_file import LogFile
+from worker.process.pm2 import Channel
 from worker.settings import Settings, load_settings
 
 log = structlog.get_logger()

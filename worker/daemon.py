@@ -15,27 +15,27 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from worker.api import Api
 from worker.api.app import ApiSettings
-from worker.api.listener import listening
-from worker.api.metrics import Metrics
-from worker.commands import Commands
-from worker.dispatcher import Dispatcher
+from worker.api.http.listener import listening
+from worker.api.http.metrics import Metrics
 from worker.errors import EngineError, HeraldError, InUse, LostLease, SettingsError, StoreError
-from worker.fetches import Fetches
-from worker.keyring import Keyring
-from worker.leftovers import Leftovers
-from worker.media import Media, fetch
 from worker.outbox import Settlement
-from worker.pm2 import Channel
+from worker.ports import Event, Inbound, Receipt, SentFact
+from worker.process.pm2 import Channel
+from worker.providers.web.provider import WhatsAppWeb
+from worker.providers.web.shards import ShardLimits
+from worker.sending.dispatcher import Dispatcher
+from worker.sending.fetches import Fetches
+from worker.sending.ledger import Ledger
+from worker.sending.media import Media, fetch
+from worker.sessions.commands import Commands
+from worker.sessions.leftovers import Leftovers
+from worker.sessions.supervisor import Supervisor
 from worker.settings import Settings
-from worker.settler import Settler
 from worker.supabase.outbox import SupabaseOutbox
 from worker.supabase.registry import SupabaseRegistry
 from worker.supabase.rpc import Rpc
 from worker.supabase.wakeups import Wakeups
-from worker.supervisor import Supervisor
-from worker.transport import Event, Inbound, Receipt, SentFact
-from worker.transport.shards import ShardLimits
-from worker.transport.whatsapp_web import WhatsAppWeb
+from worker.vault.keyring import Keyring
 
 log = structlog.get_logger()
 
@@ -89,14 +89,14 @@ class Daemon:
             self._hear,
             ShardLimits(sessions=settings.engine_shard_size, memory_mb=settings.engine_memory_limit_mb),
         )
-        self._settler = Settler(outbox, self._transport.acknowledge, self._work)
+        self._ledger = Ledger(outbox, self._transport.acknowledge, self._work)
         fetches = Fetches(self._fetch_media, lambda session_id: self._supervisor.gap(session_id))
-        self._dispatcher = Dispatcher(outbox, self._transport, self._settler, self._work, fetches, self._settled)
+        self._dispatcher = Dispatcher(outbox, self._transport, self._ledger, self._work, fetches, self._settled)
         self._supervisor = Supervisor(
             registry=self._registry,
             outbox=outbox,
             transport=self._transport,
-            settler=self._settler,
+            ledger=self._ledger,
             keyring=Keyring.from_settings(settings),
             state_dir=settings.state_dir,
             capacity=settings.worker_max_sessions,
@@ -193,11 +193,11 @@ class Daemon:
     async def _hear(self, event: Event, sequence: int) -> None:
         match event:
             case Receipt():
-                self._settler.receipt(event, sequence)
+                self._ledger.receipt(event, sequence)
             case SentFact():
-                self._settler.sent(event, sequence)
+                self._ledger.sent(event, sequence)
             case Inbound():
-                self._settler.safe_after_next_exchange(event.session_id, sequence)
+                self._ledger.safe_after_next_exchange(event.session_id, sequence)
             case _:
                 self._supervisor.hear(event)
 

@@ -20,7 +20,7 @@ from uuid import UUID
 import structlog
 
 from worker.errors import HeraldError
-from worker.log_file import Sink, StandardError
+from worker.process.log_file import Sink, StandardError
 
 #: Ids, codes, counts, durations and names of ours: never text that a person or a provider wrote.
 SAFE_KEYS = frozenset(

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from worker.message import Claim
 from worker.outcome import Outcome
+from worker.ports import Receipt
 from worker.session import Held
-from worker.transport import Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

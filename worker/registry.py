@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from worker.ports import Group, GroupDetail
 from worker.session import Held
-from worker.transport import Group, GroupDetail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,10 +14,10 @@ from pathlib import Path
 import aiohttp
 
 from scripts.drills import events_latency
-from scripts.drills.api_world import RECIPIENT, ApiWorld, api_world
 from scripts.drills.load import Load, highest_rate, offer
 from scripts.drills.processor import processor_times
 from scripts.drills.report import Report, rounded, run
+from tests.kit.api_world import RECIPIENT, ApiWorld, api_world
 
 #: Messages of the past that lists and pages are read from.
 PAST = 5000

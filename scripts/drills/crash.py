@@ -24,10 +24,10 @@ from scripts.drills.crash_ground import Ground
 from scripts.drills.crash_judge import Verdict, by_kind, judge
 from scripts.drills.crash_kills import TRIES, NotReached, Striker, until_back
 from scripts.drills.crash_plan import FAILPOINTS, Kind, Order, plan, share
-from scripts.drills.project import named_project
 from scripts.drills.report import Report, percentile, run
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
+from tests.kit.project import named_project
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 #: How long accounts may take to send again after a kill, beside the lease; and how often that may fail, seconds.
 BACK_SECONDS, NOT_BACK = 40.0, 3

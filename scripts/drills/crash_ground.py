@@ -14,10 +14,10 @@ from postgrest import APIError
 
 from scripts.drills.crash_judge import Message
 from scripts.drills.crash_plan import History
-from scripts.drills.faults.wires import Wires
-from scripts.drills.worker_process import until
-from scripts.drills.world import Row, World
 from simulator.faults import FaultKind
+from tests.kit.faults.wires import Wires
+from tests.kit.worker_process import until
+from tests.kit.world import Row, World
 
 #: Seconds that WhatsApp's servers take to answer here, so that sends take a time in which to be struck.
 ROUND_TRIP = 0.1

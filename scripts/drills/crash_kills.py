@@ -8,10 +8,10 @@ from typing import cast
 from localstack.client import ChildName
 from scripts.drills.crash_ground import URGENT, Account, Ground, Host, delays
 from scripts.drills.crash_plan import Kind, Order, Struck
-from scripts.drills.faults.failpoints import Failpoint, armed
-from scripts.drills.faults.hold import Exchange, Stage
-from scripts.drills.worker_process import until
 from simulator.faults import FaultKind
+from tests.kit.faults.failpoints import Failpoint, armed
+from tests.kit.faults.hold import Exchange, Stage
+from tests.kit.worker_process import until
 
 #: How long a worker may take to come to a failpoint, and how often one is armed, seconds and times.
 REACH_SECONDS, TRIES = 15.0, 4

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from scripts.drills.faults.failpoints import Failpoint
+from tests.kit.faults.failpoints import Failpoint
 
 
 class Kind(StrEnum):

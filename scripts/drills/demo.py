@@ -18,9 +18,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from scripts.drills.report import Report, run
-from scripts.drills.world import Row, World, qr_text
 from simulator.client import Recipient
-from worker.qr import qr_terminal
+from tests.kit.world import Row, World, qr_text
+from worker.sessions.qr import qr_terminal
 
 #: (account, its phone's digits, group, the group's real recipients)
 CAST = [

@@ -14,7 +14,7 @@ from uuid import UUID
 import aiohttp
 
 from scripts.drills.report import Report, percentile, run
-from scripts.drills.world import Row, World, rows_of
+from tests.kit.world import Row, World, rows_of
 from worker.supabase.organization_feed import OrganizationFeed
 
 KEY = f"bench-{secrets.token_hex(16)}"

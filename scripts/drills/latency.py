@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from scripts.drills.report import Report, percentile, run
-from scripts.drills.world import Row, World
+from tests.kit.world import Row, World
 
 POLL_SECONDS = 2.0
 ACCOUNT, RECIPIENT = "491511111101", "491522222201"

@@ -25,13 +25,13 @@ import psycopg
 from postgrest import APIError
 
 from localstack.client import ChildName
-from scripts.drills.arrivals import Arrivals
 from scripts.drills.crash_ground import Ground
 from scripts.drills.crash_judge import judge
-from scripts.drills.project import named_project
 from scripts.drills.report import Report, percentile, run
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
+from tests.kit.arrivals import Arrivals
+from tests.kit.project import named_project
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 #: LEASE_SECONDS of the worker: the setting's own. No outage here lasts longer.
 LEASE = 20.0

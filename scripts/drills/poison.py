@@ -16,11 +16,11 @@ from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 
-from scripts.drills.faults.gate import Trouble
-from scripts.drills.faults.wires import Wires
-from scripts.drills.project import named_project
 from scripts.drills.report import Report, percentile, run
-from scripts.drills.world import Row, World
+from tests.kit.faults.gate import Trouble
+from tests.kit.faults.wires import Wires
+from tests.kit.project import named_project
+from tests.kit.world import Row, World
 
 ACCOUNTS, RECIPIENTS = 8, 4
 

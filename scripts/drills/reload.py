@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.drills.pm2 import Pm2, moment, until_serving
 from scripts.drills.report import Report, percentile, rounded, run
-from scripts.drills.world import World
 from simulator.faults import FaultKind
+from tests.kit.pm2 import Pm2, moment, until_serving
+from tests.kit.world import World
 
 ACCOUNTS = [f"4915111112{number:02}" for number in range(8)]
 RECIPIENTS = [f"4915222223{number:02}" for number in range(4)]

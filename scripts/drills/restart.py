@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from scripts.drills.report import Report, percentile, run
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import Row, World
 from simulator.faults import FaultKind
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import Row, World
 
 ACCOUNTS = ["491511111101", "491511111102", "491511111103"]
 RECIPIENTS = ["491522222201", "491522222202"]

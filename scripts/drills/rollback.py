@@ -17,8 +17,8 @@ from pathlib import Path
 from scripts.drills.crash_judge import Message, judge
 from scripts.drills.report import Report, run
 from scripts.drills.snapshot_volume import Volume
-from scripts.drills.worker_process import Worker
-from scripts.drills.world import Row, World
+from tests.kit.worker_process import Worker
+from tests.kit.world import Row, World
 
 #: How old the snapshots are that are put back, in messages; None: nothing is, the host is lost.
 CASES = (1, 10, 100, None)

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from localstack.layout import REPOSITORY
-from scripts.drills.api_world import ApiWorld, api_world
-from scripts.drills.proxy_process import proxied
 from scripts.drills.report import Report, run
 from scripts.drills.schema_hooks import KNOWN_VARIABLE
 from scripts.drills.schema_rows import Known, make_rows
+from tests.kit.api_world import ApiWorld, api_world
+from tests.kit.proxy_process import proxied
 
 #: Cases for each operation and phase in a round of what is allowed, and in the one of all else.
 ALLOWED, REFUSED = 40, 10

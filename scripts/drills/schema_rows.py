@@ -3,8 +3,8 @@
 import asyncio
 from uuid import uuid4
 
-from scripts.drills.api_world import RECIPIENT, ApiWorld
-from scripts.drills.world import Row
+from tests.kit.api_world import RECIPIENT, ApiWorld
+from tests.kit.world import Row
 
 #: Messages that only cancelling is about, and messages that failed.
 CANCELLABLE, FAILED = 40, 8

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from scripts.drills.report import Report
-from scripts.drills.worker_process import Worker
-from scripts.drills.world import Row, World
+from tests.kit.worker_process import Worker
+from tests.kit.world import Row, World
 from worker.engine.copies import SECRETS_KEPT
-from worker.live_store import LONGEST_UNSEALED
+from worker.vault.live_store import LONGEST_UNSEALED
 
 #: Messages a day, as the bar has it, and the day for which it is computed.
 A_DAY, DAY = 200, 30

@@ -17,10 +17,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from scripts.drills.report import Report, percentile, run
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import Row, World
 from simulator.client import Recipient
 from simulator.faults import FaultKind
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import Row, World
 
 #: What the workers are told: a round takes a lease's time.
 LEASES = {"LEASE_SECONDS": "6", "HEARTBEAT_SECONDS": "1.5", "POLL_INTERVAL": "1", "LOG_LEVEL": "WARNING"}

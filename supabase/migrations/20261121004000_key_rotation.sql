@@ -1,5 +1,5 @@
 -- Sealed session state: the organisation's part of the key, freshness after a restore, rotation of the operator's keys.
--- A record (worker/keyring.py) is: version 2 | length of key id | key id | 60 bytes that wrap its data key | body
+-- A record (worker/vault/keyring.py) is: version 2 | length of key id | key id | 60 bytes that wrap its data key | body
 
 alter table herald.session_credentials add column written_in text;
 comment on column herald.session_credentials.written_in is

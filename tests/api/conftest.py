@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from localstack.client import LocalStack, Stack
-from scripts.drills.noted_rows import note_rows
 from tests.api.ground import Ground, Served, make_ground, served
+from tests.kit.noted_rows import note_rows
 from tests.sql.world import Db
 
 

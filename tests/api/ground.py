@@ -18,7 +18,7 @@ from localstack.credentials import Credentials
 from tests.sql.world import Db, Row
 from worker.api import Api
 from worker.api.app import ApiSettings
-from worker.api.metrics import Metrics
+from worker.api.http.metrics import Metrics
 from worker.api_keys import ApiKey
 from worker.logs import configure_logs
 

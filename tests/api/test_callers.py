@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from tests.api.ground import FORMER_PROXY_KEY, HOME_KEY, PROXY_KEY, Ground, Person, Served, served
-from worker.api.problem import Problem
-from worker.api.tokens import Tokens
+from worker.api.http.problem import Problem
+from worker.api.http.tokens import Tokens
 from worker.supabase.rest import Rest
 
 USER = "7b0f3d1e-5f6c-4a52-9a0f-6f8f5f4f3e21"

@@ -12,7 +12,6 @@ import pytest
 from aiohttp import WSMsgType
 
 from localstack.client import Stack
-from scripts.drills.worker_process import until
 from tests.api.ground import (
     AWAY_KEY,
     HOME_KEY,
@@ -24,6 +23,7 @@ from tests.api.ground import (
     make_ground,
     served,
 )
+from tests.kit.worker_process import until
 from tests.sql.world import Db, Row, Run
 
 PATIENCE = 15.0
@@ -296,8 +296,8 @@ async def test_a_private_account_is_its_peoples_only(ground: Ground, listen: Con
 async def test_who_leaves_the_organisation_hears_nothing_more(
     ground: Ground, api: Served, account: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.api.event_rights.FRESH_SECONDS", 0.0)
-    monkeypatch.setattr("worker.api.caller.REMEMBER_SECONDS", 0.0)
+    monkeypatch.setattr("worker.api.events.rights.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("worker.api.http.caller.REMEMBER_SECONDS", 0.0)
     user = ground.db.insert("auth.users", email=f"{uuid4()}@api.test")
     ground.db.insert("public.profiles", id=user, organization_id=ground.home.id, role="member")
     async with connected(api, protocols=("herald.v1", f"bearer.{ground.sign(user)}")) as listener:
@@ -345,7 +345,7 @@ async def test_who_says_nothing_sensible_is_turned_away(api: Served, first: Any,
 
 
 async def test_who_says_nothing_at_all_is_turned_away(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.api.event_client.AUTHENTICATE_SECONDS", 0.2)
+    monkeypatch.setattr("worker.api.events.client.AUTHENTICATE_SECONDS", 0.2)
     async with connected(api) as listener:
         assert (await listener.closes())[0] == 4408
 
@@ -353,7 +353,7 @@ async def test_who_says_nothing_at_all_is_turned_away(api: Served, monkeypatch: 
 async def test_strangers_leave_room_for_those_who_are_known(
     ground: Ground, api: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.api.events.MOST_STRANGERS", 1)
+    monkeypatch.setattr("worker.api.events.endpoint.MOST_STRANGERS", 1)
     protocols = ("herald.v1", f"bearer.{ground.token(Person.MEMBER)}")
     async with connected(api):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -389,7 +389,7 @@ async def test_one_organisation_does_not_take_all_the_room(
     listen: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await listen(Person.MEMBER)
-    monkeypatch.setattr("worker.api.event_client.MOST_OF_ONE", 1)
+    monkeypatch.setattr("worker.api.events.client.MOST_OF_ONE", 1)
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await listen(Person.ADMIN)
     assert refused.value.status == 429
@@ -421,8 +421,8 @@ async def test_pages_of_strangers_may_not_connect(ground: Ground, api: Served) -
 async def test_a_connection_ends_with_its_token_unless_it_is_renewed(
     ground: Ground, listen: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.api.event_client.TOKEN_SECONDS", 0.05)
-    monkeypatch.setattr("worker.api.tokens.LEEWAY", 0)
+    monkeypatch.setattr("worker.api.events.client.TOKEN_SECONDS", 0.05)
+    monkeypatch.setattr("worker.api.http.tokens.LEEWAY", 0)
     soon = int(ground.db.now().timestamp()) + 2
     ends, stays = [await listen(token=ground.token(Person.MEMBER, exp=soon)) for _ in range(2)]
     await stays.socket.send_json({"type": "authenticate", "token": ground.token(Person.MEMBER)})
@@ -469,8 +469,8 @@ async def test_who_does_not_read_is_cut_off_and_costs_nobody_else_anything(
     *,
     reads_again: bool,
 ) -> None:
-    monkeypatch.setattr("worker.api.backlog.MOST_BYTES", 200_000)
-    monkeypatch.setattr("worker.api.event_client.CLOSE_SECONDS", 60.0 if reads_again else 0.5)
+    monkeypatch.setattr("worker.api.events.backlog.MOST_BYTES", 200_000)
+    monkeypatch.setattr("worker.api.events.client.CLOSE_SECONDS", 60.0 if reads_again else 0.5)
     reader = await listen(Person.MEMBER)
     await reader.subscribe([str(account)])
     async with reluctant(api, ground.token(Person.MEMBER)) as (listener, transport):

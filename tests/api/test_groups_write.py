@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.types.json import Jsonb
 
-from scripts.drills.worker_process import until
 from tests.api.ground import HOME_KEY, Ground, Person, Served
+from tests.kit.worker_process import until
 from tests.sql.world import Row, Run
 
 

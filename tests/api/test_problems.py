@@ -11,8 +11,8 @@ import pytest
 
 import worker.api
 from tests.api.ground import HOME_KEY, PROXY_KEY, Ground, Person, Served, served
-from worker.api.codes import CODES
-from worker.api.problem import BY_STATUS, without_numbers
+from worker.api.http.codes import CODES
+from worker.api.http.problem import BY_STATUS, without_numbers
 from worker.supabase.rest import Rest
 
 JSON, TEXT = {"Content-Type": "application/json"}, {"Content-Type": "text/plain"}

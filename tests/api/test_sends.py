@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from scripts.drills.faults.gate import HttpGate
-from scripts.drills.worker_process import until
 from tests.api.ground import HOME_KEY, PROXY_KEY, Ground, Person, Said, Served, served
+from tests.kit.faults.gate import HttpGate
+from tests.kit.worker_process import until
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from simulator.client import Recipient, Simulator
 from tests.contract.transport_world import World
 from worker.errors import ProviderError
 from worker.outcome import Accepted
-from worker.transport import GroupSetting, Member, MemberChange
+from worker.ports import GroupSetting, Member, MemberChange
 
 _numbers = itertools.count(491720000001)
 

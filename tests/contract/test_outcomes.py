@@ -14,10 +14,10 @@ from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
 from tests.contract.transport_world import PATIENCE, World
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
-from worker.transport import Connected, Ended
-from worker.transport.engine_process import EngineRefusal
-from worker.transport.shards import ShardLimits
-from worker.transport.whatsapp_web_outcomes import MOVING, NACKS, NOT_OPEN, TABLE, outcome_of
+from worker.ports import Connected, Ended
+from worker.providers.web.engine_process import EngineRefusal
+from worker.providers.web.outcomes import MOVING, NACKS, NOT_OPEN, TABLE, outcome_of
+from worker.providers.web.shards import ShardLimits
 
 _numbers = itertools.count(491713000001)
 

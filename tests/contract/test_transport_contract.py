@@ -16,9 +16,9 @@ from tests.contract.transport_world import PATIENCE, World
 from worker.errors import ProviderError
 from worker.message import MessageKind
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
+from worker.ports import Connected, Ended, Inbound, QrShown, Receipt, SentFact, Unsent, Written
+from worker.providers.web.outcomes import NACKS
 from worker.session import Ending
-from worker.transport import Connected, Ended, Inbound, QrShown, Receipt, SentFact, Unsent, Written
-from worker.transport.whatsapp_web_outcomes import NACKS
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 _numbers = itertools.count(491700000001)

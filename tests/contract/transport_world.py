@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 from simulator.client import Simulator
 from worker.message import Claim, MessageKind
 from worker.outcome import Outcome, Unavailable
-from worker.transport import Connected, Event, Inbound, QrShown, Receipt, Written
-from worker.transport.shards import ShardLimits
-from worker.transport.whatsapp_web import WhatsAppWeb
+from worker.ports import Connected, Event, Inbound, QrShown, Receipt, Written
+from worker.providers.web.provider import WhatsAppWeb
+from worker.providers.web.shards import ShardLimits
 
 E = TypeVar("E", bound=Event)
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from scripts.drills.faults.failpoints import Failpoint, armed
-from scripts.drills.faults.gate import Trouble
-from scripts.drills.faults.wires import Wires
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
 from simulator.client import Recipient
 from tests.conftest import until_delivered, workers
+from tests.kit.faults.failpoints import Failpoint, armed
+from tests.kit.faults.gate import Trouble
+from tests.kit.faults.wires import Wires
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 
 @dataclass

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 
 async def test_a_request_outlives_its_worker_as_a_clear_failure(

@@ -6,9 +6,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
 from tests.conftest import MakeWorker, until_delivered
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 ACCOUNTS = 4
 

@@ -14,10 +14,10 @@ from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
 from tests.contract.transport_world import PATIENCE, World
 from worker.outcome import Accepted, Unavailable
+from worker.ports import Ended, SentFact, Unsent
+from worker.providers.web.outcomes import after_death
+from worker.providers.web.shards import ShardLimits
 from worker.session import Ending
-from worker.transport import Ended, SentFact, Unsent
-from worker.transport.shards import ShardLimits
-from worker.transport.whatsapp_web_outcomes import after_death
 
 _numbers = itertools.count(491711000001)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.faults.failpoints import Failpoint, armed
-from scripts.drills.faults.wires import Wires
-from scripts.drills.world import Row, World
 from simulator.client import Recipient
 from tests.conftest import settled, until_delivered, workers
+from tests.kit.faults.failpoints import Failpoint, armed
+from tests.kit.faults.wires import Wires
+from tests.kit.world import Row, World
 
 
 @dataclass

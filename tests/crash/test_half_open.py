@@ -10,10 +10,10 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from scripts.drills.faults.proxy import Direction, TcpProxy
-from scripts.drills.worker_process import until
 from simulator.client import Recipient, Simulator
 from tests.contract.transport_world import World
+from tests.kit.faults.proxy import Direction, TcpProxy
+from tests.kit.worker_process import until
 from worker.outcome import Accepted, Indeterminate
 
 #: The library's first word of its own comes no sooner after its login, seconds (whatsmeow's keepalive.go).

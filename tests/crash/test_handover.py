@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import World
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, settled, until_delivered
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import World
 
 #: An orderly stop takes no longer, seconds; a stalled send has 10 of its own.
 STOP, STALLED_STOP = 10.0, 10.0 + 5.0

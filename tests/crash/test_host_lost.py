@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.drills.faults.failpoints import Failpoint, armed
-from scripts.drills.faults.wires import Wires
-from scripts.drills.world import World
 from tests.conftest import MakeWorker, settled, until_delivered
+from tests.kit.faults.failpoints import Failpoint, armed
+from tests.kit.faults.wires import Wires
+from tests.kit.world import World
 
 
 async def test_what_a_lost_host_was_sending_stays_in_doubt_whatever_the_restored_store_says(

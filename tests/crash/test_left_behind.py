@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.drills.faults.hold import Exchange, Stage
-from scripts.drills.faults.wires import Wires
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
 from tests.conftest import MakeWorker, settled, until_delivered
+from tests.kit.faults.hold import Exchange, Stage
+from tests.kit.faults.wires import Wires
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 #: Short leases, so that another worker soon takes over.
 LEASES = {"LEASE_SECONDS": "6", "HEARTBEAT_SECONDS": "1.5", "POLL_INTERVAL": "1"}

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.pm2 import Pm2, moment, until_ended, until_serving
-from scripts.drills.worker_process import free_port, until
-from scripts.drills.world import World
 from simulator.client import Recipient
 from simulator.faults import FaultKind
 from tests.conftest import until_delivered
+from tests.kit.pm2 import Pm2, moment, until_ended, until_serving
+from tests.kit.worker_process import free_port, until
+from tests.kit.world import World
 from worker.__main__ import Exit
 
 RunPm2 = Callable[..., Pm2]

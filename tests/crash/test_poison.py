@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from scripts.drills.world import World
 from tests.conftest import MakeWorker, settled, until_delivered
+from tests.kit.world import World
 
 
 async def test_a_message_that_engines_die_of_fails_at_its_limit_and_the_others_arrive_once(

@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import aiohttp
 
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
 from tests.conftest import MakeWorker, until_delivered
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 KEY = f"proxy-{secrets.token_hex(16)}"
 FAST = {"LEASE_SECONDS": "3", "HEARTBEAT_SECONDS": "0.5", "POLL_INTERVAL": "0.5"}

@@ -13,14 +13,14 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from scripts.drills.worker_process import until
 from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
 from tests.contract.transport_world import PATIENCE, World
+from tests.kit.worker_process import until
 from worker.outcome import Accepted, Indeterminate
+from worker.ports import Connected, Ended
+from worker.providers.web.shards import ShardLimits
 from worker.session import Ending
-from worker.transport import Connected, Ended
-from worker.transport.shards import ShardLimits
 
 _numbers = itertools.count(491712000001)
 

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
-from scripts.drills.faults.gate import Trouble
-from scripts.drills.faults.wires import Wires
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
 from tests.conftest import MakeWorker, settled, until_delivered
+from tests.kit.faults.gate import Trouble
+from tests.kit.faults.wires import Wires
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 #: Where the worker takes media from although it is no public address: its own project's Storage.
 SILENT = "/storage/v1/object/public/media/never.png"

@@ -8,10 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import Row, World
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, until_delivered
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import Row, World
 
 KILLS, MESSAGES = 3, 20
 

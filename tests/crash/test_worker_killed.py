@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.drills.worker_process import Worker
-from scripts.drills.world import World
 from simulator.client import Recipient
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, until_delivered
+from tests.kit.worker_process import Worker
+from tests.kit.world import World
 
 EACH, ACCOUNTS = 10, 3  #: messages queued before each kill
 

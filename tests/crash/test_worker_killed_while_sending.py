@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import World
 from simulator.client import Recipient
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, settled, until_delivered
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import World
 from worker.engine.store import SessionFolder
 
 #: WhatsApp's servers answer in this time, seconds: longer than it takes to notice the moment and to kill.

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from localstack.layout import REPOSITORY
-from scripts.drills.world import World, qr_text
 from tests.conftest import MakeWorker, until_delivered
+from tests.kit.world import World, qr_text
 
 #: Python code that every process of the worker runs first: the wall clock is off, the monotonic one is not. With
 #: "jump" the offset comes after some seconds, all at once, and later the other way.

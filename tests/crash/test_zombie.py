@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import World
 from scripts.drills.zombie import LEASES, Freeze, Zombies
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, workers
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import World
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from localstack.client import LocalStack, Stack
-from scripts.drills.noted_rows import note_rows
 from tests.functions.crm import Crm
 from tests.functions.vps import KEY, Vps, serving
+from tests.kit.noted_rows import note_rows
 
 ORIGIN = "https://crm.example"
 

@@ -8,9 +8,9 @@ from datetime import datetime
 import httpx
 import pytest
 
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import Row, World
 from tests.conftest import MakeWorker, settled, until_delivered
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import Row, World
 
 API_KEY = secrets.token_hex(32)
 SECRET = secrets.token_hex(32)

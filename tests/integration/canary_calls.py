@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from scripts.drills.worker_process import Worker
-from scripts.drills.world import World
+from tests.kit.worker_process import Worker
+from tests.kit.world import World
 
 
 @dataclass(frozen=True, kw_only=True)

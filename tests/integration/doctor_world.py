@@ -15,7 +15,7 @@ from typing import Any
 from localstack.client import Stack
 from localstack.credentials import Credentials
 from localstack.layout import REPOSITORY, Layout
-from scripts.drills.worker_process import free_port
+from tests.kit.worker_process import free_port
 from tests.sql.world import Db
 from worker.doctor.examination import NAMES, Examination
 from worker.doctor.finding import Case, Finding

@@ -13,7 +13,7 @@ import psycopg
 from realtime import AsyncRealtimeChannel, AsyncRealtimeClient
 
 from localstack.client import Stack
-from scripts.drills.worker_process import until
+from tests.kit.worker_process import until
 from worker.supabase.rpc import Rpc
 from worker.supabase.wakeups import LONGEST_PAUSE_SECONDS, Wakeups
 

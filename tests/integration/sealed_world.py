@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from localstack.layout import REPOSITORY
-from scripts.drills.world import Row, World
 from simulator.process import die_with_parent
+from tests.kit.world import Row, World
 from worker.errors import CredentialsError
-from worker.keyring import Keyring, Place
+from worker.vault.keyring import Keyring, Place
 
 COLUMNS = "session_id, organization_id, generation, incarnation, clean, sealed"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import aiohttp
 
-from scripts.drills.worker_process import Worker, free_port, until
-from scripts.drills.world import Row, World, qr_text
 from tests.conftest import MakeWorker
+from tests.kit.worker_process import Worker, free_port, until
+from tests.kit.world import Row, World, qr_text
 
 KEY = f"proxy-{secrets.token_hex(16)}"
 

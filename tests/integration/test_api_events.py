@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from scripts.drills.world import World, qr_text
 from tests.api.test_events import Listener
 from tests.conftest import MakeWorker
+from tests.kit.world import World, qr_text
 
 KEY = f"proxy-{secrets.token_hex(16)}"
 

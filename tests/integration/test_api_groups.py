@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import aiohttp
 
-from scripts.drills.worker_process import Worker
-from scripts.drills.world import Row, World
 from tests.conftest import MakeWorker
+from tests.kit.worker_process import Worker
+from tests.kit.world import Row, World
 
 KEY = f"proxy-{secrets.token_hex(16)}"
 

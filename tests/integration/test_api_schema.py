@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.api_world import ApiWorld, api_world
-from scripts.drills.proxy_process import proxied
 from scripts.drills.report import Report
 from scripts.drills.schema import SETTINGS, Asked, Round, ask_round, ask_until, callers
 from scripts.drills.schema_rows import make_rows
+from tests.kit.api_world import ApiWorld, api_world
+from tests.kit.proxy_process import proxied
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -17,8 +17,8 @@ import pytest
 
 from localstack.client import LocalStack, Stack
 from localstack.layout import REPOSITORY
-from scripts.drills.worker_process import free_port
-from scripts.drills.world import World
+from tests.kit.worker_process import free_port
+from tests.kit.world import World
 from worker.__main__ import Exit
 
 #: A worker that can't start has ended by then, seconds.

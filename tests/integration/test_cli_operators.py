@@ -14,11 +14,11 @@ from uuid import uuid4
 import pytest
 
 from localstack.layout import REPOSITORY
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import World
 from simulator.client import Recipient
 from tests.conftest import MakeWorker, settled
 from tests.integration.doctor_world import herald, herald_json
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import World
 
 TEXT = "The kiln is hot and nobody else may read this"
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from localstack.layout import REPOSITORY
-from scripts.drills.worker_process import Worker
-from scripts.drills.world import World
 from tests.conftest import MakeWorker, until_delivered
+from tests.kit.worker_process import Worker
+from tests.kit.world import World
 from tests.unit.test_runbook import worker_code
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from localstack.layout import REPOSITORY
-from scripts.drills.worker_process import until
-from scripts.drills.world import Row, World, qr_text
 from tests.conftest import until_delivered
+from tests.kit.worker_process import until
+from tests.kit.world import Row, World, qr_text
 
 DOCS = REPOSITORY / "docs"
 

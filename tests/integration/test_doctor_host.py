@@ -21,11 +21,11 @@ import pytest
 
 from localstack.client import LocalStack
 from localstack.layout import REPOSITORY
-from scripts.drills.worker_process import free_port
 from tests.integration.doctor_world import Project, examine, herald, herald_json, told
+from tests.kit.worker_process import free_port
 from tests.sql.world import Db, Organisation, Run
-from worker.keyring import Keyring, Place
 from worker.settings import load_settings
+from worker.vault.keyring import Keyring, Place
 
 #: Makes a mount namespace of its own, where /proc/swaps and mounts are what the test says.
 APART = ("unshare", "--map-root-user", "--mount", "sh", "-c")

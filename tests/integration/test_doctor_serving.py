@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.world import World
 from tests.conftest import MakeWorker, settled
 from tests.integration.doctor_world import Project, examine, herald_json, told
+from tests.kit.world import World
 
 
 @pytest.fixture

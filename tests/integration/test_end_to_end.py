@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from localstack.layout import REPOSITORY
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import World, qr_text
 from simulator.client import Simulator
 from tests.conftest import counted, settled
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import World, qr_text
 
 pytestmark = pytest.mark.usefixtures("worker")
 

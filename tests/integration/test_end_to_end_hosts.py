@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.worker_process import Worker
-from scripts.drills.world import World
 from simulator.client import Recipient
 from tests.conftest import MakeWorker, settled
+from tests.kit.worker_process import Worker
+from tests.kit.world import World
 
 
 class Account:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from postgrest.exceptions import APIError
 
-from scripts.drills.project import named_project
-from scripts.drills.worker_process import Worker, until
-from scripts.drills.world import World
 from simulator.client import Recipient
 from simulator.faults import FaultKind
 from tests.conftest import settled
+from tests.kit.project import named_project
+from tests.kit.worker_process import Worker, until
+from tests.kit.world import World
 
 pytestmark = pytest.mark.usefixtures("worker")
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scripts.drills.worker_process import until
-from scripts.drills.world import World, rows_of
 from tests.conftest import counted, settled
+from tests.kit.worker_process import until
+from tests.kit.world import World, rows_of
 
 pytestmark = pytest.mark.usefixtures("worker")
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.drills.worker_process import until
-from scripts.drills.world import Row, World, qr_text
 from simulator.faults import FaultKind
 from tests.conftest import settled
+from tests.kit.worker_process import until
+from tests.kit.world import Row, World, qr_text
 
 pytestmark = pytest.mark.usefixtures("worker")
 

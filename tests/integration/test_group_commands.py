@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from scripts.drills.world import World
 from simulator.faults import FaultKind
+from tests.kit.world import World
 
 pytestmark = pytest.mark.usefixtures("worker")
 

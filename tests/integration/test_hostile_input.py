@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.drills.worker_process import Worker
-from scripts.drills.world import World
 from tests.conftest import settled, until_delivered
+from tests.kit.worker_process import Worker
+from tests.kit.world import World
 
 STRANGE_IDS = (b"A\0B", b"no \xff UTF-8", b"X" * 5000)
 

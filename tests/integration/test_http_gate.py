@@ -9,11 +9,11 @@ import pytest
 from realtime.types import RealtimePostgresChangesListenEvent
 from supabase import AsyncClientOptions, acreate_client
 
-from scripts.drills.faults.gate import HttpGate, Trouble
-from scripts.drills.faults.hold import Exchange, Stage
-from scripts.drills.faults.lane import Shape
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
+from tests.kit.faults.gate import HttpGate, Trouble
+from tests.kit.faults.hold import Exchange, Stage
+from tests.kit.faults.lane import Shape
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 #: A call that needs no lease and whose effect can be seen.
 START = "whatsapp_worker_start"

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from localstack.layout import Layout
-from scripts.drills.worker_process import until
-from scripts.drills.world import Row, World
 from tests.conftest import MakeWorker, settled
 from tests.integration.sealed_world import Sealed, herald, keyring, new_key, run_herald
+from tests.kit.worker_process import until
+from tests.kit.world import Row, World
 
 RECORDS = 200
 Writes = Callable[[str, str], Awaitable[None]]

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from localstack.client import LocalStack, Stack
-from scripts.drills.worker_process import until
+from tests.kit.worker_process import until
 
 DEADLINE = 10.0  # seconds
 ASHA, BINH = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"

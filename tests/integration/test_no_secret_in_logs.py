@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.world import World, qr_text
 from simulator.faults import FaultKind
 from tests.conftest import settled, until_delivered, workers
 from tests.integration.canary_calls import Answers, Canaries, ask_all
+from tests.kit.world import World, qr_text
 
 
 def logs(world: World) -> list[Path]:

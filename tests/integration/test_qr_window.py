@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from scripts.drills.world import World, qr_text
 from tests.conftest import MakeWorker
+from tests.kit.world import World, qr_text
 
 
 async def test_a_qr_that_nobody_scans_in_its_window_ends_with_a_remedy_and_connect_begins_anew(

@@ -18,9 +18,9 @@ from realtime import AsyncRealtimeClient
 from realtime.types import RealtimePostgresChangesListenEvent as Kind
 
 from localstack.client import LocalStack, Stack
-from scripts.drills.faults.proxy import TcpProxy
-from scripts.drills.worker_process import until
 from tests.integration.realtime_world import BACK, DEADLINE, Bare, Ears, Realtime, listening
+from tests.kit.faults.proxy import TcpProxy
+from tests.kit.worker_process import until
 from worker.supabase.subscription import HINTS, PING_SECONDS, PONG_SECONDS
 
 #: realtime 2.34 reads a property of a closed connection that websockets 15 calls deprecated; as an error the

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 
-from scripts.drills.worker_process import until
-from scripts.drills.world import Row, World
 from simulator.faults import FaultKind
 from tests.conftest import MakeWorker, until_delivered
+from tests.kit.worker_process import until
+from tests.kit.world import Row, World
 
 MESSAGES, RECONNECTIONS = 30, 3
 

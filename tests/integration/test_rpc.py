@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from scripts.drills.faults.gate import HttpGate, Trouble
-from scripts.drills.world import World
+from tests.kit.faults.gate import HttpGate, Trouble
+from tests.kit.world import World
 from worker.errors import StoreError
 from worker.supabase.outbox import SupabaseOutbox
 from worker.supabase.registry import SupabaseRegistry

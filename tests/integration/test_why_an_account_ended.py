@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from scripts.drills.faults.hold import Stage
-from scripts.drills.faults.wires import Wires
-from scripts.drills.worker_process import until
-from scripts.drills.world import World
 from tests.conftest import MakeWorker
+from tests.kit.faults.hold import Stage
+from tests.kit.faults.wires import Wires
+from tests.kit.worker_process import until
+from tests.kit.world import World
 
 
 async def beats(wires: Wires, count: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from localstack.client import LocalStack, Stack
-from scripts.drills.noted_rows import note_rows
+from tests.kit.noted_rows import note_rows
 from tests.sql.drift import DRIFT
 from tests.sql.tasks import attend, tasks
 from tests.sql.workshops import Workshops

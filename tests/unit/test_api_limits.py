@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from aiohttp import web
 
-from worker.api.limits import Limits
+from worker.api.http.limits import Limits
 from worker.supabase.rest import Rest
 
 KEEP = 0.4  # seconds
@@ -22,7 +22,7 @@ async def asked() -> list[int]:
 @pytest.fixture
 async def limits(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Limits]:
     """A million requests a minute, counted by a database that gives what is wanted."""
-    monkeypatch.setattr("worker.api.limits.KEEP_SECONDS", KEEP)
+    monkeypatch.setattr("worker.api.http.limits.KEEP_SECONDS", KEEP)
 
     async def take(request: web.Request) -> web.Response:
         asked.append((await request.json())["p_wanted"])

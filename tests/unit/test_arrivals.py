@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drills.arrivals import Arrivals
+from tests.kit.arrivals import Arrivals
 
 
 @pytest.fixture

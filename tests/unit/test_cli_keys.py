@@ -8,9 +8,9 @@ import subprocess
 import sys
 from uuid import uuid4
 
-from worker.keyring import Keyring, Place
-from worker.rotation import Record
 from worker.settings import load_settings
+from worker.vault.keyring import Keyring, Place
+from worker.vault.rotation import Record
 
 OLD, NEW = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
 SERVICE_KEY = f"sb_secret_{secrets.token_hex(16)}"

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
-from worker.dispatcher import Dispatcher
-from worker.fetches import Fetches
 from worker.message import Claim, MessageKind
 from worker.outbox import Outbox, Round, Settlement
 from worker.outcome import Outcome, Rejected
-from worker.settler import Settler
+from worker.sending.dispatcher import Dispatcher
+from worker.sending.fetches import Fetches
+from worker.sending.ledger import Ledger
 from worker.supabase.outbox import claim_from
 
 
@@ -56,8 +56,8 @@ async def outcome_of(claim: Claim) -> Outcome:
 
     work, queue = asyncio.Event(), Queue(claim)  # type: ignore[abstract]
     transport: Any = SimpleNamespace(kinds={MessageKind.IMAGE})
-    settler, fetches = Settler(queue, acknowledge, work), Fetches(breaks, lambda _: 0.0)
-    running = asyncio.create_task(Dispatcher(queue, transport, settler, work, fetches, lambda _: None).run())
+    ledger, fetches = Ledger(queue, acknowledge, work), Fetches(breaks, lambda _: 0.0)
+    running = asyncio.create_task(Dispatcher(queue, transport, ledger, work, fetches, lambda _: None).run())
     work.set()
     async with asyncio.timeout(5):
         outcome = (await queue.settled.get()).outcome

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from worker.dispatcher import Dispatcher
 from worker.message import seconds_until_due
 from worker.outbox import Outbox, Round, Settlement
-from worker.settler import Settler
+from worker.sending.dispatcher import Dispatcher
+from worker.sending.ledger import Ledger
 
 SOON, YEAR = 0.05, 365 * 86400.0
 AT = "2026-11-28T12:00:00.5Z"
@@ -53,7 +53,7 @@ async def dispatcher(queue: Queue) -> AsyncIterator[Dispatcher]:
     work = asyncio.Event()
     outbox: Outbox = Looked()  # type: ignore[abstract]
     unused: Any = None
-    made = Dispatcher(outbox, unused, Settler(outbox, acknowledge, work), work, unused, lambda _: None)
+    made = Dispatcher(outbox, unused, Ledger(outbox, acknowledge, work), work, unused, lambda _: None)
     running = asyncio.create_task(made.run())
     yield made
     running.cancel()

@@ -10,8 +10,8 @@ import pytest
 
 from localstack.layout import REPOSITORY
 from worker.__main__ import Exit
+from worker.sessions.supervisor import DRAIN_SECONDS, SETTLE_SECONDS
 from worker.supabase.rpc import ATTEMPT_SECONDS
-from worker.supervisor import DRAIN_SECONDS, SETTLE_SECONDS
 
 SECRET = "sb_secret_of_the_shell"
 

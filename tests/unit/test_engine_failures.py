@@ -4,8 +4,8 @@ import pytest
 
 from worker.engine.failures import explain
 from worker.outcome import Indeterminate, Rejected, Unavailable
-from worker.transport.engine_process import EngineRefusal
-from worker.transport.whatsapp_web_outcomes import NACKS, outcome_of
+from worker.providers.web.engine_process import EngineRefusal
+from worker.providers.web.outcomes import NACKS, outcome_of
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from worker.engine.framing import Frame
 from worker.errors import EngineError
-from worker.transport.engine_process import EngineProcess, EngineRefusal
+from worker.providers.web.engine_process import EngineProcess, EngineRefusal
 
 SPEAK = """
 import sys

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from scripts.drills.faults.lane import Shape
-from scripts.drills.faults.proxy import Direction, TcpProxy
+from tests.kit.faults.lane import Shape
+from tests.kit.faults.proxy import Direction, TcpProxy
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Client]]

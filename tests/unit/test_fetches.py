@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from worker import fetches
 from worker.errors import MediaError
-from worker.fetches import PER_ACCOUNT, Fetches, NotYet
-from worker.media import Media
 from worker.message import Claim, MessageKind
+from worker.sending import fetches
+from worker.sending.fetches import PER_ACCOUNT, Fetches, NotYet
+from worker.sending.media import Media
 
 SLOW, QUICK = "https://slow.example/1.png", "https://quick.example/1.png"
 PICTURE = Media(b"png", "image/png")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import CredentialsError
-from worker.keyring import Keyring, Place, key_id_of
 from worker.settings import load_settings
+from worker.vault.keyring import Keyring, Place, key_id_of
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 SECRET, OTHER_SECRET = bytes(range(64, 96)), bytes(range(96, 128))

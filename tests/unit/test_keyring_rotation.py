@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.test_keyring import NEW, OLD, PLACE, PLAINTEXT, RECORD, SECRET, opened
 from worker.errors import CredentialsError
-from worker.keyring import Keyring, head_of, key_id_of
-from worker.rotation import PAGE, Record, check, rotate
+from worker.vault.keyring import Keyring, head_of, key_id_of
+from worker.vault.rotation import PAGE, Record, check, rotate
 
 BOTH = Keyring({"2027": NEW, "default": OLD})
 ONLY_OLD, ONLY_NEW = Keyring({"default": OLD}), Keyring({"2027": NEW})

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from worker.errors import EngineError, StoreError
-from worker.leftovers import Leftovers
-from worker.transport import Receipt
+from worker.ports import Receipt
+from worker.sessions.leftovers import Leftovers
 
 
 def receipt_of(account: UUID) -> Receipt:

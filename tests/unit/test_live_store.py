@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 
 from tests.unit.test_lease import held
-from worker import live_store
-from worker.keyring import Keyring
-from worker.live_store import LiveStore
+from worker.ports import Transport
 from worker.registry import Registry, Sealed
-from worker.transport import Transport
+from worker.vault import live_store
+from worker.vault.keyring import Keyring
+from worker.vault.live_store import LiveStore
 
 
 class Store:

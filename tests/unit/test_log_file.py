@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.log_file import LogFile, StandardError
 from worker.logs import configure_logs, log
+from worker.process.log_file import LogFile, StandardError
 
 
 def all_lines(path: Path) -> list[str]:
@@ -93,7 +93,7 @@ def test_a_full_disk_drops_lines_and_says_how_many(tmp_path: Path) -> None:
 
 def test_nobody_who_reads_stderr_stops_nothing() -> None:
     program = (
-        "from worker.log_file import StandardError\nimport os, sys\n"
+        "from worker.process.log_file import StandardError\nimport os, sys\n"
         "for _ in range(3): StandardError().write('line\\n' * 1000)\nos.write(1, b'went on')\nos._exit(0)"
     )
     reader, writer = os.pipe()

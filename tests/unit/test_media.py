@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.errors import MediaError
-from worker.media import Media, fetch, is_public
+from worker.sending.media import Media, fetch, is_public
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 CAP = 100_000

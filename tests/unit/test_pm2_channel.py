@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from worker.pm2 import Channel
+from worker.process.pm2 import Channel
 
 
 @pytest.fixture

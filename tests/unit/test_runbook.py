@@ -10,8 +10,8 @@ from localstack.layout import REPOSITORY
 from worker.__main__ import Exit
 from worker.message import MessageStatus
 from worker.outcome import Accepted
+from worker.providers.web import outcomes
 from worker.session import Ending
-from worker.transport import whatsapp_web_outcomes as outcomes
 
 RUNBOOK = REPOSITORY / "docs" / "operations.md"
 MIGRATIONS = sorted((REPOSITORY / "supabase" / "migrations").glob("*.sql"))

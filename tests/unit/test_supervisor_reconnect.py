@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 
 from worker.errors import HeraldError
-from worker.live_session import LiveSession
 from worker.session import SessionStatus
-from worker.supervisor import Supervisor
+from worker.sessions.live_session import LiveSession
+from worker.sessions.supervisor import Supervisor
 
 HELD: Any = SimpleNamespace(session_id=uuid4(), status=SessionStatus.CONNECTED)
 
@@ -26,7 +26,7 @@ class Scene:
             registry=self.calls.registry,
             outbox=AsyncMock(),
             transport=self.calls.transport,
-            settler=self.calls.settler,
+            ledger=self.calls.ledger,
             keyring=AsyncMock(),
             state_dir=folder,
             capacity=1,
@@ -51,7 +51,7 @@ async def test_nothing_is_claimed_and_what_is_in_flight_is_settled_before_it_clo
     await scene.reconnect()
     assert scene.calls.mock_calls == [
         call.registry.report(HELD, status=SessionStatus.CONNECTING),
-        call.settler.until_settled(HELD.session_id, 10.0),
+        call.ledger.until_settled(HELD.session_id, 10.0),
         call.close(),
         call.start(HELD),
     ]
@@ -129,7 +129,7 @@ async def test_closing_reaches_a_connection_whose_opening_was_cut_off() -> None:
         registry=AsyncMock(),
         outbox=AsyncMock(),
         transport=transport,
-        settler=AsyncMock(),
+        ledger=AsyncMock(),
         wake=lambda: None,
         qr_window=1.0,
         rng=Mock(),

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from worker import supervisor
+from worker.sessions import supervisor
 
 
 async def test_an_account_that_should_end_and_goes_on_instead_is_handed_over(
@@ -17,13 +17,13 @@ async def test_an_account_that_should_end_and_goes_on_instead_is_handed_over(
 ) -> None:
     """Its row could not be written, so that it began again: it is connected, and never ends by itself."""
     monkeypatch.setattr(supervisor, "DRAIN_SECONDS", 0.05)
-    registry, settler, account, asked = AsyncMock(), AsyncMock(), uuid4(), asyncio.Event()
-    settler.until_settled.side_effect = lambda *_: asked.set()
+    registry, ledger, account, asked = AsyncMock(), AsyncMock(), uuid4(), asyncio.Event()
+    ledger.until_settled.side_effect = lambda *_: asked.set()
     stopping = supervisor.Supervisor(
         registry=registry,
         outbox=AsyncMock(),
         transport=AsyncMock(),
-        settler=settler,
+        ledger=ledger,
         keyring=AsyncMock(),
         state_dir=tmp_path,
         capacity=1,

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from worker.errors import CrashLoop
-from worker.transport.suspects import FIRST_WAIT, FORGIVE, LONGEST_WAIT, TRIAL, Suspects
+from worker.providers.web.suspects import FIRST_WAIT, FORGIVE, LONGEST_WAIT, TRIAL, Suspects
 
 
 class Clock:

@@ -12,22 +12,22 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 
-from worker.api import accounts, commands, groups, groups_write, messages, queue, send
-from worker.api.caller import Caller, Callers
-from worker.api.docs_page import docs_page
-from worker.api.event_client import Parts as EventParts
-from worker.api.event_hub import EventHub
-from worker.api.events import Events
-from worker.api.health import Health, health_handler
-from worker.api.limits import Limits
-from worker.api.metrics import Metrics
-from worker.api.network import Network, may_enter, with_cors
-from worker.api.openapi import describe
-from worker.api.parts import Changes, Parts
-from worker.api.problem import BY_STATUS, Problem
-from worker.api.refusals import problem_from
-from worker.api.routing import Call, Cost, Route, admit, run
-from worker.api.tokens import Tokens
+from worker.api.events.client import Parts as EventParts
+from worker.api.events.endpoint import Events
+from worker.api.events.hub import EventHub
+from worker.api.http.caller import Caller, Callers
+from worker.api.http.docs_page import docs_page
+from worker.api.http.limits import Limits
+from worker.api.http.metrics import Metrics
+from worker.api.http.network import Network, may_enter, with_cors
+from worker.api.http.openapi import describe
+from worker.api.http.parts import Changes, Parts
+from worker.api.http.problem import BY_STATUS, Problem
+from worker.api.http.refusals import problem_from
+from worker.api.http.routing import Call, Cost, Route, admit, run
+from worker.api.http.tokens import Tokens
+from worker.api.routes import accounts, commands, groups, groups_write, messages, queue, send
+from worker.api.routes.health import Health, health_handler
 from worker.api_keys import ApiKey
 from worker.errors import StoreError
 from worker.settings import Settings

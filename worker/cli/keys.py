@@ -16,10 +16,10 @@ from rich.table import Table
 
 from worker.cli.connection import connected
 from worker.errors import SettingsError
-from worker.keyring import Keyring
-from worker.rotation import Findings, check, rotate
 from worker.settings import is_key_id
 from worker.supabase.records import SupabaseRecords
+from worker.vault.keyring import Keyring
+from worker.vault.rotation import Findings, check, rotate
 
 keys = typer.Typer(no_args_is_help=True, help="The keys that seal the WhatsApp sessions in the database.")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from worker.doctor.finding import Case, Finding, error
 from worker.errors import EngineError
-from worker.transport.engine_process import EngineProcess
+from worker.providers.web.engine_process import EngineProcess
 
 
 async def starts(case: Case) -> list[Finding]:

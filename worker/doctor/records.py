@@ -5,9 +5,9 @@ from uuid import UUID
 
 from worker.doctor.finding import Case, Finding, error
 from worker.errors import CredentialsError
-from worker.keyring import Keyring
-from worker.rotation import PAGE, Record, secret_of
 from worker.supabase.records import SupabaseRecords
+from worker.vault.keyring import Keyring
+from worker.vault.rotation import PAGE, Record, secret_of
 
 #: So many are opened; `herald keys status --check` opens all.
 OPENED = 5 * PAGE

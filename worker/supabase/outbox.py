@@ -11,7 +11,7 @@ from worker.outbox import Round, Settlement
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
 from worker.session import Held
 from worker.supabase.rpc import Rpc
-from worker.transport import Receipt
+from worker.ports import Receipt
 
 #: Seconds for one attempt at a call of the queue. One whose answer a half-open network swallowed holds up all others
 #: until then, and the full rate shall be back 10 s after a cut; on a healthy project a claim of 50 takes 10 ms.

@@ -4,13 +4,13 @@ import base64
 from collections.abc import Mapping
 from uuid import UUID
 
-from worker.keyring import Place, head_of
-from worker.rotation import Record
+from worker.vault.keyring import Place, head_of
+from worker.vault.rotation import Record
 from worker.supabase.rpc import Rpc
 
 
 class SupabaseRecords:
-    """Implements worker.rotation.Records."""
+    """Implements worker.vault.rotation.Records."""
 
     def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc

@@ -10,7 +10,7 @@ from uuid import UUID
 from worker.registry import Command, Sealed
 from worker.session import DesiredState, Held, SessionStatus
 from worker.supabase.rpc import ATTEMPT_SECONDS, Rpc
-from worker.transport import Group, GroupDetail
+from worker.ports import Group, GroupDetail
 
 #: How long a heartbeat may wait, as a share of the lease. One whose answer a half-open network swallowed leaves time for
 #: two more before the engines close what it did not renew; at least so many seconds.

@@ -1,0 +1,1 @@
+"""What tests, benches and drills share: a world of real parts, worker processes, and faults from outside."""

@@ -1,0 +1,95 @@
+"""How much an organisation may ask: counted in the database, so that it holds over all workers."""
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from worker.api.http.problem import Problem
+from worker.supabase.rest import Rest
+
+#: Requests are taken from the database a few at a time; what is left after so many seconds is let go.
+KEEP_SECONDS = 5.0
+
+#: At most this share of a minute's requests is taken at a time: so much a worker may hold unused.
+SHARE = 20
+
+#: Polling the QR code or the status is free once in so many seconds, for each user or key.
+POLL_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Purse:
+    """What one organisation has left in this process, of how many that were taken."""
+
+    taken: int = 0
+    left: int = 0
+    until: float = 0.0
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def wanted(self, now: float) -> int:
+        """How many to take next: all wait for it, so many; and what is taken in vain counts, so no more than that.
+
+        Used up in time: twice as many. Else as many as were used, and after a pause one.
+        """
+        if now >= self.until + KEEP_SECONDS:
+            return 1
+        return max(1, self.taken * 2 if now < self.until else self.taken - self.left)
+
+
+class Limits:
+    """requests, sends: in a minute and organisation."""
+
+    def __init__(self, rest: Rest, *, requests: int, sends: int) -> None:
+        self._rest = rest
+        self._requests = requests
+        self._sends = sends
+        self._purses: defaultdict[UUID, _Purse] = defaultdict(_Purse)
+        self._polled: dict[tuple[object, ...], float] = {}
+
+    async def request(self, organization: UUID) -> None:
+        """Count one request. Raises Problem 429."""
+        purse = self._purses[organization]
+        async with purse.taking:
+            now = time.monotonic()
+            if purse.left == 0 or now >= purse.until:
+                answer = await self._rest.call(
+                    "whatsapp_api_take",
+                    p_organization=str(organization),
+                    p_limit=self._requests,
+                    p_wanted=min(purse.wanted(now), max(1, self._requests // SHARE)),
+                )
+                if not answer["granted"]:
+                    raise _too_many("requests", self._requests, answer["retry_after"])
+                purse.taken = purse.left = answer["granted"]
+                purse.until = now + KEEP_SECONDS
+            purse.left -= 1
+
+    async def poll(self, organization: UUID, *what: object) -> None:
+        """Count a request that may be repeated once a second for nothing."""
+        now = time.monotonic()
+        if len(self._polled) > 10_000:
+            self._polled = {key: at for key, at in self._polled.items() if now - at < POLL_SECONDS}
+        if now - self._polled.get((organization, *what), float("-inf")) < POLL_SECONDS:
+            await self.request(organization)
+        else:
+            self._polled[organization, *what] = now
+
+    async def send(self, organization: UUID) -> None:
+        """Count one call that sends. Raises Problem 429."""
+        seconds = await self._rest.call(
+            "whatsapp_direct_send_take", p_organization=str(organization), p_limit=self._sends
+        )
+        if seconds:
+            raise _too_many("send calls", self._sends, seconds)
+
+
+def _too_many(what: str, limit: int, seconds: float) -> Problem:
+    return Problem(
+        429,
+        "too-many-requests",
+        f"The organisation has made its {limit} {what} of this minute.",
+        "Try again when Retry-After says so. For many recipients, use one call of /api/send-bulk.",
+        retry_after=seconds,
+    )

@@ -1,0 +1,134 @@
+"""What an engine's refusal of a send means, in one table.
+
+The numbers are WhatsApp's, as whatsmeow names them (send.go: Nack…; request.go: IQError) and as Baileys documents
+them (decode-wa-message.ts: NACK_REASONS). Every row has a code that stays, a text for the person who reads the
+message's row, whether the message may have left (only Indeterminate says so), and whether it is tried again:
+
+- Rejected: surely not sent; with ``retry`` an attempt is counted, so that a message that always fails so ends;
+- Unavailable: surely not sent, not the message's fault: tried again at no cost, after the account's pause if any;
+- Indeterminate: written ahead, unconfirmed: never sent again without evidence.
+"""
+
+from dataclasses import replace
+
+from worker.outcome import Indeterminate, Outcome, Rejected, Unavailable
+from worker.ports import Unsent, Written
+from worker.providers.web.engine_process import EngineRefusal
+
+#: Wait so long before a session is used again that is not connected, seconds.
+RECONNECTING = 2.0
+
+#: An account that WhatsApp finds too fast sends nothing for so long, seconds.
+SLOW_DOWN = 120.0
+
+
+def _permanent(code: str, reason: str) -> Outcome:
+    return Rejected(code=code, reason=reason)
+
+
+def _passing(code: str, reason: str) -> Outcome:
+    return Rejected(code=code, reason=reason, retry=True)
+
+
+def _later(code: str, reason: str, seconds: float = RECONNECTING) -> Outcome:
+    return Unavailable(code=code, reason=reason, retry_after=seconds)
+
+
+def _doubt(code: str, what: str) -> Indeterminate:
+    return Indeterminate(code=code, reason=f"{what} while this was being sent; it may have gone out.")
+
+
+NOT_OPEN = _later("not-open", "The account is not connected; this goes out when it is.")
+MOVING = _later("herald-moving", "The account moves to another process; this goes out in a moment.", 1.0)
+
+#: WhatsApp's number → what came of the send.
+NACKS: dict[str, Outcome] = {
+    "400": _permanent("wa-bad-request", "WhatsApp did not understand the message."),
+    "401": _permanent("wa-not-authorized", "The account may not do that."),
+    "403": _permanent("wa-not-a-member", "The account is not in this group. Add it to the group, then retry."),
+    "404": _permanent("wa-no-such-chat", "This chat does not exist."),
+    "406": _permanent("wa-not-acceptable", "WhatsApp does not accept this message."),
+    "410": _permanent("wa-gone", "This chat does not exist any more."),
+    "420": _permanent(
+        "wa-announce-only", "Only admins may write in this group. Make the account one, then retry."
+    ),
+    "421": _passing("wa-stale-group", "The group changed meanwhile."),
+    "429": Unavailable(
+        code="wa-rate-limited",
+        reason="WhatsApp finds this account too fast; it pauses.",
+        retry_after=SLOW_DOWN,
+        pause=SLOW_DOWN,
+    ),
+    "463": _permanent("wa-cold-contact", "WhatsApp lets this account write only to people who wrote before."),
+    "475": _permanent("wa-new-chats-capped", "The account has started as many new chats as WhatsApp allows."),
+    "479": _passing("wa-stale-devices", "The recipient's devices changed meanwhile."),
+    "487": _permanent("wa-bad-request", "WhatsApp could not parse the message."),
+    "491": _permanent("wa-bad-request", "WhatsApp could not read the message."),
+    "500": _passing("wa-server-error", "WhatsApp had an internal error."),
+    "503": _later("wa-unavailable", "WhatsApp is unavailable for a moment."),
+}
+
+#: The engine's code and detail → what came of the send; a detail of "" stands for every other.
+TABLE: dict[tuple[str, str], Outcome] = {
+    **{("rejected", number): outcome for number, outcome in NACKS.items()},
+    ("rejected", ""): _passing(
+        "wa-refused", "WhatsApp refused the message for a reason that Herald does not know."
+    ),
+    ("not-open", ""): NOT_OPEN,
+    ("not-connected", ""): _later("not-connected", "The account is reconnecting; this goes out when it has."),
+    ("not-connected", "not linked"): _later(
+        "not-linked", "No phone is linked. Press connect and scan the QR code."
+    ),
+    ("not-connected", "a send hung"): _passing("wa-no-answer", "WhatsApp did not answer for very long."),
+    ("not-connected", "lease ended"): _later("herald-lease-ended", "Another worker takes the account over."),
+    ("invalid", "not on WhatsApp"): _permanent("wa-not-on-whatsapp", "This number is not on WhatsApp."),
+    ("invalid", ""): _permanent("wa-invalid-message", "This can't be sent: its address or content is not valid."),
+    ("unsent", "no answer"): _passing("wa-no-answer", "WhatsApp did not answer in time; nothing was sent."),
+    ("unsent", "no keys"): _passing("wa-no-keys", "WhatsApp gave no keys for the recipient's devices."),
+    ("unsent", "query"): _passing("wa-query-failed", "WhatsApp could not say which devices the recipients have."),
+    ("unsent", "upload"): _passing("wa-upload-failed", "The media could not be uploaded to WhatsApp."),
+    ("unsent", ""): _passing("wa-not-sent", "It failed before it was sent."),
+    ("unknown", "no answer"): _doubt("wa-no-answer", "WhatsApp gave no answer"),
+    ("unknown", "a send hung"): _doubt("wa-send-hung", "WhatsApp gave no answer for very long"),
+    ("unknown", "closed"): _doubt("herald-handed-over", "Herald closed the connection"),
+    ("unknown", "lease ended"): _doubt("herald-lease-ended", "Another worker took the account over"),
+    ("unknown", "wa-logged-out"): _doubt("wa-logged-out", "The phone unlinked this device"),
+    ("unknown", "wa-stream-replaced"): _doubt(
+        "wa-stream-replaced", "Another program took over this linked device"
+    ),
+    ("unknown", "lost"): _doubt("wa-connection-lost", "The connection was lost"),
+    ("unknown", "no reconnection"): _doubt("wa-connection-lost", "The connection was lost"),
+    ("unknown", ""): _doubt("wa-unconfirmed", "Something broke"),
+}
+
+_ENGINE_UNSENT = _later("herald-engine-ended", "One of Herald's processes ended before this was sent.")
+_ENGINE_CRASHED = _passing("herald-engine-crashed", "One of Herald's processes broke before this was sent.")
+_ENGINE_DOUBT = _doubt("herald-engine-ended", "One of Herald's processes ended")
+
+
+def outcome_of(refusal: EngineRefusal) -> Outcome:
+    """Read a refusal; what the protocol does not name may have left."""
+    code, detail = refusal.code, refusal.detail
+    for key in ((code, detail), (code, detail.partition(" ")[0]), (code, ""), ("unknown", "")):
+        if (found := TABLE.get(key)) is not None:
+            break
+    assert found
+    if isinstance(found, Indeterminate):
+        return replace(found, wa_message_id=refusal.wa_message_id)
+    if code == "rejected" and detail not in NACKS:
+        return _passing(f"wa-nack-{detail}"[:40], f"WhatsApp refused the message (its code: {detail[:20]}).")
+    return found
+
+
+def after_death(trace: Unsent | Written | None, *, by_itself: bool = False) -> Outcome:
+    """Judge a send whose engine died by what its store says; None: the store can't be read.
+
+    by_itself: it crashed or hung, maybe of this very message, which therefore pays with an attempt.
+    """
+    match trace:
+        case Unsent():
+            return _ENGINE_CRASHED if by_itself else _ENGINE_UNSENT
+        case Written(wa_message_id=wa_id):
+            return replace(_ENGINE_DOUBT, wa_message_id=wa_id)
+        case None:
+            return _ENGINE_DOUBT

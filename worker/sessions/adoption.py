@@ -1,0 +1,51 @@
+"""What an earlier holder of a session left claimed: settled by evidence, never sent again without."""
+
+from worker.errors import HeraldError, LostLease
+from worker.message import Claim
+from worker.outbox import Outbox
+from worker.outcome import Indeterminate, Outcome, Unavailable
+from worker.ports import Transport, Unsent
+from worker.sending.ledger import Ledger
+from worker.session import Held
+from worker.vault.live_store import LiveStore
+
+_HOST_LOST = Indeterminate(
+    code="herald-host-lost", reason="The host that was sending this is lost; it may have gone out."
+)
+_NOT_SENT = Unavailable(code="herald-stopped", reason="The worker stopped before this was sent.")
+
+
+class Adoption:
+    """One acquisition's claims of the holders before it."""
+
+    def __init__(self, held: Held, outbox: Outbox, ledger: Ledger, store: LiveStore, transport: Transport) -> None:
+        self._held, self._outbox, self._ledger = held, outbox, ledger
+        self._store, self._transport = store, transport
+        self._done = False
+
+    async def run(self) -> None:
+        """Settle them by the journal, else by the store's trace of their secrets; once. Raises LostLease."""
+        if self._done:
+            return
+        self._done = True
+        for claim in await self._outbox.adopt(self._held):
+            self._ledger.took(claim)
+            if not self._ledger.knows_sent(claim):
+                self._ledger.outcome(claim, await self._judge(claim))
+
+    async def _judge(self, claim: Claim) -> Outcome:
+        if claim.incarnation != self._store.incarnation:
+            return _HOST_LOST
+        try:
+            found = await self._transport.lookup(self._held.session_id, claim.secret)
+        except LostLease:
+            raise
+        except HeraldError as error:
+            return Indeterminate(code="herald-no-trace", reason=f"Its trace could not be read: {error}")
+        if isinstance(found, Unsent):
+            return _NOT_SENT
+        return Indeterminate(
+            code="herald-stopped",
+            wa_message_id=found.wa_message_id,
+            reason="The worker stopped while this was sent; waiting for a receipt.",
+        )

@@ -1,0 +1,296 @@
+"""One account under our lease: opens it, keeps its row true, brings it back, and closes it in order.
+
+opening ──► waiting for a scan ──► connected ──► closed (asked, or lease lost)
+▲                │                  │
+└── backoff ◄────┴── lost ──────────┘      a person is needed ──► ended (desired_state is set to disconnected)
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from worker.backoff import delay
+from worker.errors import CrashLoop, CredentialsError, EngineError, ProviderError, StoreError
+from worker.outbox import Outbox
+from worker.ports import Connected, Ended, QrShown, Transport
+from worker.registry import Registry
+from worker.sending.ledger import Ledger
+from worker.session import REMEDY, Ending, Held, Lease, SessionStatus
+from worker.sessions.adoption import Adoption
+from worker.sessions.qr import qr_data_uri
+from worker.vault.live_store import LiveStore
+
+log = structlog.get_logger()
+
+#: How long a session that is not open may take to connect for its logout, seconds.
+LOGOUT_SECONDS = 20.0
+
+#: Sessions that lost their engine together open again within this time, seconds, one after the other.
+REOPEN_SECONDS = 0.3
+
+#: The alert of an account that engines die of.
+CRASH_LOOP = "crash-loop"
+
+#: What the row shows when a person is needed; anything else is an error with its remedy.
+_STATUS_OF = {Ending.LOGGED_OUT: SessionStatus.LOGGED_OUT, Ending.BANNED: SessionStatus.BANNED}
+
+
+class LiveSession:
+    """Drives one session from acquisition to release.
+
+    ready: it can send.  ending: it needs a person, and its row says why, or is about to.
+    """
+
+    def __init__(
+        self,
+        held: Held,
+        *,
+        lease: Lease,
+        store: LiveStore,
+        registry: Registry,
+        outbox: Outbox,
+        transport: Transport,
+        ledger: Ledger,
+        wake: Callable[[], None],
+        qr_window: float,
+        rng: random.Random,
+    ) -> None:
+        self.held = held
+        self.ready = self.ending = False
+        self._lease = lease
+        self._store = store
+        self.registry = registry
+        self.transport = transport
+        self._adoption = Adoption(held, outbox, ledger, store, transport)
+        self._wake = wake
+        self._qr_window = qr_window
+        self._rng = rng
+        self._events: asyncio.Queue[QrShown | Connected | Ended] = asyncio.Queue()
+        self._syncing = asyncio.Lock()
+        self._failures = 0
+        self._qr_since: float | None = None
+        self._opened = False
+        self._looped = held.status is SessionStatus.ERROR  #: an alert may be open, maybe by another worker
+        self._shown: dict[str, object] = {}  #: what the row shows while it waits for a scan
+
+    def hear(self, event: QrShown | Connected | Ended) -> None:
+        """Take an event of this session, in order."""
+        self._events.put_nowait(event)
+
+    async def run(self) -> None:
+        """Serve until cancelled or until a person is needed. Raises LostLease."""
+        try:
+            await self._store.prepare()
+            await self._open()
+            while await self._take(await self._next_event()):
+                pass
+        except CredentialsError as error:
+            await self._need_person(Ending.CREDENTIALS, str(error))
+
+    async def close(self) -> None:
+        """Stop the connection and save its state with the clean flag. Lease and row are the caller's."""
+        self.ready = False
+        await self.transport.close(self.held.session_id)  # also one whose opening was cut off half-way
+        opened, self._opened = self._opened, False
+        if opened and self._store.linked:
+            await self._store.snapshot(clean=True)
+
+    async def logout(self) -> None:
+        """Unlink the device and remove its state; the row says logged_out. Opens the session for it if need be."""
+        self.ready = False
+        if not self._opened:
+            with suppress(CredentialsError, EngineError, TimeoutError):
+                async with asyncio.timeout(LOGOUT_SECONDS):
+                    await self._store.prepare()
+                    if self._store.linked:
+                        await self._open()
+                        await self._events.get()
+        await self._unlink()
+        await self._report(SessionStatus.LOGGED_OUT, desired_state="disconnected", last_error=None)
+
+    async def _unlink(self) -> None:
+        """Unlink at WhatsApp if it can be told, else only here: the phone then still lists the device."""
+        if self._opened:
+            try:
+                await self.transport.logout(self.held.session_id)
+            except (ProviderError, EngineError) as error:
+                log.warning("logout_unconfirmed", session_id=str(self.held.session_id), error=error)
+                await self.transport.close(self.held.session_id)
+            self._opened = False
+        await self._store.forget()
+
+    async def abandon(self) -> None:
+        """The lease is lost: close the sockets and write nothing."""
+        self.ready = False
+        await self.transport.close(self.held.session_id)
+
+    async def snapshot(self) -> None:
+        """Seal the live store if it has changed. Raises StoreError, LostLease, CredentialsError."""
+        if self.ready and await self._store.snapshot(clean=False):
+            log.debug("snapshot_written", session_id=str(self.held.session_id))
+
+    async def sync_groups(self) -> int:
+        """Read the account's groups and write them; how many there are.
+
+        One after the other: an older list that came later would hide a group that was just made.
+        """
+        async with self._syncing:
+            return await self.registry.sync_groups(self.held, await self.transport.groups(self.held.session_id))
+
+    async def _open(self) -> None:
+        self._shown = {}
+        while True:
+            await self._report(SessionStatus.CONNECTING, retry_count=self._failures)
+            try:
+                await self.transport.open(self.held.session_id, str(self._store.path), self._lease.deadline)
+            except CrashLoop as loop:
+                await self._wait_out(loop)
+            except EngineError as error:
+                log.warning("open_failed", session_id=str(self.held.session_id), error=error)
+                await self._back_off()
+            else:
+                self._opened = True
+                return
+
+    async def _wait_out(self, loop: CrashLoop) -> None:
+        """Its engine dies whenever this session opens: it waits, and a person sees why; the others go on."""
+        log.error("session_crash_loop", session_id=str(self.held.session_id), attempt=loop.deaths)
+        text = (
+            f"One of Herald's processes ended {loop.deaths} times while this account was opened; other accounts "
+            f"go on. Herald tries again in {loop.seconds:.0f} seconds. If it goes on, have the operator upgrade "
+            "Herald; if that does not help, log this account out and scan a new QR code."
+        )
+        await self._report(SessionStatus.ERROR, last_error=text, retry_count=loop.deaths)
+        await self.registry.alert(self.held, CRASH_LOOP, text, deaths=loop.deaths)
+        self._looped = True
+        await asyncio.sleep(loop.seconds)
+
+    async def _take(self, event: QrShown | Connected | Ended) -> bool:
+        """React to an event; False when the session has ended for now."""
+        match event:
+            case QrShown():
+                return await self._show_qr(event)
+            case Connected():
+                return await self._connected(event)
+            case Ended(ending=Ending.QR_TIMEOUT) if not self._qr_window_is_over():
+                await self._open()
+                return True
+            case Ended(ending=Ending.ENGINE):
+                await self._reopen()
+                return True
+            case Ended(retry=True):
+                await self._lost(event)
+                return True
+            case Ended():
+                if event.ending is Ending.LOGGED_OUT:
+                    await self._store.forget()
+                await self._need_person(event.ending, self._told_of(event))
+                return False
+
+    async def _next_event(self) -> QrShown | Connected | Ended:
+        """Wait for what happens next; a QR that nobody scans within the window ends the session."""
+        window = None if self._qr_since is None else self._qr_since + self._qr_window
+        try:
+            async with asyncio.timeout_at(window):
+                return await self._events.get()
+        except TimeoutError:
+            await self.transport.close(self.held.session_id)
+            return Ended(session_id=self.held.session_id, ending=Ending.QR_TIMEOUT, retry=False)
+
+    async def _show_qr(self, event: QrShown) -> bool:
+        self._qr_since = self._qr_since or asyncio.get_running_loop().time()
+        self._shown |= {
+            "qr_code": qr_data_uri(event.text),
+            "qr_expires_at": self._lease.database_time() + timedelta(seconds=event.seconds),
+        }
+        await self._report(SessionStatus.QR_PENDING, **self._shown)
+        return True
+
+    async def pairing_code(self, phone: str) -> str:
+        """Ask for an 8-character code and show it beside the QR; E.164. Raises ProviderError if none is shown."""
+        if not self._shown:
+            raise ProviderError("This account shows no QR code now. Press connect, and ask while the QR is shown.")
+        code = await self.transport.pairing_code(self.held.session_id, phone)
+        self._shown["pairing_code"] = code
+        await self._report(SessionStatus.QR_PENDING, **self._shown)
+        return code
+
+    def _qr_window_is_over(self) -> bool:
+        return self._qr_since is not None and asyncio.get_running_loop().time() - self._qr_since >= self._qr_window
+
+    async def _connected(self, event: Connected) -> bool:
+        self._failures, self._qr_since, self._shown = 0, None, {}
+        await self._adoption.run()
+        if event.newly_paired:
+            if self.held.phone_number not in (None, event.phone):
+                return await self._refuse_number()
+            await self._store.snapshot(clean=False, force=True)
+        accepted = await self._report(
+            SessionStatus.CONNECTED,
+            phone_number=event.phone,
+            whatsapp_id=event.jid,
+            display_name=event.display_name,
+            last_error=None,
+            retry_count=0,
+        )
+        if not accepted:
+            return await self._refuse_number()
+        if self._looped:
+            self._looped = False
+            await self.registry.alert(self.held, CRASH_LOOP, None)
+        self.ready = True
+        log.info("session_connected", session_id=str(self.held.session_id), epoch=self.held.epoch)
+        self._wake()
+        try:
+            await self.sync_groups()
+        except (ProviderError, EngineError, StoreError) as error:
+            log.warning("groups_not_synced", session_id=str(self.held.session_id), error=error)
+        return True
+
+    async def _refuse_number(self) -> bool:
+        await self._unlink()
+        await self._need_person(Ending.WRONG_NUMBER)
+        return False
+
+    async def _reopen(self) -> None:
+        """Its engine ended, or gave it away: no fault of this session's, so it opens again at once."""
+        self.ready = False
+        await asyncio.sleep(self._rng.uniform(0.0, REOPEN_SECONDS))
+        await self._open()
+
+    async def _lost(self, event: Ended) -> None:
+        self.ready = False
+        self._failures += 1
+        log.warning(
+            "session_lost", session_id=str(self.held.session_id), ending=event.ending, attempt=self._failures
+        )
+        await self._report(SessionStatus.CONNECTING, last_error=REMEDY[event.ending], retry_count=self._failures)
+        await self._back_off()
+        await self._open()
+
+    async def _back_off(self) -> None:
+        await asyncio.sleep(delay(max(self._failures, 1), self._rng, base=0.5, cap=60.0))
+
+    async def _need_person(self, ending: Ending, text: str = "") -> None:
+        self.ready, self.ending = False, True
+        await self._adoption.run()
+        log.warning("session_needs_person", session_id=str(self.held.session_id), ending=ending)
+        status = _STATUS_OF.get(ending, SessionStatus.ERROR)
+        if ending is Ending.QR_TIMEOUT:
+            status = SessionStatus.DISCONNECTED
+        await self._report(status, last_error=text or REMEDY[ending], desired_state="disconnected")
+        self._opened = False
+
+    def _told_of(self, event: Ended) -> str:
+        """Say until when a ban lasts, where WhatsApp has said it."""
+        if event.seconds is None:
+            return REMEDY[event.ending]
+        until = self._lease.database_time() + timedelta(seconds=event.seconds)
+        return f"{REMEDY[event.ending]} It ends on {until:%Y-%m-%d at %H:%M} UTC."
+
+    async def _report(self, status: SessionStatus, **facts: object) -> bool:
+        return await self.registry.report(self.held, status=status.value, **facts)
