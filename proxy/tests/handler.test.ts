@@ -2,7 +2,8 @@
 
 import { deepEqual, equal } from "node:assert/strict";
 import { proxy } from "../../supabase/functions/_shared/proxy/handler.ts";
-import { routeOf, ROUTES } from "../../supabase/functions/_shared/proxy/routes.ts";
+import { routeOf } from "../../supabase/functions/_shared/proxy/match.ts";
+import { ROUTES } from "../../supabase/functions/_shared/proxy/routes.ts";
 import { inWorld, ORGANIZATION, told, type World } from "../../tests/functions/project.ts";
 
 async function call(world: World, path = "/api/groups", options: RequestInit = {}): Promise<Response> {

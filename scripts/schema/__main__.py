@@ -1,7 +1,9 @@
-"""Write what is made from the migrations, or say that it is stale.
+"""Write what is generated from the migrations and from the worker's routes, or report that it is stale.
 
-scripts/types                 write supabase/types/, docs/data-model.md and worker/doctor/schema.txt
-scripts/types --check         write nothing; fail with a diff if a migration has changed them
+scripts/types                 write supabase/types/, docs/data-model.md, worker/doctor/schema.txt, the proxy's
+                              allow-list and the route lists of docs/api.md and docs/functions.md
+scripts/types --routes        write only what is generated from the routes: needs no database, takes a second
+scripts/types --check         write nothing; fail with a diff if one of them is stale
 scripts/types --check --advisors      also hear the advisors (what scripts/check runs)
 """
 
@@ -19,6 +21,7 @@ from scripts.schema.advisors import advise, read_reasons
 from scripts.schema.catalog import read_catalog
 from scripts.schema.data_model import data_model
 from scripts.schema.facts import schema_facts
+from scripts.schema.routes import made_from_routes
 
 REASONS = REPOSITORY / "supabase/advisors.txt"
 SHOWN_LINES = 60  #: of a diff; the rest is counted
@@ -45,7 +48,7 @@ def stale(files: Mapping[Path, str]) -> list[str]:
                     present.splitlines(),
                     wanted.splitlines(),
                     f"{file.name}, committed",
-                    "from the migrations",
+                    "generated now",
                     "",
                     "",
                     1,
@@ -55,6 +58,17 @@ def stale(files: Mapping[Path, str]) -> list[str]:
             more = [f"… and {len(lines) - SHOWN_LINES} lines more"] if len(lines) > SHOWN_LINES else []
             diffs.append("\n".join([*lines[:SHOWN_LINES], *more]))
     return diffs
+
+
+def _made_on_a_stack(complaints: list[str] | None) -> dict[Path, str]:
+    """Start a fresh stack and generate from it. complaints: takes what the advisors object to; None skips them."""
+    with (
+        tempfile.TemporaryDirectory(prefix="herald-types-") as folder,
+        LocalStack.start(folder) as stack,
+    ):
+        if complaints is not None:
+            complaints += advise(stack.database_url, read_reasons(REASONS))
+        return made_from(stack.database_url)
 
 
 def main() -> int:
@@ -68,17 +82,16 @@ def main() -> int:
     parser.add_argument(
         "--advisors", action="store_true", help=f"also compare with {REASONS.relative_to(REPOSITORY)}"
     )
+    parser.add_argument("--routes", action="store_true", help="only what is generated from the worker's routes")
     options = parser.parse_args()
     wrong: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="herald-types-") as folder:
-        try:
-            with LocalStack.start(folder) as stack:
-                files = made_from(stack.database_url)
-                if options.advisors:
-                    wrong += advise(stack.database_url, read_reasons(REASONS))
-        except (LocalStackError, ValueError) as error:
-            print(f"types: {error}", file=sys.stderr)
-            return 1
+    try:
+        files = made_from_routes()
+        if not options.routes:
+            files |= _made_on_a_stack(wrong if options.advisors else None)
+    except (LocalStackError, ValueError) as error:
+        print(f"types: {error}", file=sys.stderr)
+        return 1
     diffs = stale(files)
     if options.check:
         wrong += [f"stale, run scripts/types and commit what it writes:\n{diff}" for diff in diffs]

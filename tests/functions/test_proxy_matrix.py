@@ -10,10 +10,11 @@ from tests.api.cells import CELLS, SPEAKERS, Cell, Speaker, Whose, expected
 from tests.api.ground import PROXY_KEY, Ground, Served, make_ground, served
 from tests.sql.world import Db
 from worker.api.app import ROUTES
+from worker.api.routing import Access
 
 ROUTE = {f"{route.method} {route.path}": route for route in ROUTES}
 #: Nobody's from a browser: what servers call with a key of their own.
-CLOSED = {"POST /api/queue/drain"}
+CLOSED = {name for name, route in ROUTE.items() if route.access is Access.SERVER}
 #: Callers with a session; keys of servers don't pass the proxy, which has one of its own.
 PEOPLE = {name: speaker for name, speaker in SPEAKERS.items() if speaker.token and speaker.key == PROXY_KEY}
 #: What the platform finds before the function is asked: a 401 without a code of ours.

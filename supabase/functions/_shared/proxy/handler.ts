@@ -6,7 +6,8 @@ import { signedIn } from "../identity.ts";
 import { Problem } from "../problem.ts";
 import { callVps, type VpsAnswer } from "../vps.ts";
 import { mayAct } from "./access.ts";
-import { type Match, type Method, METHODS, type Role, routeOf } from "./routes.ts";
+import { type Match, routeOf } from "./match.ts";
+import { type Method, METHODS, type Role } from "./routes.ts";
 
 const LARGEST_BODY = 2 ** 20; // bytes
 const LONGEST_QUERY = 4096; // characters
@@ -21,7 +22,7 @@ const MOUNT = /^(\/functions\/v1)?\/proxy-whatsapp-vps(?=\/)/;
 export const proxy = endpoint(METHODS, async ({ request, env, requestId }: Call) => {
   const user = await signedIn(request, env);
   const url = new URL(request.url);
-  const { path, role } = listed(url.pathname.replace(MOUNT, ""), request.method);
+  const { path, role, alsoAnswers } = listed(url.pathname.replace(MOUNT, ""), request.method);
   if (url.search.length > LONGEST_QUERY) {
     throw new Problem(400, "query-too-long", `The query is longer than ${LONGEST_QUERY} characters.`);
   }
@@ -44,12 +45,12 @@ export const proxy = endpoint(METHODS, async ({ request, env, requestId }: Call)
     headers,
     body: body || undefined,
     extraSeconds: Math.min(Math.max(Number(url.searchParams.get("wait")) || 0, 0), LONGEST_WAIT),
-    alsoAccepts: path === "/api/auth/qr" ? "image/png" : undefined,
+    alsoAccepts: alsoAnswers,
   });
   return handedBack(answer);
 });
 
-function listed(pathname: string, method: string): { path: string; role: Role } {
+function listed(pathname: string, method: string): Match & { role: Role } {
   const route: Match | undefined = routeOf(pathname);
   if (!route) {
     throw new Problem(404, "no-such-route", "There is no such call.", {
@@ -62,7 +63,7 @@ function listed(pathname: string, method: string): { path: string; role: Role } 
       headers: { Allow: Object.keys(route.methods).join(", ") },
     });
   }
-  return { path: route.path, role };
+  return { ...route, role };
 }
 
 /** Nothing of the worker's headers but what a client needs: Location, Server or cookies stay behind. */
