@@ -7,7 +7,7 @@ from pathlib import Path
 
 from localstack.layout import REPOSITORY
 from worker.api.app import ROUTES
-from worker.api.routing import Access, Route
+from worker.api.http.routing import Access, Route
 
 ALLOW_LIST = REPOSITORY / "supabase/functions/_shared/proxy/routes.ts"
 API_PAGE = REPOSITORY / "docs/api.md"

@@ -12,7 +12,7 @@ from tests.functions.conftest import ORIGIN
 from tests.functions.crm import PEOPLE, Crm
 from tests.functions.vps import KEY, Vps
 from worker.api.app import ROUTES
-from worker.api.routing import Access
+from worker.api.http.routing import Access
 
 PROXY = "proxy-whatsapp-vps"
 SEND = {"to": {"phone": "+491709876567"}, "text": "hello"}

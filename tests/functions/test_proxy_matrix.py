@@ -10,7 +10,7 @@ from tests.api.cells import CELLS, SPEAKERS, Cell, Speaker, Whose, expected
 from tests.api.ground import PROXY_KEY, Ground, Served, make_ground, served
 from tests.sql.world import Db
 from worker.api.app import ROUTES
-from worker.api.routing import Access
+from worker.api.http.routing import Access
 
 ROUTE = {f"{route.method} {route.path}": route for route in ROUTES}
 #: Nobody's from a browser: what servers call with a key of their own.

@@ -9,7 +9,7 @@ import pytest
 from scripts.schema.__main__ import stale
 from scripts.schema.routes import ALLOW_LIST, API_PAGE, FUNCTIONS_PAGE, made_from_routes
 from worker.api.app import ROUTES
-from worker.api.routing import Access, Route
+from worker.api.http.routing import Access, Route
 
 
 def listed(text: str) -> dict[tuple[str, str], str]:
