@@ -31,7 +31,6 @@ def made_from(database_url: str) -> dict[Path, str]:
     """Each file that follows from the migrations, and what should stand in it."""
     return {
         REPOSITORY / "supabase/types/database.ts": types.typescript(database_url),
-        REPOSITORY / "supabase/types/database.py": types.python(database_url),
         REPOSITORY / "docs/data-model.md": data_model(read_catalog(database_url)),
         REPOSITORY / "worker/doctor/schema.txt": schema_facts(database_url),
     }

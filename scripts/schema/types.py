@@ -1,10 +1,8 @@
-"""TypeScript and Python types of the public schema, made by the Supabase CLI and brought into a diffable form."""
+"""TypeScript types of the public schema: the Supabase CLI generates them, and this module makes them diffable."""
 
 import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 from localstack.layout import LocalStackError
 from localstack.migrations import CLI
@@ -35,18 +33,6 @@ def typescript(database_url: str) -> str:
     return f"// {_MADE}\n// deno-fmt-ignore-file\n{tidy_typescript(generated)}"
 
 
-def python(database_url: str) -> str:
-    """Pydantic models of rows, typed dictionaries of inserts and updates."""
-    generated = supabase("gen", "types", "--lang=python", "--schema", "public", database_url=database_url)
-    # The CLI names other schemas' enums too (storage's); they are the host's, not ours.
-    generated = re.sub(r"^(?!Public)\w+: TypeAlias = .*\n", "", generated, flags=re.MULTILINE)
-    ruff = [str(Path(sys.executable).with_name("ruff"))]
-    # --isolated: what it looks like depends on the pinned ruff alone.
-    isolated = ["--isolated", "--line-length=115", "--target-version=py311", "--stdin-filename=database.py", "-"]
-    fixed = _pipe([*ruff, "check", "--quiet", "--fix", "--select=F401,I,UP", *isolated], generated)
-    return f'"""{_MADE}"""\n\n{_pipe([*ruff, "format", "--quiet", *isolated], fixed)}'
-
-
 def tidy_typescript(generated: str) -> str:
     """One column, argument list or relation's field a line, indented by depth: a diff shows what changed."""
     text = re.sub(r'":\n\s*\{', '": {', generated)
@@ -72,7 +58,3 @@ def _one_column_a_line(text: str) -> list[str]:
         else:
             lines += [part.strip() for part in re.sub(r'^},(?=["{])', "},\n", whole).splitlines()]
     return [re.sub(r',(?=")', ", ", line) for line in lines]
-
-
-def _pipe(command: list[str], text: str) -> str:
-    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=True).stdout
