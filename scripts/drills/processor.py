@@ -21,15 +21,16 @@ def processor_times(stack: Stack, worker: int) -> Mapping[str, float]:
     children = stack.state.children
     postmaster = children["postgres"].pid
     return {
-        "worker": _own(worker),
-        "gateway": _own(children["gateway"].pid),
-        "PostgREST": _own(children["postgrest"].pid),
-        "Postgres": sum(map(_own, _children(postmaster)), _ended(postmaster)),
-        "what makes the calls": _own(os.getpid()),
+        "worker": process_time(worker),
+        "gateway": process_time(children["gateway"].pid),
+        "PostgREST": process_time(children["postgrest"].pid),
+        "Postgres": sum(map(process_time, _children(postmaster)), _ended(postmaster)),
+        "what makes the calls": process_time(os.getpid()),
     }
 
 
-def _own(pid: int) -> float:
+def process_time(pid: int) -> float:
+    """Milliseconds of processor time that a process has had since its start; 0 if it has ended."""
     utime, stime, *_ = _times(pid)
     return utime + stime
 
