@@ -1,4 +1,4 @@
-"""What integration and crash tests share: one world of real parts, and workers that serve in it."""
+"""What tests are given: one world of real parts and its workers; a WhatsApp alone, and people with phones."""
 
 import itertools
 from collections.abc import AsyncIterator, Callable
@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from simulator.client import Recipient, Simulator
+from tests.kit import phones
 from tests.kit.worker_process import Worker, until
 from tests.kit.world import Row, World
 
-_digits = itertools.count(1)
 _worker_names = itertools.count(1)
 
 MakeWorker = Callable[..., Worker]
@@ -25,7 +26,33 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 @pytest.fixture
 def new_phone() -> Callable[[], str]:
     """Gives a phone number (digits only) that no other test has."""
-    return lambda: f"49160{next(_digits):07d}"
+    return phones.new_phone
+
+
+@pytest.fixture(scope="session")
+async def whatsapp(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
+    """One simulated WhatsApp without a Supabase beside it, for all tests of a run."""
+    async with await Simulator.start(tmp_path_factory.mktemp("whatsapp")) as started:
+        yield started
+
+
+@pytest.fixture
+async def simulator(whatsapp: Simulator) -> AsyncIterator[Simulator]:
+    """The same, and no fault of this test's outlives it."""
+    yield whatsapp
+    await whatsapp.clear_faults()
+
+
+@pytest.fixture(scope="session")
+async def asha(whatsapp: Simulator) -> Recipient:
+    """A person whose phone has a real client, so that it decrypts what it is sent."""
+    return await whatsapp.recipient("491511111111", "Asha")
+
+
+@pytest.fixture(scope="session")
+async def bela(whatsapp: Simulator) -> Recipient:
+    """Another one."""
+    return await whatsapp.recipient("491522222222", "Bela")
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tests.api.ground import AWAY_KEY, HOME_KEY, PROXY_KEY, Ground, Organization, Person
+from tests.kit.served_api import AWAY_KEY, HOME_KEY, PROXY_KEY, Ground, Organization, Person
 
 Request = dict[str, Any]
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from localstack.client import LocalStack, Stack
-from tests.api.ground import Ground, Served, make_ground, served
+from tests.kit.database import Db
 from tests.kit.noted_rows import note_rows
-from tests.sql.world import Db
+from tests.kit.served_api import Ground, Served, make_ground, served
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from tests.api.ground import FORMER_PROXY_KEY, HOME_KEY, PROXY_KEY, Ground, Person, Served, served
+from tests.kit.served_api import FORMER_PROXY_KEY, HOME_KEY, PROXY_KEY, Ground, Person, Served, served
 from worker.api.http.problem import Problem
 from worker.api.http.tokens import Tokens
 from worker.supabase.rest import Rest

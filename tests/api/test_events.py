@@ -12,7 +12,8 @@ import pytest
 from aiohttp import WSMsgType
 
 from localstack.client import Stack
-from tests.api.ground import (
+from tests.kit.database import Db, Row, Run
+from tests.kit.served_api import (
     AWAY_KEY,
     HOME_KEY,
     PROXY_KEY,
@@ -24,7 +25,6 @@ from tests.api.ground import (
     served,
 )
 from tests.kit.worker_process import until
-from tests.sql.world import Db, Row, Run
 
 PATIENCE = 15.0
 PNG = "data:image/png;base64,AAAA"

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.api.ground import HOME_KEY, Ground, Person, Served
+from tests.kit.database import Row, Run
+from tests.kit.served_api import HOME_KEY, Ground, Person, Served
 from tests.kit.worker_process import until
-from tests.sql.world import Row, Run
 
 
 class Holder:

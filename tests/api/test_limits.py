@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from localstack.client import Stack
-from tests.api.ground import AWAY_KEY, HOME_KEY, Ground, Served, make_ground, served
-from tests.sql.world import Db
+from tests.kit.database import Db
+from tests.kit.served_api import AWAY_KEY, HOME_KEY, Ground, Served, make_ground, served
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from localstack.client import Stack
 from tests.api.cells import CELLS, SPEAKERS, Cell, Speaker, Whose, expected
-from tests.api.ground import Ground, Said, Served, make_ground, served
-from tests.sql.world import Db
+from tests.kit.database import Db
+from tests.kit.served_api import Ground, Said, Served, make_ground, served
 from worker.api.app import ROUTES
 
 ALL = {f"{route.method} {route.path}": route for route in ROUTES}

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from tests.api.ground import HOME_KEY, Ground, served
+from tests.kit.served_api import HOME_KEY, Ground, served
 from worker.api.http.network import client_address
 
 PROXIES = (ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"))

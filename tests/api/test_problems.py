@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import worker.api
-from tests.api.ground import HOME_KEY, PROXY_KEY, Ground, Person, Served, served
+from tests.kit.served_api import HOME_KEY, PROXY_KEY, Ground, Person, Served, served
 from worker.api.http.codes import CODES
 from worker.api.http.problem import BY_STATUS, without_numbers
 from worker.supabase.rest import Rest

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.ground import HOME_KEY, Ground, Person, Served
+from tests.kit.served_api import HOME_KEY, Ground, Person, Served
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.api.ground import HOME_KEY, PROXY_KEY, Ground, Person, Said, Served, served
 from tests.kit.faults.gate import HttpGate
+from tests.kit.served_api import HOME_KEY, PROXY_KEY, Ground, Person, Said, Served, served
 from tests.kit.worker_process import until
 
 

@@ -1,42 +1,12 @@
 """What a copy of a store holds that is taken while the account is at work, and what makes one worth taking."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
-from itertools import count
-from pathlib import Path
-
-import pytest
 
 from simulator.client import Recipient, Simulator
-from tests.contract.transport_world import World
+from tests.kit.phones import new_phone
+from tests.kit.provider_world import World
 from worker.outcome import Accepted
-
-_numbers = count(1)
-
-
-def new_number() -> str:
-    return f"49163{next(_numbers):07d}"
-
-
-@pytest.fixture(scope="module")
-async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
-    async with await Simulator.start(tmp_path_factory.mktemp("whatsapp")) as started:
-        yield started
-
-
-@pytest.fixture
-async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(simulator, tmp_path / "state")
-    await made.transport.start()
-    yield made
-    await made.transport.aclose()
-
-
-@pytest.fixture
-async def asha(simulator: Simulator) -> Recipient:
-    """Somebody to write to."""
-    return await simulator.recipient(new_number())
 
 
 def rows(copy: bytes, table: str) -> int:
@@ -49,7 +19,7 @@ def rows(copy: bytes, table: str) -> int:
 async def test_a_copy_of_an_account_at_work_holds_no_ratchets_and_only_the_newest_secrets(
     world: World, simulator: Simulator, asha: Recipient
 ) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     group = await simulator.create_group("Pottery", phone, [asha.phone])
     for to in (group, f"+{asha.phone}"):
@@ -66,7 +36,7 @@ async def test_a_copy_of_an_account_at_work_holds_no_ratchets_and_only_the_newes
 async def test_what_is_sent_and_received_makes_no_copy_worth_taking(
     world: World, simulator: Simulator, asha: Recipient
 ) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     group = await simulator.create_group("Weaving", phone, [asha.phone])
     linked = await world.transport.fingerprint(session)
@@ -81,7 +51,7 @@ async def test_what_is_sent_and_received_makes_no_copy_worth_taking(
 
 
 async def test_a_newly_linked_device_makes_a_copy_worth_taking(world: World) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     linked = await world.transport.fingerprint(session)
     await world.transport.logout(session)

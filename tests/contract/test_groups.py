@@ -1,54 +1,17 @@
 """Groups made and changed by a transport, as the people in them see it on their own clients."""
 
-import itertools
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
-from simulator.client import Recipient, Simulator
-from tests.contract.transport_world import World
+from simulator.client import Recipient
+from tests.kit.phones import new_phone
+from tests.kit.provider_world import World
 from worker.errors import ProviderError
 from worker.outcome import Accepted
 from worker.ports import GroupSetting, Member, MemberChange
 
-_numbers = itertools.count(491720000001)
-
-
-def new_number() -> str:
-    return str(next(_numbers))
-
-
-@pytest_asyncio.fixture(scope="module")
-async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
-    async with await Simulator.start(tmp_path_factory.mktemp("simulator")) as started:
-        yield started
-
-
-@pytest_asyncio.fixture(scope="module")
-async def asha(simulator: Simulator) -> Recipient:
-    """A person with a real client."""
-    return await simulator.recipient("491522222222", "Asha")
-
-
-@pytest_asyncio.fixture(scope="module")
-async def bela(simulator: Simulator) -> Recipient:
-    """Another one."""
-    return await simulator.recipient("491533333333", "Bela")
-
-
-@pytest_asyncio.fixture
-async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(simulator, tmp_path / "state")
-    await made.transport.start()
-    yield made
-    await simulator.clear_faults()
-    await made.transport.aclose()
-
 
 async def test_a_group_is_made_of_those_who_can_be_added(world: World, asha: Recipient, bela: Recipient) -> None:
-    phone, unsociable = new_number(), new_number()
+    phone, unsociable = new_phone(), new_phone()
     session = await world.link(phone)
     await world.simulator.account(unsociable)
     await world.simulator.joins_when_added(unsociable, on=False)
@@ -70,7 +33,7 @@ async def test_a_group_is_made_of_those_who_can_be_added(world: World, asha: Rec
 async def test_members_are_added_promoted_demoted_and_removed(
     world: World, asha: Recipient, bela: Recipient
 ) -> None:
-    phone = new_number()
+    phone = new_phone()
     session, transport = await world.link(phone), world.transport
     group, _ = await transport.create_group(session, "Kiln", [f"+{asha.phone}"])
 
@@ -94,7 +57,7 @@ async def test_members_are_added_promoted_demoted_and_removed(
 
 
 async def test_name_description_and_rights_are_set_as_the_members_see_it(world: World, asha: Recipient) -> None:
-    session, transport = await world.link(new_number()), world.transport
+    session, transport = await world.link(new_phone()), world.transport
     group, _ = await transport.create_group(session, "Draft", [f"+{asha.phone}"])
     settings: list[tuple[GroupSetting, str | bool]] = [
         (GroupSetting.NAME, "Glazing, 7 pm"),
@@ -118,7 +81,7 @@ async def test_name_description_and_rights_are_set_as_the_members_see_it(world: 
 async def test_a_group_tells_its_members_by_number_and_lid_but_not_the_account(
     world: World, asha: Recipient
 ) -> None:
-    session = await world.link(new_number())
+    session = await world.link(new_phone())
     group, _ = await world.transport.create_group(session, "Wheel", [f"+{asha.phone}"])
     (member,) = (await world.transport.group(session, group)).members
     lid = f"9{asha.phone[::-1]}@lid"
@@ -129,7 +92,7 @@ async def test_a_group_tells_its_members_by_number_and_lid_but_not_the_account(
 
 
 async def test_a_new_invite_link_ends_the_old_one(world: World, asha: Recipient) -> None:
-    session = await world.link(new_number())
+    session = await world.link(new_phone())
     group, _ = await world.transport.create_group(session, "Invited", [f"+{asha.phone}"])
     first = await world.transport.invite_link(session, group)
     assert await world.transport.invite_link(session, group) == first
@@ -139,7 +102,7 @@ async def test_a_new_invite_link_ends_the_old_one(world: World, asha: Recipient)
 
 
 async def test_what_may_not_be_done_is_told_in_words(world: World, asha: Recipient) -> None:
-    phone = new_number()
+    phone = new_phone()
     session, transport = await world.link(phone), world.transport
     theirs = await world.simulator.create_group("Theirs", asha.phone, [phone])
     foreign = await world.simulator.create_group("Foreign", asha.phone, [])
@@ -163,7 +126,7 @@ async def test_what_may_not_be_done_is_told_in_words(world: World, asha: Recipie
 
 
 async def test_a_session_that_is_not_open_says_so(world: World) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.transport.close(session)
     with pytest.raises(ProviderError, match="not connected now"):

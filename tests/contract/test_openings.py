@@ -1,31 +1,15 @@
 """Accounts of one engine open beside each other: after a hand-over all of them come at once."""
 
 import asyncio
-import itertools
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest_asyncio
-
-from simulator.client import Simulator
 from simulator.faults import FaultKind
-from tests.contract.transport_world import World
-
-_numbers = itertools.count(491712200001)
-
-
-@pytest_asyncio.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with await Simulator.start(tmp_path / "whatsapp") as simulator:
-        made = World(simulator, tmp_path / "state")
-        await made.transport.start()
-        yield made
-        await made.transport.aclose()
+from tests.kit.phones import new_phone
+from tests.kit.provider_world import World
 
 
 async def test_eight_accounts_open_in_the_time_of_a_few(world: World) -> None:
-    sessions = [await world.link(str(next(_numbers))) for _ in range(8)]
+    sessions = [await world.link(new_phone()) for _ in range(8)]
     await world.simulator.fault(FaultKind.DELAY, seconds=0.3)  # a server that is far away
     took = []
     for together in (sessions[:1], sessions):

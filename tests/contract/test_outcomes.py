@@ -1,62 +1,44 @@
 """Each row of the table of outcomes that a server can bring about, brought about by a server."""
 
 import asyncio
-import itertools
 import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
-from tests.contract.transport_world import PATIENCE, World
+from tests.kit.phones import new_phone
+from tests.kit.provider_world import PATIENCE, World, provider_world
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
 from worker.ports import Connected, Ended
 from worker.providers.web.engine_process import EngineRefusal
 from worker.providers.web.outcomes import MOVING, NACKS, NOT_OPEN, TABLE, outcome_of
 from worker.providers.web.shards import ShardLimits
 
-_numbers = itertools.count(491713000001)
 
-
-@pytest_asyncio.fixture(scope="module")
-async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
-    async with await Simulator.start(tmp_path_factory.mktemp("simulator")) as started:
-        yield started
-
-
-@pytest_asyncio.fixture(scope="module")
-async def noor(simulator: Simulator) -> Recipient:
-    """A person with a real client."""
-    return await simulator.recipient("491555555555", "Noor")
-
-
-@pytest_asyncio.fixture
+@pytest.fixture
 async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
     """A world whose sends hang after 6 seconds."""
-    made = World(simulator, tmp_path / "state", ShardLimits(send_seconds=6.0))
-    await made.transport.start()
-    yield made
-    await simulator.clear_faults()
-    await made.transport.aclose()
+    async with provider_world(simulator, tmp_path / "state", ShardLimits(send_seconds=6.0)) as made:
+        yield made
 
 
-async def test_every_number_that_whatsapp_refuses_with_has_its_outcome(world: World, noor: Recipient) -> None:
-    phone = str(next(_numbers))
+async def test_every_number_that_whatsapp_refuses_with_has_its_outcome(world: World, asha: Recipient) -> None:
+    phone = new_phone()
     session = await world.link(phone)
     outcomes = {}
     for number in NACKS:
         await world.simulator.fault(FaultKind.NACK, phone, count=1, code=int(number))
-        outcomes[number] = await world.transport.send(world.claim(session, f"+{noor.phone}", f"refused {number}"))
+        outcomes[number] = await world.transport.send(world.claim(session, f"+{asha.phone}", f"refused {number}"))
     assert outcomes == NACKS
     await world.simulator.fault(FaultKind.NACK, phone, count=1, code=599)
-    unknown = await world.transport.send(world.claim(session, f"+{noor.phone}", "refused 599"))
+    unknown = await world.transport.send(world.claim(session, f"+{asha.phone}", "refused 599"))
     assert isinstance(unknown, Rejected)
     assert (unknown.code, unknown.retry) == ("wa-nack-599", True)
-    assert isinstance(await world.transport.send(world.claim(session, f"+{noor.phone}", "and on")), Accepted)
+    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "and on")), Accepted)
 
 
 @pytest.mark.parametrize(
@@ -64,14 +46,14 @@ async def test_every_number_that_whatsapp_refuses_with_has_its_outcome(world: Wo
     [(FaultKind.LOG_OUT, "wa-logged-out"), (FaultKind.REPLACED, "wa-stream-replaced")],
 )
 async def test_an_end_in_mid_send_leaves_a_doubt_that_says_which(
-    world: World, noor: Recipient, fault: FaultKind, code: str
+    world: World, asha: Recipient, fault: FaultKind, code: str
 ) -> None:
-    phone = str(next(_numbers))
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.STALL_PROCESSED, phone, count=1)
     text = f"out before {code}"
-    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{noor.phone}", text)))
-    await noor.expects(text)
+    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{asha.phone}", text)))
+    await asha.expects(text)
     await world.simulator.fault(fault, phone)
     outcome = await asyncio.wait_for(sending, PATIENCE)
     assert isinstance(outcome, Indeterminate)
@@ -81,12 +63,12 @@ async def test_an_end_in_mid_send_leaves_a_doubt_that_says_which(
     await world.events.expects(Ended)
 
 
-async def test_a_lease_that_ends_in_mid_send_leaves_a_doubt(world: World, noor: Recipient) -> None:
-    phone = str(next(_numbers))
+async def test_a_lease_that_ends_in_mid_send_leaves_a_doubt(world: World, asha: Recipient) -> None:
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.STALL_PROCESSED, phone, count=1)
-    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{noor.phone}", "lease over")))
-    await noor.expects("lease over")
+    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{asha.phone}", "lease over")))
+    await asha.expects("lease over")
     world.transport.extend_lease({session: time.monotonic() + 0.2})
     outcome = await asyncio.wait_for(sending, PATIENCE)
     assert isinstance(outcome, Indeterminate)
@@ -94,21 +76,21 @@ async def test_a_lease_that_ends_in_mid_send_leaves_a_doubt(world: World, noor: 
 
 
 async def test_a_question_before_the_message_that_is_never_answered_costs_an_attempt(
-    world: World, noor: Recipient
+    world: World, asha: Recipient
 ) -> None:
-    phone = str(next(_numbers))
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.STALL_QUERY, phone, count=1)
-    outcome = await world.transport.send(world.claim(session, f"+{noor.phone}", "who is that"))
+    outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "who is that"))
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.retry) == ("wa-no-answer", True)
-    assert noor.times_received("who is that") == 0
+    assert asha.times_received("who is that") == 0
 
 
-async def test_an_account_that_nobody_has_linked_says_so(world: World, noor: Recipient) -> None:
-    session = await world.link(str(next(_numbers)))
+async def test_an_account_that_nobody_has_linked_says_so(world: World, asha: Recipient) -> None:
+    session = await world.link(new_phone())
     await world.transport.logout(session)
-    outcome = await world.transport.send(world.claim(session, f"+{noor.phone}", "not linked"))
+    outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "not linked"))
     assert outcome == NOT_OPEN
     assert len(world.events.all(Connected)) == 1
 

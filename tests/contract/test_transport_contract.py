@@ -1,18 +1,16 @@
 """What a transport promises, spoken to a real server by a real library; another one joins by another `world`."""
 
 import asyncio
-import itertools
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
 from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
-from tests.contract.transport_world import PATIENCE, World
+from tests.kit.phones import new_phone
+from tests.kit.provider_world import PATIENCE, World
 from worker.errors import ProviderError
 from worker.message import MessageKind
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
@@ -21,36 +19,10 @@ from worker.providers.web.outcomes import NACKS
 from worker.session import Ending
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
-_numbers = itertools.count(491700000001)
-
-
-def new_number() -> str:
-    return str(next(_numbers))
-
-
-@pytest_asyncio.fixture(scope="module")
-async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
-    async with await Simulator.start(tmp_path_factory.mktemp("simulator")) as started:
-        yield started
-
-
-@pytest_asyncio.fixture(scope="module")
-async def asha(simulator: Simulator) -> Recipient:
-    """A person with a real client."""
-    return await simulator.recipient("491522222222", "Asha")
-
-
-@pytest_asyncio.fixture
-async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(simulator, tmp_path / "state")
-    await made.transport.start()
-    yield made
-    await simulator.clear_faults()
-    await made.transport.aclose()
 
 
 async def test_a_scanned_session_reopens_without_a_qr(world: World) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.transport.close(session)
     again = await world.open(session)
@@ -59,7 +31,7 @@ async def test_a_scanned_session_reopens_without_a_qr(world: World) -> None:
 
 
 async def test_a_session_is_linked_by_pairing_code(world: World) -> None:
-    phone, session = new_number(), uuid4()
+    phone, session = new_phone(), uuid4()
     await world.simulator.account(phone)
     await world.begin(session)
     await world.events.expects(QrShown)
@@ -68,7 +40,7 @@ async def test_a_session_is_linked_by_pairing_code(world: World) -> None:
 
 
 async def test_a_text_reaches_a_person_once_and_its_receipts_come_back(world: World, asha: Recipient) -> None:
-    session = await world.link(new_number())
+    session = await world.link(new_phone())
     claim = world.claim(session, f"+{asha.phone}", "good morning")
     outcome = await world.transport.send(claim)
     assert isinstance(outcome, Accepted)
@@ -81,7 +53,7 @@ async def test_a_text_reaches_a_person_once_and_its_receipts_come_back(world: Wo
 
 
 async def test_a_group_gets_texts_and_images(world: World, asha: Recipient) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     group = await world.simulator.create_group("Pottery", phone, [phone, asha.phone])
     assert isinstance(await world.transport.send(world.claim(session, group, "we are live")), Accepted)
@@ -94,7 +66,7 @@ async def test_a_group_gets_texts_and_images(world: World, asha: Recipient) -> N
 @pytest.mark.parametrize("message_id", [b"A\0B", b"no \xff UTF-8", b"X" * 5000], ids=["NUL", "no UTF-8", "long"])
 async def test_a_receipt_of_a_strange_id_is_told_as_text_or_not_at_all(world: World, message_id: bytes) -> None:
     """The id is its sender's choice, and the network hands it on."""
-    phone, stranger = new_number(), new_number()
+    phone, stranger = new_phone(), new_phone()
     await world.link(phone)
     await world.simulator.account(stranger)
     await world.simulator.confirm(stranger, phone, message_id)
@@ -108,7 +80,7 @@ async def test_a_receipt_of_a_strange_id_is_told_as_text_or_not_at_all(world: Wo
 
 
 async def test_texts_and_group_names_with_nul_are_told_without(world: World, asha: Recipient) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await asha.send(phone, "ST\0OP")
     assert (await world.events.expects(Inbound)).text == "ST\ufffdOP"
@@ -117,7 +89,7 @@ async def test_texts_and_group_names_with_nul_are_told_without(world: World, ash
 
 
 async def test_groups_and_invite_links_are_listed(world: World, asha: Recipient) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     group = await world.simulator.create_group("Kiln", phone, [phone, asha.phone])
     theirs = await world.simulator.create_group("Theirs", asha.phone, [phone, asha.phone], announce=True)
@@ -130,7 +102,7 @@ async def test_groups_and_invite_links_are_listed(world: World, asha: Recipient)
 
 
 async def test_what_others_write_is_told(world: World, asha: Recipient) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await asha.send(phone, "STOP")
     inbound = await world.events.expects(Inbound)
@@ -143,7 +115,7 @@ async def test_what_others_write_is_told(world: World, asha: Recipient) -> None:
     [(400, "wa-bad-request", False), (463, "wa-cold-contact", False), (479, "wa-stale-devices", True)],
 )
 async def test_a_refusal_says_why(world: World, asha: Recipient, nack: int, code: str, *, retry: bool) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.NACK, phone, count=1, code=nack)
     outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", f"refused {nack}"))
@@ -152,7 +124,7 @@ async def test_a_refusal_says_why(world: World, asha: Recipient, nack: int, code
 
 
 async def test_too_fast_costs_the_message_nothing(world: World, asha: Recipient) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.NACK, phone, count=1, code=429)
     outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "too fast"))
@@ -162,7 +134,7 @@ async def test_too_fast_costs_the_message_nothing(world: World, asha: Recipient)
 
 
 async def test_what_can_never_be_sent_is_rejected_at_once(world: World, asha: Recipient) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.account(asha.phone)
     closed = await world.simulator.create_group("Closed", asha.phone, [asha.phone, phone], announce=True)
@@ -188,7 +160,7 @@ async def test_a_closed_session_is_unavailable(world: World) -> None:
 async def test_a_send_cut_before_its_acknowledgement_is_settled_without_a_second_copy(
     world: World, asha: Recipient
 ) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.DROP_PROCESSED, phone, count=1)
     outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "cut"))
@@ -202,7 +174,7 @@ async def test_a_send_cut_before_its_acknowledgement_is_settled_without_a_second
 async def test_a_send_without_acknowledgement_is_in_doubt_under_its_id(
     world: World, asha: Recipient, fault: FaultKind
 ) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "before")), Accepted)
     await world.simulator.fault(fault, phone, count=1)
@@ -217,7 +189,7 @@ async def test_a_send_without_acknowledgement_is_in_doubt_under_its_id(
 
 
 async def test_the_store_tells_what_was_sent_and_what_was_not(world: World, asha: Recipient) -> None:
-    session = await world.link(new_number())
+    session = await world.link(new_phone())
     claim = world.claim(session, f"+{asha.phone}", "looked up")
     outcome = await world.transport.send(claim)
     assert isinstance(outcome, Accepted)
@@ -228,7 +200,7 @@ async def test_the_store_tells_what_was_sent_and_what_was_not(world: World, asha
 
 
 async def test_a_stalled_session_holds_up_no_other(world: World, asha: Recipient) -> None:
-    slow, quick = new_number(), new_number()
+    slow, quick = new_phone(), new_phone()
     stalled, free = await world.link(slow), await world.link(quick)
     await world.simulator.fault(FaultKind.STALL_UNPROCESSED, slow)
     waiting = asyncio.create_task(world.transport.send(world.claim(stalled, f"+{asha.phone}", "waiting")))
@@ -243,7 +215,7 @@ async def test_a_stalled_session_holds_up_no_other(world: World, asha: Recipient
     [(FaultKind.LOG_OUT, Ending.LOGGED_OUT), (FaultKind.REPLACED, Ending.REPLACED)],
 )
 async def test_an_end_that_needs_a_person_is_told_once(world: World, fault: FaultKind, ending: Ending) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(fault, phone)
     ended = await world.events.expects(Ended)
@@ -252,7 +224,7 @@ async def test_an_end_that_needs_a_person_is_told_once(world: World, fault: Faul
 
 
 async def test_a_ban_is_told_with_its_end(world: World) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.transport.close(session)
     await world.simulator.fault(FaultKind.BAN, phone, seconds=7200)
@@ -263,7 +235,7 @@ async def test_a_ban_is_told_with_its_end(world: World) -> None:
 
 
 async def test_an_outdated_client_is_told(world: World) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.transport.close(session)
     await world.simulator.fault(FaultKind.OUTDATED, phone)
@@ -273,7 +245,7 @@ async def test_an_outdated_client_is_told(world: World) -> None:
 
 
 async def test_a_lost_connection_comes_back_by_itself(world: World, asha: Recipient) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.DROP, phone)
     await world.simulator.until_connected(phone)
@@ -283,7 +255,7 @@ async def test_a_lost_connection_comes_back_by_itself(world: World, asha: Recipi
 
 
 async def test_a_server_that_refuses_connections_is_tried_again(world: World) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.transport.close(session)
     await world.simulator.fault(FaultKind.REFUSE)
@@ -295,7 +267,7 @@ async def test_a_server_that_refuses_connections_is_tried_again(world: World) ->
 
 
 async def test_a_logout_unlinks_the_device(world: World) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.transport.logout(session)
     assert not (await world.simulator.show(phone))["devices"]
@@ -304,7 +276,7 @@ async def test_a_logout_unlinks_the_device(world: World) -> None:
 
 
 async def test_a_session_closes_when_its_lease_ends(world: World) -> None:
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     world.transport.extend_lease({session: time.monotonic() + 0.2})
     ended = await world.events.expects(Ended)
@@ -313,7 +285,7 @@ async def test_a_session_closes_when_its_lease_ends(world: World) -> None:
 
 
 async def test_what_was_not_acknowledged_is_told_again(world: World, asha: Recipient) -> None:
-    session = await world.link(new_number())
+    session = await world.link(new_phone())
     first, second = (world.claim(session, f"+{asha.phone}", text) for text in ("first", "second"))
     await world.transport.send(first)
     await world.events.expects(SentFact, lambda event: event.token == first.token)
@@ -333,7 +305,7 @@ async def test_a_restored_older_store_loses_no_message(
     world: World, simulator: Simulator, asha: Recipient, tmp_path: Path, ratchets: bool
 ) -> None:
     """Without forget_ratchets the first direct message is lost although its delivery receipt arrives."""
-    phone = new_number()
+    phone = new_phone()
     session = await world.link(phone)
     await world.transport.send(world.claim(session, f"+{asha.phone}", "old one"))
     older = await world.transport.snapshot(session, ratchets=ratchets)

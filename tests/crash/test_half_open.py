@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import pytest_asyncio
+import pytest
 
 from simulator.client import Recipient, Simulator
-from tests.contract.transport_world import World
 from tests.kit.faults.proxy import Direction, TcpProxy
+from tests.kit.phones import new_phone
+from tests.kit.provider_world import World, provider_world
 from tests.kit.worker_process import until
 from worker.outcome import Accepted, Indeterminate
 
@@ -20,13 +21,7 @@ from worker.outcome import Accepted, Indeterminate
 LIBRARY_SPEAKS = 20.0
 
 
-@pytest_asyncio.fixture
-async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
-    async with await Simulator.start(tmp_path / "simulator") as started:
-        yield started
-
-
-@pytest_asyncio.fixture
+@pytest.fixture
 async def network(simulator: Simulator) -> AsyncIterator[TcpProxy]:
     """What lies between the engine and WhatsApp."""
     inner = urlsplit(simulator.endpoint.proxy)
@@ -34,26 +29,18 @@ async def network(simulator: Simulator) -> AsyncIterator[TcpProxy]:
         yield proxy
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def world(simulator: Simulator, network: TcpProxy, tmp_path: Path) -> AsyncIterator[World]:
     found_by = tmp_path / "simulator.json"
     endpoint = json.loads(simulator.file.read_text())
     found_by.write_text(json.dumps({**endpoint, "proxy": f"http://127.0.0.1:{network.port}"}))
-    made = World(simulator, tmp_path / "state", found_by=found_by)
-    await made.transport.start()
-    yield made
-    await made.transport.aclose()
+    async with provider_world(simulator, tmp_path / "state", found_by=found_by) as made:
+        yield made
 
 
-@pytest_asyncio.fixture
-async def ines(simulator: Simulator) -> Recipient:
-    """A person with a real client."""
-    return await simulator.recipient("491577777777", "Ines")
-
-
-@pytest_asyncio.fixture
+@pytest.fixture
 async def session(world: World) -> UUID:
-    return await world.link("491713900001")
+    return await world.link(new_phone())
 
 
 def vanished(network: TcpProxy) -> int:
@@ -71,27 +58,27 @@ async def until_more_vanished(network: TcpProxy) -> None:
 
 
 async def test_a_message_that_vanished_on_the_way_goes_out_soon_and_once(
-    world: World, session: UUID, network: TcpProxy, ines: Recipient
+    world: World, session: UUID, network: TcpProxy, asha: Recipient
 ) -> None:
     logged_in = time.monotonic()
-    assert isinstance(await world.transport.send(world.claim(session, f"+{ines.phone}", "before")), Accepted)
+    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "before")), Accepted)
     network.half_open()
-    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{ines.phone}", "vanished")))
+    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{asha.phone}", "vanished")))
     await until_more_vanished(network)
     await network.heal()
     assert isinstance(await sending, Accepted)
     assert time.monotonic() - logged_in < LIBRARY_SPEAKS
-    await ines.expects("vanished")
-    assert ines.times_received("vanished") == 1
+    await asha.expects("vanished")
+    assert asha.times_received("vanished") == 1
 
 
 async def test_a_session_closes_while_nobody_answers_and_its_engine_lives_on(
-    world: World, session: UUID, network: TcpProxy, ines: Recipient
+    world: World, session: UUID, network: TcpProxy, asha: Recipient
 ) -> None:
-    assert isinstance(await world.transport.send(world.claim(session, f"+{ines.phone}", "before")), Accepted)
+    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "before")), Accepted)
     engines = list(world.transport.engine_pids)
     network.half_open()
-    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{ines.phone}", "vanished")))
+    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{asha.phone}", "vanished")))
     await until_more_vanished(network)  # the message
     await until_more_vanished(network)  # what is said beside it
     await world.transport.close(session)
@@ -99,5 +86,5 @@ async def test_a_session_closes_while_nobody_answers_and_its_engine_lives_on(
     await network.cut()
     await network.heal()
     await world.open(session)
-    assert isinstance(await world.transport.send(world.claim(session, f"+{ines.phone}", "after")), Accepted)
+    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "after")), Accepted)
     assert list(world.transport.engine_pids) == engines

@@ -1,57 +1,28 @@
 """What becomes of engine processes that grow old, grow large or hang, and of the sessions in them."""
 
 import asyncio
-import itertools
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
-from tests.contract.transport_world import PATIENCE, World
+from tests.kit.phones import new_phone
+from tests.kit.provider_world import PATIENCE, World, provider_world
 from tests.kit.worker_process import until
 from worker.outcome import Accepted, Indeterminate
 from worker.ports import Connected, Ended
 from worker.providers.web.shards import ShardLimits
 from worker.session import Ending
 
-_numbers = itertools.count(491712000001)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
-    async with await Simulator.start(tmp_path_factory.mktemp("simulator")) as started:
-        yield started
-
-
-@pytest_asyncio.fixture(scope="module")
-async def mira(simulator: Simulator) -> Recipient:
-    """A person with a real client."""
-    return await simulator.recipient("491544444444", "Mira")
-
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
-
-
-@asynccontextmanager
-async def shards(simulator: Simulator, state: Path, limits: ShardLimits) -> AsyncIterator[World]:
-    """A world whose engines have these limits."""
-    made = World(simulator, state, limits)
-    await made.transport.start()
-    try:
-        yield made
-    finally:
-        await simulator.clear_faults()
-        await made.transport.aclose()
 
 
 async def until_gone(pid: int) -> None:
@@ -71,12 +42,12 @@ async def reopen(world: World, session: UUID) -> None:
 
 
 async def test_an_engine_that_has_seen_many_openings_ends_when_it_is_empty(
-    simulator: Simulator, state: Path, mira: Recipient
+    simulator: Simulator, state: Path, asha: Recipient
 ) -> None:
-    async with shards(simulator, state, ShardLimits(openings=2)) as world:
-        first, second = [await world.link(str(next(_numbers))) for _ in range(2)]
+    async with provider_world(simulator, state, ShardLimits(openings=2)) as world:
+        first, second = [await world.link(new_phone()) for _ in range(2)]
         [old] = world.transport.engine_pids
-        third = await world.link(str(next(_numbers)))
+        third = await world.link(new_phone())
         assert world.transport.engine_pids[old] == 2
         assert len(world.transport.engine_pids) == 2
         await world.transport.close(first)
@@ -87,17 +58,17 @@ async def test_an_engine_that_has_seen_many_openings_ends_when_it_is_empty(
             await world.open(session)
         for session in (first, third):
             assert isinstance(
-                await world.transport.send(world.claim(session, f"+{mira.phone}", f"{session}")), Accepted
+                await world.transport.send(world.claim(session, f"+{asha.phone}", f"{session}")), Accepted
             )
-            await mira.expects(str(session))
+            await asha.expects(str(session))
 
 
 async def test_a_large_engine_is_emptied_one_session_after_the_other_between_sends(
-    simulator: Simulator, state: Path, mira: Recipient
+    simulator: Simulator, state: Path, asha: Recipient
 ) -> None:
-    async with shards(simulator, state, ShardLimits(sessions=2)) as world:
-        phone = str(next(_numbers))
-        busy, idle = await world.link(phone), await world.link(str(next(_numbers)))
+    async with provider_world(simulator, state, ShardLimits(sessions=2)) as world:
+        phone = new_phone()
+        busy, idle = await world.link(phone), await world.link(new_phone())
         [measured] = world.transport.engine_pids
         status = Path(f"/proc/{measured}/status").read_text()
         resident = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
@@ -107,20 +78,20 @@ async def test_a_large_engine_is_emptied_one_session_after_the_other_between_sen
         [old] = world.transport.engine_pids
         await simulator.fault(FaultKind.DELAY, phone, seconds=0.5)
         text = "sent while it was emptied"
-        sending = asyncio.create_task(world.transport.send(world.claim(busy, f"+{mira.phone}", text)))
+        sending = asyncio.create_task(world.transport.send(world.claim(busy, f"+{asha.phone}", text)))
         await asyncio.sleep(0)  # it is under way
         await asyncio.gather(world.transport.check_memory(), reopen(world, busy), reopen(world, idle))
         assert isinstance(await sending, Accepted)  # it was let finish
         await until_gone(old)
         told = [type(event).__name__ for event, _ in world.events.seen if isinstance(event, Ended | Connected)]
         assert told[-4:] == ["Ended", "Connected", "Ended", "Connected"]  # never both away at once
-        await mira.expects(text)
-        assert mira.times_received(text) == 1
+        await asha.expects(text)
+        assert asha.times_received(text) == 1
 
 
 async def test_an_engine_far_above_its_memory_limit_is_killed(simulator: Simulator, state: Path) -> None:
-    async with shards(simulator, state, ShardLimits(memory_mb=10)) as world:
-        session = await world.link(str(next(_numbers)))
+    async with provider_world(simulator, state, ShardLimits(memory_mb=10)) as world:
+        session = await world.link(new_phone())
         [old] = world.transport.engine_pids
         await world.transport.check_memory()
         await reopen(world, session)
@@ -128,26 +99,26 @@ async def test_an_engine_far_above_its_memory_limit_is_killed(simulator: Simulat
 
 
 async def test_a_send_that_hangs_ends_its_session_and_is_in_doubt(
-    simulator: Simulator, state: Path, mira: Recipient
+    simulator: Simulator, state: Path, asha: Recipient
 ) -> None:
-    async with shards(simulator, state, ShardLimits(send_seconds=1.5)) as world:
-        phone = str(next(_numbers))
+    async with provider_world(simulator, state, ShardLimits(send_seconds=1.5)) as world:
+        phone = new_phone()
         session = await world.link(phone)
         await simulator.fault(FaultKind.STALL_UNPROCESSED, phone, count=1)
-        outcome = await world.transport.send(world.claim(session, f"+{mira.phone}", "hangs"))
+        outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "hangs"))
         assert isinstance(outcome, Indeterminate)
         assert (outcome.code, bool(outcome.wa_message_id)) == ("wa-send-hung", True)
         ended = await world.events.expects(Ended)
         assert (ended.ending, ended.detail, ended.retry) == (Ending.LOST, "a send hung", True)
         await world.open(session)
-        assert isinstance(await world.transport.send(world.claim(session, f"+{mira.phone}", "goes")), Accepted)
+        assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "goes")), Accepted)
 
 
 async def test_an_engine_that_hangs_is_killed_when_its_lease_is_not_taken_in(
     simulator: Simulator, state: Path
 ) -> None:
-    async with shards(simulator, state, ShardLimits()) as world:
-        session = await world.link(str(next(_numbers)))
+    async with provider_world(simulator, state, ShardLimits()) as world:
+        session = await world.link(new_phone())
         [old] = world.transport.engine_pids
         os.kill(old, signal.SIGSTOP)
         world.transport.extend_lease({session: time.monotonic() + 1.0})
@@ -156,8 +127,8 @@ async def test_an_engine_that_hangs_is_killed_when_its_lease_is_not_taken_in(
 
 
 async def test_an_engine_that_was_stopped_past_its_lease_ends_at_once(simulator: Simulator, state: Path) -> None:
-    async with shards(simulator, state, ShardLimits()) as world:
-        phone = str(next(_numbers))
+    async with provider_world(simulator, state, ShardLimits()) as world:
+        phone = new_phone()
         session = await world.link(phone)
         [old] = world.transport.engine_pids
         over = time.monotonic() + 1.0
@@ -173,8 +144,8 @@ async def test_an_engine_that_was_stopped_past_its_lease_ends_at_once(simulator:
 
 
 async def test_a_session_is_not_opened_under_a_lease_that_is_over(simulator: Simulator, state: Path) -> None:
-    async with shards(simulator, state, ShardLimits()) as world:
-        phone = str(next(_numbers))
+    async with provider_world(simulator, state, ShardLimits()) as world:
+        phone = new_phone()
         session = await world.link(phone)
         await world.transport.close(session)
         with pytest.raises(Exception, match="lease ended"):

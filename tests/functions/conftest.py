@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from localstack.client import LocalStack, Stack
-from tests.functions.crm import Crm
-from tests.functions.vps import KEY, Vps, serving
+from tests.kit.crm import Crm
 from tests.kit.noted_rows import note_rows
+from tests.kit.vps import KEY, Vps, serving
 
 ORIGIN = "https://crm.example"
 

@@ -14,8 +14,8 @@ from localstack.client import LocalStack
 from localstack.gateway.deno import CACHE, DENO
 from localstack.layout import REPOSITORY
 from tests.functions.conftest import ORIGIN
-from tests.functions.crm import Crm
-from tests.functions.vps import KEY, Vps
+from tests.kit.crm import Crm
+from tests.kit.vps import KEY, Vps
 
 SUPABASE = REPOSITORY / "supabase"
 FUNCTIONS = sorted(path.parent.name for path in SUPABASE.glob("functions/*/index.ts"))

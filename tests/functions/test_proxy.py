@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from localstack.client import Stack
 from tests.functions.conftest import ORIGIN
-from tests.functions.crm import PEOPLE, Crm
-from tests.functions.vps import KEY, Vps
+from tests.kit.crm import PEOPLE, Crm
+from tests.kit.vps import KEY, Vps
 from worker.api.app import ROUTES
 from worker.api.http.routing import Access
 

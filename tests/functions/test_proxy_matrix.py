@@ -7,8 +7,8 @@ import pytest
 
 from localstack.client import Stack
 from tests.api.cells import CELLS, SPEAKERS, Cell, Speaker, Whose, expected
-from tests.api.ground import PROXY_KEY, Ground, Served, make_ground, served
-from tests.sql.world import Db
+from tests.kit.database import Db
+from tests.kit.served_api import PROXY_KEY, Ground, Served, make_ground, served
 from worker.api.app import ROUTES
 from worker.api.http.routing import Access
 

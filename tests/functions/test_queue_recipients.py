@@ -10,9 +10,9 @@ import pytest
 
 from localstack.client import Stack
 from tests.functions.conftest import ORIGIN
-from tests.functions.crm import Crm
 from tests.functions.test_proxy import problem
-from tests.functions.vps import Vps
+from tests.kit.crm import Crm
+from tests.kit.vps import Vps
 
 FUNCTION = "queue-whatsapp"
 HINA, OMAR = "+491701111111", "+491702222222"

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from localstack.client import Stack
-from tests.functions.crm import Crm
-from tests.functions.vps import KEY, Vps
+from tests.kit.crm import Crm
+from tests.kit.vps import KEY, Vps
 
 Db = psycopg.AsyncConnection[dict[str, Any]]
 DEADLINE = 20.0  #: seconds

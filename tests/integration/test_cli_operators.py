@@ -16,7 +16,7 @@ import pytest
 from localstack.layout import REPOSITORY
 from simulator.client import Recipient
 from tests.conftest import MakeWorker, settled
-from tests.integration.doctor_world import herald, herald_json
+from tests.kit.doctor import herald, herald_json
 from tests.kit.worker_process import Worker, until
 from tests.kit.world import World
 

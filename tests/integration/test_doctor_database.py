@@ -10,11 +10,11 @@ import pytest
 
 from localstack.client import LocalStack
 from localstack.migrations import migrate
-from tests.integration.doctor_world import Project, told
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.doctor import Project, told
 from tests.kit.worker_process import until
 from tests.sql.projects.folders import documented_adapter, first_version, with_adapter
 from tests.sql.projects.test_own_crm import CRM
-from tests.sql.world import Db, Organisation, Run
 from worker.doctor.finding import Finding
 
 QUEUE = "public.scheduled_whatsapp_messages"

@@ -21,9 +21,9 @@ import pytest
 
 from localstack.client import LocalStack
 from localstack.layout import REPOSITORY
-from tests.integration.doctor_world import Project, examine, herald, herald_json, told
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.doctor import Project, examine, herald, herald_json, told
 from tests.kit.worker_process import free_port
-from tests.sql.world import Db, Organisation, Run
 from worker.settings import load_settings
 from worker.vault.keyring import Keyring, Place
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeWorker, settled
-from tests.integration.doctor_world import Project, examine, herald_json, told
+from tests.kit.doctor import Project, examine, herald_json, told
 from tests.kit.world import World
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from localstack.layout import Layout
 from tests.conftest import MakeWorker, settled
-from tests.integration.sealed_world import Sealed, herald, keyring, new_key, run_herald
+from tests.kit.sealed import Sealed, herald, keyring, new_key, run_herald
 from tests.kit.worker_process import until
 from tests.kit.world import Row, World
 

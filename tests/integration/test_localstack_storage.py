@@ -13,7 +13,7 @@ import pytest
 from storage3.exceptions import StorageApiError
 
 from localstack.client import Stack
-from tests.integration.storage_world import IGNORED, PNG, Person, World, bytes_on_disk, execute, storage_world
+from tests.kit.storage import IGNORED, PNG, Person, StorageWorld, bytes_on_disk, execute, storage_world
 
 pytestmark = pytest.mark.filterwarnings(IGNORED)
 
@@ -21,33 +21,33 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StorageWorld]:
     async with storage_world(tmp_path_factory.mktemp("stack")) as world:
         yield world
 
 
 @pytest.fixture
-def stack(world: World) -> Stack:
+def stack(world: StorageWorld) -> Stack:
     return world.stack
 
 
 @pytest.fixture
-async def asha(world: World) -> Person:
+async def asha(world: StorageWorld) -> Person:
     return await world.member("asha")
 
 
 @pytest.fixture
-async def binh(world: World) -> Person:
+async def binh(world: StorageWorld) -> Person:
     return await world.member("binh")
 
 
 @pytest.fixture
-async def service(world: World) -> Person:
+async def service(world: StorageWorld) -> Person:
     return await world.service()
 
 
 @pytest.fixture
-async def http(world: World) -> httpx.AsyncClient:
+async def http(world: StorageWorld) -> httpx.AsyncClient:
     return await world.plain()
 
 
@@ -93,7 +93,7 @@ async def test_an_upload_takes_no_right_to_read(asha: Person) -> None:
 
 
 async def test_a_visitor_sees_nothing_but_public_buckets(
-    world: World, service: Person, http: httpx.AsyncClient
+    world: StorageWorld, service: Person, http: httpx.AsyncClient
 ) -> None:
     anon = await world.anon()
     await service.storage.from_("shop").upload("door.png", b"door", PNG)

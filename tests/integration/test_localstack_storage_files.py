@@ -12,34 +12,34 @@ from storage3.exceptions import StorageApiError
 from localstack.client import LocalStack, Stack
 from localstack.gateway.storage.blobs import Blobs
 from localstack.layout import Layout
-from tests.integration.storage_world import IGNORED, PNG, Person, World, bytes_on_disk, storage_world
+from tests.kit.storage import IGNORED, PNG, Person, StorageWorld, bytes_on_disk, storage_world
 
 pytestmark = pytest.mark.filterwarnings(IGNORED)
 
 
 @pytest.fixture(scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StorageWorld]:
     async with storage_world(tmp_path_factory.mktemp("stack")) as world:
         yield world
 
 
 @pytest.fixture
-def stack(world: World) -> Stack:
+def stack(world: StorageWorld) -> Stack:
     return world.stack
 
 
 @pytest.fixture
-async def asha(world: World) -> Person:
+async def asha(world: StorageWorld) -> Person:
     return await world.member("asha")
 
 
 @pytest.fixture
-async def service(world: World) -> Person:
+async def service(world: StorageWorld) -> Person:
     return await world.service()
 
 
 @pytest.fixture
-async def http(world: World) -> httpx.AsyncClient:
+async def http(world: StorageWorld) -> httpx.AsyncClient:
     return await world.plain()
 
 

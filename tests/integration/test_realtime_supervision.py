@@ -18,8 +18,8 @@ from realtime import AsyncRealtimeClient
 from realtime.types import RealtimePostgresChangesListenEvent as Kind
 
 from localstack.client import LocalStack, Stack
-from tests.integration.realtime_world import BACK, DEADLINE, Bare, Ears, Realtime, listening
 from tests.kit.faults.proxy import TcpProxy
+from tests.kit.realtime import BACK, DEADLINE, Bare, Ears, Realtime, listening
 from tests.kit.worker_process import until
 from worker.supabase.subscription import HINTS, PING_SECONDS, PONG_SECONDS
 

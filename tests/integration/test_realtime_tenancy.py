@@ -19,13 +19,13 @@ from realtime import AsyncRealtimeClient
 from realtime.types import RealtimePostgresChangesListenEvent as Kind
 
 from localstack.client import LocalStack, Stack
+from tests.kit.database import Db
 from tests.sql.matrix.catalog import Catalog
 from tests.sql.matrix.expected import TABLES
 from tests.sql.matrix.ground import Api, Ground
 from tests.sql.matrix.recipes import RECIPES, Json
 from tests.sql.matrix.rows import Rows
 from tests.sql.matrix.speakers import POSTS, Place, Speaker, standing
-from tests.sql.world import Db
 
 #: realtime 2.34 reads a property of a closed connection that websockets 15 calls deprecated; as an error the
 #: warning would end the client's listener.

@@ -23,31 +23,9 @@ from simulator.process import REPOSITORY, Child
 ASHA, BELA, LIGHT = "491511111111", "491522222222", "491533333333"
 
 
-@pytest.fixture(scope="module")
-async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
-    async with await Simulator.start(tmp_path_factory.mktemp("simulator")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def asha(simulator: Simulator) -> Recipient:
-    return await simulator.recipient(ASHA, "Asha")
-
-
-@pytest.fixture(scope="module")
-async def bela(simulator: Simulator) -> Recipient:
-    return await simulator.recipient(BELA, "Bela")
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def group(simulator: Simulator, asha: Recipient, bela: Recipient) -> str:
     return await simulator.create_group("Pottery", asha.phone, [bela.phone, LIGHT])
-
-
-@pytest.fixture(autouse=True)
-async def no_faults(simulator: Simulator) -> AsyncIterator[None]:
-    yield
-    await simulator.clear_faults()
 
 
 async def test_a_group_message_is_decrypted_by_each_member(asha: Recipient, bela: Recipient, group: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,28 +14,6 @@ from simulator.faults import FaultKind
 from simulator.process import Child
 
 ASHA, BELA = "491511111111", "491522222222"
-
-
-@pytest.fixture(scope="module")
-async def simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
-    async with await Simulator.start(tmp_path_factory.mktemp("faults")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def asha(simulator: Simulator) -> Recipient:
-    return await simulator.recipient(ASHA, "Asha")
-
-
-@pytest.fixture(scope="module")
-async def bela(simulator: Simulator) -> Recipient:
-    return await simulator.recipient(BELA, "Bela")
-
-
-@pytest.fixture(autouse=True)
-async def no_faults(simulator: Simulator) -> AsyncIterator[None]:
-    yield
-    await simulator.clear_faults()
 
 
 async def test_a_message_whose_acknowledgement_is_withheld_arrives_once(

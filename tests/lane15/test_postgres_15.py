@@ -19,10 +19,10 @@ from localstack.client import LocalStack, Stack
 from localstack.credentials import Credentials
 from localstack.layout import REPOSITORY, Layout
 from localstack.migrations import migrate
+from tests.kit.database import Db, Row
 from tests.lane15 import debian
 from tests.sql.projects.folders import documented_adapter, with_adapter
 from tests.sql.projects.test_own_crm import CRM
-from tests.sql.world import Db, Row
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 PGTAP = Path(__file__).with_name("pgtap")

@@ -6,11 +6,11 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from localstack.client import LocalStack, Stack
+from tests.kit.automation_tasks import attend, tasks
+from tests.kit.database import SHIFTED_CLOCK, Db, Organisation, Row, Run
+from tests.kit.drift import DRIFT
 from tests.kit.noted_rows import note_rows
-from tests.sql.drift import DRIFT
-from tests.sql.tasks import attend, tasks
-from tests.sql.workshops import Workshops
-from tests.sql.world import SHIFTED_CLOCK, Db, Organisation, Row, Run
+from tests.kit.workshops import Workshops
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.sql.world import Db, Organisation
+from tests.kit.database import Db, Organisation
 
 
 @pytest.mark.parametrize("status", ["sent", "sending", "delivered", "read", "failed", "in_doubt"])

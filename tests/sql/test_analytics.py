@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.world import Db, Organisation, Row
+from tests.kit.database import Db, Organisation, Row
 from worker.message import MessageStatus
 
 ROWS: LiteralString = "select * from public.scheduled_whatsapp_messages where organization_id = %s"

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.people import PHONE, contact, opt_out, refused
-from tests.sql.world import DENIED, Db, Organisation, Row, Run
+from tests.kit.database import DENIED, Db, Organisation, Row, Run
+from tests.kit.people import PHONE, contact, opt_out, refused
 
 
 def events(org: Organisation) -> list[Row]:

@@ -8,9 +8,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from localstack.client import Stack
-from tests.sql.tasks import PLANNED, SET_STATUS, attend, queued, set_status, task, tasks
-from tests.sql.workshops import START, Workshops
-from tests.sql.world import DENIED, Db, Organisation, Row
+from tests.kit.automation_tasks import PLANNED, SET_STATUS, attend, queued, set_status, task, tasks
+from tests.kit.database import DENIED, Db, Organisation, Row
+from tests.kit.workshops import START, Workshops
 
 STATUSES = ("pending", "executing", "done", "failed", "cancelled")
 BY_PERSON = {("pending", "executing"), ("pending", "cancelled"), ("failed", "pending")}

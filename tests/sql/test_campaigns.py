@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.held import drain, why
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
+from tests.kit.holds import drain, why
 
 
 def campaign(org: Organisation, state: str = "running") -> UUID:

@@ -1,6 +1,6 @@
 """What the catalog says of every table and function; who may do what with them is asked in tests/sql/matrix."""
 
-from tests.sql.world import Db
+from tests.kit.database import Db
 
 PUBLISHED = {
     "scheduled_whatsapp_messages",

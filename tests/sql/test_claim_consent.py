@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 
 from localstack.client import Stack
-from tests.sql.held import configure, contact, drain, why
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.holds import configure, contact, drain, why
 
 PHONE = "+491709876567"
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
 
 
 def test_a_claim_says_all_that_a_send_needs(db: Db, org: Organisation, run: Run) -> None:

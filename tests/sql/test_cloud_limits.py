@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.sql.held import cloud_account, drain, ids, numbers, why, wrote
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.holds import cloud_account, drain, ids, numbers, why, wrote
 
 PHONE = "+491709876567"
 DAY = timedelta(hours=24)

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.people import contact, opt_out, refused
-from tests.sql.world import DENIED, Db, Organisation, Row, Run
+from tests.kit.database import DENIED, Db, Organisation, Row, Run
+from tests.kit.people import contact, opt_out, refused
 
 GROUP = "120363000000000001@g.us"
 ASK: LiteralString = (

@@ -3,7 +3,7 @@
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.world import Db, Organisation
+from tests.kit.database import Db, Organisation
 
 CHECK_VIOLATION = "23514"
 

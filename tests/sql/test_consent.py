@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.people import PHONE, contact, contact_row, new_phone, opt_out, refused
-from tests.sql.world import DENIED, Db, Organisation, Run
+from tests.kit.database import DENIED, Db, Organisation, Run
+from tests.kit.people import PHONE, contact, contact_row, new_phone, opt_out, refused
 
 CLEAR: LiteralString = "update public.whatsapp_contacts set opted_out_at = null where id = %s"
 

@@ -3,8 +3,8 @@
 import base64
 from uuid import UUID, uuid4
 
+from tests.kit.database import Db, Organisation, Row, Run
 from tests.sql.test_leases import refused
-from tests.sql.world import Db, Organisation, Row, Run
 
 STORE = uuid4()
 

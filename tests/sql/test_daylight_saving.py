@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
+from tests.kit.database import Db
+from tests.kit.workshops import Workshops, utc
 from tests.sql.clock_changes import CASES, LITERALS, SCHEDULE, ZONES, Case
 from tests.sql.schedule_oracle import entry_instant, local_instant
-from tests.sql.workshops import Workshops, utc
-from tests.sql.world import Db
 
 
 @pytest.mark.parametrize(("zone", "wall", "instant"), LITERALS)

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
 
 
 def deleted(db: Db, run: Run, *sessions: object) -> set[str]:

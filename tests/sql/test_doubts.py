@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
 
 PHONE = "491709999999@s.whatsapp.net"
 

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.people import PHONE, contact
-from tests.sql.world import Db, Organisation
+from tests.kit.database import Db, Organisation
+from tests.kit.people import PHONE, contact
 
 #: The types that one may break: checks, uniques, exclusions, foreign keys.
 SILENT: LiteralString = """

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.held import alter, configure, contact, drain, ids, quiet
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.holds import alter, configure, contact, drain, ids, quiet
 
 MANY: LiteralString = """
 insert into public.scheduled_whatsapp_messages

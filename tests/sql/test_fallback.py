@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.held import alter, configure, contact, quiet
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
+from tests.kit.holds import alter, configure, contact, quiet
 
 LATE = 9.0  #: seconds after which a message that nobody looked at is overdue
 SECRET = "s" * 40

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.people import contact, contact_row, opt_out
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
+from tests.kit.people import contact, contact_row, opt_out
 
 ANN, BEN = "+491701111111", "+491702222222"
 

@@ -5,8 +5,8 @@ from typing import LiteralString
 import pytest
 
 from localstack.client import Stack
-from tests.sql.held import LONG, drain
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
+from tests.kit.holds import LONG, drain
 
 #: Step → the function that does it, with its arguments' types and what it answers.
 STEPS: dict[str, LiteralString] = {

@@ -7,10 +7,10 @@ import psycopg
 import pytest
 
 from localstack.client import Stack
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.people import PHONE, contact, new_phone, refused, template
 from tests.sql.matrix.catalog import Catalog
 from tests.sql.matrix.rows import Rows
-from tests.sql.people import PHONE, contact, new_phone, refused, template
-from tests.sql.world import Db, Organisation, Run
 
 #: The CRM's own tables: not Herald's to guard.
 CRM = {"organizations", "profiles", "workshops", "workshop_attendees", "notification_queue"}

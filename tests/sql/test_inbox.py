@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tests.sql.people import PHONE, contact, contact_row, new_phone
-from tests.sql.world import Db, Organisation, Row
+from tests.kit.database import Db, Organisation, Row
+from tests.kit.people import PHONE, contact, contact_row, new_phone
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.kit.database import DENIED, Db, Organisation, Row, Run
 from tests.sql.test_leases import refused
-from tests.sql.world import DENIED, Db, Organisation, Row, Run
 
 BODY = b"a nonce and what is sealed"
 

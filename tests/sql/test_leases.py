@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
 
 
 @contextmanager

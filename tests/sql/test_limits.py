@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from localstack.client import Stack
-from tests.sql.held import LONG, alter, configure, drain, why
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.holds import LONG, alter, configure, drain, why
 
 DAY = timedelta(hours=24)
 

@@ -8,7 +8,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from tests.sql.world import Db, Organisation, Row
+from tests.kit.database import Db, Organisation, Row
 from worker.message import NEXT, MessageStatus
 
 #: What a CRM user may do: take back, try again, settle a doubt.

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.people import PHONE, contact, new_phone, opt_out, refused, template
-from tests.sql.world import Db, Organisation
+from tests.kit.database import Db, Organisation
+from tests.kit.people import PHONE, contact, new_phone, opt_out, refused, template
 
 EDIT: LiteralString = "update public.scheduled_whatsapp_messages set message_content = %s where id = %s"
 RETRY: LiteralString = "update public.scheduled_whatsapp_messages set status = 'pending' where id = %s"

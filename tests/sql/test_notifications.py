@@ -7,8 +7,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from localstack.migrations import MIGRATIONS
-from tests.sql.people import PHONE, contact, new_phone, opt_out, refused
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
+from tests.kit.people import PHONE, contact, new_phone, opt_out, refused
 
 CANCEL: LiteralString = "update public.notification_queue set status = 'cancelled' where id = %s"
 RETRY: LiteralString = "update public.notification_queue set status = 'pending' where id = %s"

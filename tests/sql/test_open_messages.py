@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from localstack.client import Stack
-from tests.sql.drift import DRIFT
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.drift import DRIFT
 
 #: What the steps of a message write: claim, settle, receipts, retries, answers.
 WRITTEN_BY_STEPS = {

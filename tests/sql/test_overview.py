@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.held import LONG
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
+from tests.kit.holds import LONG
 
 VIEW: LiteralString = "select * from public.whatsapp_queue_overview order by organization_id"
 

@@ -8,11 +8,11 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from localstack.client import Stack
+from tests.kit.database import DENIED, Db, Organisation, Row, Run
+from tests.kit.people import PHONE, contact, new_phone, opt_out, refused
 from tests.sql.matrix.catalog import Catalog
 from tests.sql.matrix.recipes import RECIPES
 from tests.sql.matrix.rows import Rows
-from tests.sql.people import PHONE, contact, new_phone, opt_out, refused
-from tests.sql.world import DENIED, Db, Organisation, Row, Run
 
 JID = f"{PHONE[1:]}@s.whatsapp.net"
 LID = "777000111@lid"

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.held import configure, contact
-from tests.sql.world import Db, Organisation
+from tests.kit.database import Db, Organisation
+from tests.kit.holds import configure, contact
 
 
 @pytest.fixture

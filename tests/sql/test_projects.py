@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 from localstack.client import LocalStack, Stack
 from localstack.layout import REPOSITORY
 from localstack.migrations import CLI, migrate
+from tests.kit.database import DENIED, Db, Organisation
 from tests.sql.projects.catalog import catalog
-from tests.sql.world import DENIED, Db, Organisation
 
 #: As projects were made before 2026-10-30: everything in public is granted to the API's roles.
 OLD_PROJECT = """

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
 
 
 def too_fast(run: Run, claim: Row, pause: float = 120.0) -> Row:

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.held import configure, contact
-from tests.sql.world import DENIED, Db, Organisation, Row
+from tests.kit.database import DENIED, Db, Organisation, Row
+from tests.kit.holds import configure, contact
 
 HINA, OMAR, ASHA = "+491701111111", "+491702222222", "+491703333333"
 

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.held import LONG, configure, drain, quiet, why
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.holds import LONG, configure, drain, quiet, why
 from tests.sql.quiet import quiet_until
-from tests.sql.world import Db, Organisation, Run
 
 HOUR = timedelta(hours=1)
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from localstack.client import Stack
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
 
 ASHA, BINH, CHIDI = (f"4917000000{n}@s.whatsapp.net" for n in range(3))
 

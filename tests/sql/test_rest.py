@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from localstack.client import Stack
-from tests.sql.world import DENIED, Db, Organisation
+from tests.kit.database import DENIED, Db, Organisation
 
 REST = "/rest/v1"
 

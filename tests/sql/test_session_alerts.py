@@ -4,8 +4,8 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from tests.kit.database import Db, Organisation, Run
 from tests.sql.test_leases import refused
-from tests.sql.world import Db, Organisation, Run
 
 
 def alert(db: Db, run: Run, org: Organisation, message: str | None) -> None:

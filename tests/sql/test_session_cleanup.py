@@ -3,8 +3,8 @@
 from datetime import timedelta
 from itertools import product
 
-from tests.sql.held import alter
-from tests.sql.world import Db, Organisation, Row, Run
+from tests.kit.database import Db, Organisation, Row, Run
+from tests.kit.holds import alter
 
 QR = "data:image/png;base64,AAAA"
 

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from tests.kit.database import Db, Organisation, Row, Run
 from tests.sql.test_leases import refused
-from tests.sql.world import Db, Organisation, Row, Run
 
 PNG = "data:image/png;base64,AAAA"
 DISCONNECT: LiteralString = "update public.whatsapp_sessions set desired_state = 'disconnected'"

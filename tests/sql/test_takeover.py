@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
 
 
 def successor(db: Db, org: Organisation) -> Run:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.held import LONG, alter, configure, ids, quiet, why
-from tests.sql.world import Db, Organisation, Run
+from tests.kit.database import Db, Organisation, Run
+from tests.kit.holds import LONG, alter, configure, ids, quiet, why
 from worker.message import MessageStatus
 
 HOUR = timedelta(hours=1)

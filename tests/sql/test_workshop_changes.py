@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.sql.workshops import START, Workshops, utc
+from tests.kit.workshops import START, Workshops, utc
 
 DAYS = timedelta(days=3)
 MORNING = utc("2030-06-15T06:00")

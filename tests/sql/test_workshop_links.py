@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.workshops import START, TEN_DAYS_BEFORE, Workshops, utc
-from tests.sql.world import DENIED, Db, Organisation, Run
+from tests.kit.database import DENIED, Db, Organisation, Run
+from tests.kit.workshops import START, TEN_DAYS_BEFORE, Workshops, utc
 
 #: Saturday, 15 June 2030, 19:00 in Berlin.
 PLANNED = {

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from localstack.client import Stack
-from tests.sql.workshops import START, Workshops, utc
-from tests.sql.world import Db, Organisation
+from tests.kit.database import Db, Organisation
+from tests.kit.workshops import START, Workshops, utc
 
 MORNING = utc("2030-06-15T06:00")
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from tests.sql.tasks import PLANNED, pending, queued, set_status, task, tasks
-from tests.sql.workshops import START, TEN_DAYS_BEFORE, Workshops, utc
-from tests.sql.world import Row
+from tests.kit.automation_tasks import PLANNED, pending, queued, set_status, task, tasks
+from tests.kit.database import Row
+from tests.kit.workshops import START, TEN_DAYS_BEFORE, Workshops, utc
 
 
 def test_a_workshop_gets_its_tasks_with_or_without_a_group(workshops: Workshops) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.sql.workshops import START, Workshops
+from tests.kit.workshops import START, Workshops
 
 
 def test_a_template_of_ones_own_takes_the_place_of_the_systems_and_gives_it_back(workshops: Workshops) -> None:

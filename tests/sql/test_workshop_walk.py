@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.kit.database import Organisation
+from tests.kit.workshops import Workshops, utc
 from tests.sql.schedule_oracle import duration, entry_instant
-from tests.sql.workshops import Workshops, utc
-from tests.sql.world import Organisation
 
 STEPS = 60
 #: Friday before Europe's clocks change.

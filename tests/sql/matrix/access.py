@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import httpx
 
+from tests.kit.database import DENIED
 from tests.sql.matrix.speakers import Standing
-from tests.sql.world import DENIED
 
 HERALD: Set[Standing] = {Standing.SERVICE}
 ADMINS: Set[Standing] = {Standing.ADMIN, Standing.OWNER, Standing.SUPER, Standing.SERVICE}

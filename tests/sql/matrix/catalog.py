@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from tests.sql.world import Db, Row
+from tests.kit.database import Db, Row
 
 _COLUMNS = """
 select a.attrelid::regclass::text as "table", a.attname as name, format_type(a.atttypid, null) as type,

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from localstack.client import LocalStack, Stack
+from tests.kit.database import Db
 from tests.sql.matrix.catalog import Catalog
 from tests.sql.matrix.ground import Api, Ground
 from tests.sql.matrix.rows import Rows
-from tests.sql.world import Db
 
 
 @pytest.fixture(scope="package")

@@ -8,12 +8,12 @@ from uuid import uuid4
 import httpx
 
 from localstack.client import Stack
+from tests.kit.database import Db
 from tests.sql.matrix.access import Verb
 from tests.sql.matrix.catalog import Catalog
 from tests.sql.matrix.recipes import Json
 from tests.sql.matrix.rows import Rows
 from tests.sql.matrix.speakers import PEOPLE, POSTS, Place, Speaker
-from tests.sql.world import Db
 
 _METHODS = {Verb.SELECT: "GET", Verb.INSERT: "POST", Verb.UPDATE: "PATCH", Verb.DELETE: "DELETE"}
 

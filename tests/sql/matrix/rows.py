@@ -8,9 +8,9 @@ from uuid import uuid4
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from tests.kit.database import Db
 from tests.sql.matrix.catalog import Catalog, Column, ForeignKey, Relation
 from tests.sql.matrix.recipes import RECIPES, Json, Recipe
-from tests.sql.world import Db
 
 _numbers = count(1)
 

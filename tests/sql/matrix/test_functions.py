@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from tests.kit.database import DENIED
 from tests.sql.matrix.access import HERALD, SIGNED_IN, Outcome, role_of
 from tests.sql.matrix.catalog import Catalog
 from tests.sql.matrix.expected import HELPERS, HERALD_FUNCTIONS, RPCS
 from tests.sql.matrix.ground import Ground
 from tests.sql.matrix.speakers import Place, Speaker, standing
-from tests.sql.world import DENIED
 
 
 def test_nobody_but_herald_calls_its_functions(ground: Ground) -> None:

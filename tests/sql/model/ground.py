@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-from tests.sql.world import Db, Row
+from tests.kit.database import Db, Row
 
 START = datetime.fromisoformat("2026-03-28T20:00:00+00:00")  #: clocks in Berlin go forward five hours later
 

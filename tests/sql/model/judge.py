@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
+from tests.kit.database import Row
 from tests.sql.model import rules
 from tests.sql.model.ground import SESSIONS, at
 from tests.sql.model.rules import Ledger, Look
-from tests.sql.world import Row
 
 
 def judge_claim(look: Look, ledger: Ledger, run: str, limit: int, claims: list[Row]) -> None:

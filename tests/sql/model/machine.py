@@ -6,10 +6,10 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from tests.kit.database import Db
 from tests.sql.model.ground import CONTACTS, SESSIONS, prepare
 from tests.sql.model.people import People
 from tests.sql.model.walk import Process, Walk
-from tests.sql.world import Db
 
 #: Name → how often it comes.
 WORK = {

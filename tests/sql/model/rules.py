@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.kit.database import Row
 from tests.sql.model.ground import at, due
 from tests.sql.quiet import quiet_until
-from tests.sql.world import Row
 
 Look = dict[str, Any]
 SLOTS = {"web": 1, "cloud": 20}

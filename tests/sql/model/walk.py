@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID, uuid4
 
-from tests.sql.drift import DRIFT
+from tests.kit.database import Db, Row, Run
+from tests.kit.drift import DRIFT
 from tests.sql.model import rules
 from tests.sql.model.ground import CLOUD, SESSIONS, START, at, look, look_at_settings
 from tests.sql.model.judge import judge_claim
 from tests.sql.model.rules import Ledger, Look
-from tests.sql.world import Db, Row, Run
 from worker.message import NEXT
 
 STEPS = {(old.value, new.value) for old, several in NEXT.items() for new in several}

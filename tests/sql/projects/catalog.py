@@ -2,7 +2,7 @@
 
 from typing import LiteralString
 
-from tests.sql.world import Db
+from tests.kit.database import Db
 
 PARTS: dict[str, LiteralString] = {
     "column": """

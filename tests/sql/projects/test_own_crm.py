@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 from localstack.client import LocalStack, Stack
 from localstack.layout import LocalStackError
 from localstack.migrations import migrate
+from tests.kit.database import DENIED, Db, Row
 from tests.sql.projects.folders import documented_adapter, documented_trigger, with_adapter
-from tests.sql.world import DENIED, Db, Row
 
 CRM = Path(__file__).with_name("user_roles.sql").read_bytes()
 POTTERY, WEAVING = (UUID(f"00000000-0000-0000-0000-0000000000a{n}") for n in (1, 2))

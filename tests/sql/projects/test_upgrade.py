@@ -12,9 +12,9 @@ from psycopg.types.json import Jsonb
 
 from localstack.client import LocalStack, Stack
 from localstack.migrations import migrate
+from tests.kit.database import Db, Row, Run
 from tests.sql.projects.catalog import catalog
 from tests.sql.projects.folders import first_version
-from tests.sql.world import Db, Row, Run
 
 ROWS = Path(__file__).with_name("first_version.sql").read_bytes()
 GLAZING, WEAVING, LOOM = (UUID(f"00000000-0000-0000-0000-0000000000c{n}") for n in (1, 2, 3))

@@ -39,7 +39,7 @@ class Person:
         return f"{self.folder}/{name}"
 
 
-class World:
+class StorageWorld:
     """Opens clients and closes them."""
 
     def __init__(self, stack: Stack, closing: AsyncExitStack) -> None:
@@ -72,10 +72,10 @@ class World:
 
 
 @asynccontextmanager
-async def storage_world(directory: Path) -> AsyncIterator[World]:
+async def storage_world(directory: Path) -> AsyncIterator[StorageWorld]:
     async with LocalStack.start(directory, migrate=False) as stack, AsyncExitStack() as closing:
         execute(stack, POLICIES)
-        world = World(stack, closing)
+        world = StorageWorld(stack, closing)
         service = (await world.service()).storage
         limits: Any = {"file_size_limit": "1KB", "allowed_mime_types": ["image/*"]}
         await service.create_bucket("media")

@@ -15,8 +15,8 @@ from typing import Any
 from localstack.client import Stack
 from localstack.credentials import Credentials
 from localstack.layout import REPOSITORY, Layout
+from tests.kit.database import Db
 from tests.kit.worker_process import free_port
-from tests.sql.world import Db
 from worker.doctor.examination import NAMES, Examination
 from worker.doctor.finding import Case, Finding
 

@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -141,3 +142,16 @@ class World:
             kind=kind,
             text=text,
         )
+
+
+@asynccontextmanager
+async def provider_world(
+    simulator: Simulator, state_dir: Path, limits: ShardLimits | None = None, found_by: Path | None = None
+) -> AsyncIterator[World]:
+    """A world whose transport runs for the length of the block."""
+    made = World(simulator, state_dir, limits, found_by)
+    await made.transport.start()
+    try:
+        yield made
+    finally:
+        await made.transport.aclose()

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from tests.sql.workshops import Workshops, utc
-from tests.sql.world import Row
+from tests.kit.database import Row
+from tests.kit.workshops import Workshops, utc
 
 #: Of a workshop that begins at START: type and time by rule.
 PLANNED = {

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.sql.world import Db, Organisation, Row
+from tests.kit.database import Db, Organisation, Row
 
 PHONE = "+491709876567"  #: whom Organisation.schedule writes to
 _digits = count(1)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from localstack.client import Stack
 from localstack.credentials import Credentials
-from tests.sql.world import Db, Row
+from tests.kit.database import Db, Row
 from worker.api import Api
 from worker.api.app import ApiSettings
 from worker.api.http.metrics import Metrics

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from tests.sql.world import Db, Organisation, Row
+from tests.kit.database import Db, Organisation, Row
 
 #: A Saturday evening in Berlin, without a change of the clocks anywhere near.
 START = datetime(2030, 6, 15, 17, 0, tzinfo=UTC)
