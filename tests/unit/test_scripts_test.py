@@ -16,14 +16,14 @@ BROKEN = "import pytest\n@pytest.fixture\ndef world(): raise OSError\ndef test_e
 SKIPPED = "import pytest\n@pytest.mark.skip\ndef test_f(): pass\n"
 
 
-def summed_up(folder: Path, *arguments: str, check: int = 0, **parts: str) -> tuple[int, str]:
+def summed_up(folder: Path, *arguments: str, check_code: int = 0, parts: dict[str, str]) -> tuple[int, str]:
     """Run it on a project with these test files, a part each; exit code, and last line without the time."""
     for name in ("scripts", "tests", ".venv/bin"):
         (folder / name).mkdir(parents=True)
     shutil.copy(REPOSITORY / "scripts/test", folder / "scripts")
     for name, command in (
         ("scripts/setup", "true"),
-        ("scripts/check", f"exit {check}"),
+        ("scripts/check", f"exit {check_code}"),
         (".venv/bin/python", f'exec {REPOSITORY}/.venv/bin/python "$@"'),
     ):
         script = folder / name
@@ -46,22 +46,25 @@ def summed_up(folder: Path, *arguments: str, check: int = 0, **parts: str) -> tu
 
 
 def test_the_last_line_sums_up_all_parts(tmp_path: Path) -> None:
-    assert summed_up(tmp_path, one=PASSING, two=PASSING + SKIPPED) == (0, "4 passed, 0 failed, 1 skipped")
+    assert summed_up(tmp_path, parts={"one": PASSING, "two": PASSING + SKIPPED}) == (
+        0,
+        "4 passed, 0 failed, 1 skipped",
+    )
 
 
 def test_one_part_that_fails_fails_the_run(tmp_path: Path) -> None:
     parts = {"one": PASSING, "two": FAILING, "three": BROKEN, "four": PASSING, "five": PASSING}
-    assert summed_up(tmp_path, "--no-check", **parts) == (1, "7 passed, 2 failed, 0 skipped")
+    assert summed_up(tmp_path, "--no-check", parts=parts) == (1, "7 passed, 2 failed, 0 skipped")
 
 
 @pytest.mark.parametrize("empty", ["", SKIPPED, "import pytest\n@pytest.mark.full\ndef test_g(): pass\n"])
 def test_a_part_that_runs_no_test_fails_the_run(tmp_path: Path, empty: str) -> None:
-    code, line = summed_up(tmp_path, one=PASSING, two=empty)
+    code, line = summed_up(tmp_path, parts={"one": PASSING, "two": empty})
     assert (code, line.partition(" skipped")[0][:-1]) == (1, "2 passed, 0 failed, ")
 
 
 def test_checks_that_fail_fail_the_run(tmp_path: Path) -> None:
-    assert summed_up(tmp_path, check=1, one=PASSING) == (1, "2 passed, 0 failed, 0 skipped")
+    assert summed_up(tmp_path, check_code=1, parts={"one": PASSING}) == (1, "2 passed, 0 failed, 0 skipped")
 
 
 def test_every_test_file_is_in_exactly_one_part() -> None:
