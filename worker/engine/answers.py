@@ -1,22 +1,34 @@
-"""The answer to one call: given once, whoever comes first."""
+"""The answer to one call. The first answer counts; later ones are dropped."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from worker.engine import protocol
 from worker.engine.framing import Frame
+from worker.engine.protocol import Code
 
 
-class Refusal(Exception):  # noqa: N818 - it carries an error code of the protocol
-    """A call's error: a code of docs/engine-protocol.md and a detail without personal data."""
+class CallRefused(Exception):  # noqa: N818 - an answer of the protocol, not a fault
+    """The engine won't or can't do a call. detail: free of personal data.
 
-    def __init__(self, code: str, detail: str = "", **more: Any) -> None:
+    wa_message_id: given for a send that may have left; None if its id is not known.
+    """
+
+    def __init__(self, code: Code, detail: str = "", **more: str | None) -> None:
         super().__init__(f"{code} {detail}".strip())
-        self.body: Frame = {"code": code, "detail": detail, **more}
+        self.code = code
+        self.detail = detail
+        self._more = more
+
+    @property
+    def body(self) -> Frame:
+        """The error as it goes to the daemon."""
+        return {"code": self.code.value, "detail": str(self.detail), **self._more}
 
 
 class Answer:
-    """Where the answer goes; a second one is dropped: a closing session may answer for a call that hangs."""
+    """Where a call's answer goes. Two may try: a closing session answers for a call that hangs."""
 
     def __init__(self, call_id: int, write: Callable[[Frame], None]) -> None:
         self._id = call_id
@@ -28,18 +40,13 @@ class Answer:
         with self._lock:
             first, self._given = not self._given, True
         if first:
-            self._write({"id": self._id, **frame})
+            self._write(frame)
         return first
 
-    @property
-    def given(self) -> bool:
-        """Whether somebody has answered."""
-        return self._given
+    def ok(self, body: Mapping[str, Any]) -> bool:
+        """Answer that the call was done. Returns False if it was answered before."""
+        return self._give(protocol.done(self._id, body))
 
-    def ok(self, body: Frame) -> bool:
-        """Answer that it worked; False if the call was answered before."""
-        return self._give({"ok": body})
-
-    def refuse(self, refusal: Refusal) -> bool:
-        """Answer that it did not; False if the call was answered before."""
-        return self._give({"error": refusal.body})
+    def refuse(self, refusal: CallRefused) -> bool:
+        """Answer that the call was not done. Returns False if it was answered before."""
+        return self._give(protocol.refused(self._id, refusal.body))

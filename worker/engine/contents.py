@@ -1,9 +1,10 @@
-"""Messages as the library wants them, and as it shows them."""
+"""Messages in the library's form, built for a send and read on arrival."""
 
 from collections.abc import Callable
 from typing import Any
 
 from worker.engine.library import JID, ImageMessage, Message, Receipt
+from worker.engine.protocol import InboundKind, ReceiptType
 
 #: The image types that WhatsApp shows, by the bytes that they begin with.
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -12,44 +13,44 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "image/gif"),
 )
 
-#: The field of a message → our word for it.
-_KINDS: dict[str, str] = {
-    "conversation": "text",
-    "extendedTextMessage": "text",
-    "imageMessage": "image",
-    "videoMessage": "video",
-    "audioMessage": "audio",
-    "documentMessage": "document",
-    "documentWithCaptionMessage": "document",
-    "stickerMessage": "sticker",
-    "contactMessage": "contact",
-    "contactsArrayMessage": "contact",
-    "locationMessage": "location",
-    "liveLocationMessage": "location",
-    "reactionMessage": "reaction",
-    "pollCreationMessage": "poll",
-    "pollCreationMessageV3": "poll",
+#: The field of a message → the protocol's word for it.
+_KINDS: dict[str, InboundKind] = {
+    "conversation": InboundKind.TEXT,
+    "extendedTextMessage": InboundKind.TEXT,
+    "imageMessage": InboundKind.IMAGE,
+    "videoMessage": InboundKind.VIDEO,
+    "audioMessage": InboundKind.AUDIO,
+    "documentMessage": InboundKind.DOCUMENT,
+    "documentWithCaptionMessage": InboundKind.DOCUMENT,
+    "stickerMessage": InboundKind.STICKER,
+    "contactMessage": InboundKind.CONTACT,
+    "contactsArrayMessage": InboundKind.CONTACT,
+    "locationMessage": InboundKind.LOCATION,
+    "liveLocationMessage": InboundKind.LOCATION,
+    "reactionMessage": InboundKind.REACTION,
+    "pollCreationMessage": InboundKind.POLL,
+    "pollCreationMessageV3": InboundKind.POLL,
 }
 
-#: Fields that carry no message of a person: a group's first message arrives twice, once with the key alone.
+#: Fields that carry nothing a person said: a group's first message also arrives once with the key alone.
 _SILENT = frozenset({"senderKeyDistributionMessage", "messageContextInfo", "protocolMessage"})
 
-#: Receipts that say something about our messages. An inactive device has the message too.
-RECEIPTS: dict[int, str] = {
-    Receipt.DELIVERED: "delivered",
-    Receipt.INACTIVE: "delivered",
-    Receipt.READ: "read",
-    Receipt.PLAYED: "played",
-    Receipt.SENDER: "sender",
+#: Receipts about our messages. A device that is inactive has received the message too.
+RECEIPTS: dict[int, ReceiptType] = {
+    Receipt.DELIVERED: ReceiptType.DELIVERED,
+    Receipt.INACTIVE: ReceiptType.DELIVERED,
+    Receipt.READ: ReceiptType.READ,
+    Receipt.PLAYED: ReceiptType.PLAYED,
+    Receipt.SENDER: ReceiptType.SENDER,
 }
 
 
-#: Ids of messages are 16 to 32 characters; who sends a message, or confirms one, may make up any.
+#: Message ids have 16 to 32 characters, but whoever sends or confirms a message can make up any id.
 LONGEST_ID = 128
 
 
 def image_type(data: bytes) -> str | None:
-    """Tell an image's media type by its first bytes; None if WhatsApp would not show it."""
+    """Read an image's media type from its first bytes; None if WhatsApp would not show it."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
@@ -62,7 +63,7 @@ def parse_jid(text: str) -> JID:
 
 
 def text_message(text: str, secret: bytes) -> Message:
-    """Build a text without link preview; the secret makes its id findable in the store."""
+    """Build a text without link preview. The secret lets ``lookup`` find its id in the store."""
     message = Message(conversation=text)
     message.messageContextInfo.messageSecret = secret
     return message
@@ -85,8 +86,8 @@ def image_message(upload: Any, caption: str, mimetype: str, secret: bytes) -> Me
     return message
 
 
-def read_message(message: Message) -> tuple[str, str | bytes] | None:
-    """Return (kind, text) of a message, None if it carries nothing that a person said. bytes: it is no UTF-8."""
+def read_message(message: Message) -> tuple[InboundKind, str | bytes] | None:
+    """Return a message's kind and text; None if it carries nothing a person said. Text is bytes if not UTF-8."""
     for wrapper in ("ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "deviceSentMessage"):
         if message.HasField(wrapper):
             return read_message(getattr(message, wrapper).message)
@@ -96,13 +97,16 @@ def read_message(message: Message) -> tuple[str, str | bytes] | None:
     name = next((one for one in fields if one in _KINDS), fields[0])
     value = getattr(message, name)
     if name == "conversation":
-        return "text", value
+        return InboundKind.TEXT, value
     text = getattr(value, "text", "") or getattr(value, "caption", "")
-    return _KINDS.get(name, "other"), text if isinstance(text, str | bytes) else ""
+    return _KINDS.get(name, InboundKind.OTHER), text if isinstance(text, str | bytes) else ""
 
 
 def address(jid: JID, other: JID | None, phone_of: Callable[[str], str | None]) -> str:
-    """Write a JID without its device; a person by number where the library or the store knows it, else by LID."""
+    """Write a JID without its device: a person's number where the library or the store knows it, else the LID.
+
+    other: the same person's second JID, if the library gave one. phone_of: finds the number of a LID's user part.
+    """
     if jid.Server == "lid":
         if other is not None and other.Server == "s.whatsapp.net" and other.User:
             return f"{other.User}@{other.Server}"
@@ -110,3 +114,8 @@ def address(jid: JID, other: JID | None, phone_of: Callable[[str], str | None]) 
         if phone:
             return f"{phone}@s.whatsapp.net"
     return f"{jid.User}@{jid.Server}"
+
+
+def seconds(timestamp: int) -> float:
+    """Read a time of the library's: most are in seconds, some in milliseconds."""
+    return timestamp / 1000 if timestamp > 100_000_000_000 else float(timestamp)

@@ -1,50 +1,49 @@
-"""Groups as the library shows and changes them, for the calls of docs/engine-protocol.md."""
+"""The group calls of the protocol: what the library is asked, and how its answers look in a frame."""
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from worker.engine.answers import Refusal
+from worker.engine.answers import CallRefused
 from worker.engine.contents import parse_jid
 from worker.engine.failures import explain
-from worker.engine.framing import Frame
 from worker.engine.library import JID, Gone, LibraryError, ParticipantChange
-
-if TYPE_CHECKING:
-    from worker.engine.session import Session
+from worker.engine.opening import Opening
+from worker.engine.protocol import Change, Code, Setting
+from worker.engine.shapes import Created, Group, GroupDetail, Member, Outcome, Outcomes
 
 _PERSON = re.compile(r"\d{1,20}@(?:s\.whatsapp\.net|lid)")
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 _GROUP = re.compile(r"[\d-]{1,40}@g\.us")
 
-#: WhatsApp's number for one who is not there, which also stands for a number that is not on WhatsApp.
+#: WhatsApp's number for a person who is not there. Also given for a number that is not on WhatsApp.
 _NOT_THERE = 404
 
 
 def asked(call: Callable[[], Any]) -> Any:
-    """Ask the library; what it says to an error is a Refusal."""
+    """Ask the library. CallRefused if it raises."""
     try:
         return call()
     except Gone:
-        raise Refusal("not-open") from None
+        raise CallRefused(Code.NOT_OPEN) from None
     except LibraryError as error:
         failure = explain(str(error))
-        raise Refusal(failure.code, failure.detail) from None
+        raise CallRefused(failure.code, failure.detail) from None
 
 
-def own_names(session: "Session") -> set[str]:
-    """What the account itself is called in a group: the user parts of its JID and LID."""
+def own_names(session: Opening) -> set[str]:
+    """Name the account itself as groups do: by the user parts of its JID and LID."""
     account = session.folder.account()
     return {jid.partition("@")[0] for jid in (account.jid, account.lid) if jid} if account else set()
 
 
-def joined(session: "Session") -> list[Frame]:
+def joined(session: Opening) -> list[Group]:
     """List the account's groups, without their members."""
     own = own_names(session)
     return [_group(group, own) for group in asked(session.client.get_joined_groups)]
 
 
-def info(session: "Session", group: str) -> Frame:
+def info(session: Opening, group: str) -> GroupDetail:
     """Read one group with its members."""
     own = own_names(session)
     found = asked(lambda: session.client.get_group_info(group_jid(group)))
@@ -56,48 +55,48 @@ def info(session: "Session", group: str) -> Frame:
     }
 
 
-def create(session: "Session", name: str, people: list[str]) -> Frame:
-    """Make a group; WhatsApp may take some of the people and not others."""
+def create(session: Opening, name: str, people: list[str]) -> Created:
+    """Create a group. WhatsApp may take some of the people and not others."""
     found = _look_up(session, people)
     created = asked(lambda: session.client.create_group(name, list(found.values())))
     outcomes = _outcomes(people, found, created.Participants)
-    return {"jid": f"{created.JID.User}@{created.JID.Server}", "outcomes": outcomes}
+    return Created(jid=f"{created.JID.User}@{created.JID.Server}", outcomes=outcomes)
 
 
-def change_members(session: "Session", group: str, change: str, people: list[str]) -> Frame:
-    """Add, remove, promote or demote; each of the people has an outcome of their own."""
+def change_members(session: Opening, group: str, change: Change, people: list[str]) -> Outcomes:
+    """Add, remove, promote or demote people. Each has their own outcome."""
     jid, action, found = group_jid(group), ParticipantChange(change), _look_up(session, people)
     members = list(found.values())
     changed = asked(lambda: session.client.update_group_participants(jid, members, action)) if members else []
     return {"outcomes": _outcomes(people, found, changed)}
 
 
-def change(session: "Session", group: str, setting: str, value: str | bool) -> None:
-    """Change one setting: name, description (empty: none), announce_only or locked."""
+def change(session: Opening, group: str, setting: Setting, value: str | bool) -> None:
+    """Change one setting. An empty description removes it."""
     jid, client = group_jid(group), session.client
-    calls: dict[str, Callable[[], Any]] = {
-        "name": lambda: client.set_group_name(jid, str(value)),
-        # Without ids the library asks for the present one and makes the next.
-        "description": lambda: client.set_group_topic(jid, "", "", str(value)),
-        "announce_only": lambda: client.set_group_announce(jid, bool(value)),
-        "locked": lambda: client.set_group_locked(jid, bool(value)),
+    calls: dict[Setting, Callable[[], Any]] = {
+        Setting.NAME: lambda: client.set_group_name(jid, str(value)),
+        # Given no ids, the library asks for the present one and makes the next.
+        Setting.DESCRIPTION: lambda: client.set_group_topic(jid, "", "", str(value)),
+        Setting.ANNOUNCE_ONLY: lambda: client.set_group_announce(jid, bool(value)),
+        Setting.LOCKED: lambda: client.set_group_locked(jid, bool(value)),
     }
     asked(calls[setting])
 
 
-def invite_link(session: "Session", group: str, *, reset: bool) -> str:
-    """Read the invite link; with reset the old one opens nothing any more."""
+def invite_link(session: Opening, group: str, *, reset: bool) -> str:
+    """Read the invite link. reset: make a new one; the old one stops working."""
     return str(asked(lambda: session.client.get_group_invite_link(group_jid(group), reset)))
 
 
 def group_jid(text: str) -> JID:
-    """Read a group's JID."""
+    """Read a group's JID; CallRefused if it is none."""
     if not _GROUP.fullmatch(text):
-        raise Refusal("invalid", "no group")
+        raise CallRefused(Code.INVALID, "no group")
     return parse_jid(text)
 
 
-def _group(group: Any, own: set[str]) -> Frame:
+def _group(group: Any, own: set[str]) -> Group:
     return {
         "jid": f"{group.JID.User}@{group.JID.Server}",
         "name": group.GroupName.Name,
@@ -115,8 +114,8 @@ def _names(one: Any) -> set[str]:
     return {jid.User for jid in (one.JID, one.LID, one.PhoneNumber) if jid.User}
 
 
-def _member(session: "Session", one: Any, own: set[str]) -> Frame:
-    """Name a member by number and LID, as far as WhatsApp or the store tells."""
+def _member(session: Opening, one: Any, own: set[str]) -> Member:
+    """Name a member by number and LID, as far as WhatsApp or the store knows them."""
     jids = (one.JID, one.LID, one.PhoneNumber)
     lid = next((jid.User for jid in jids if jid.Server == "lid" and jid.User), None)
     number = next((jid.User for jid in jids if jid.Server == "s.whatsapp.net" and jid.User), None)
@@ -130,14 +129,14 @@ def _member(session: "Session", one: Any, own: set[str]) -> Frame:
     }
 
 
-def _look_up(session: "Session", people: list[str]) -> dict[str, JID]:
-    """Find the JIDs of people, in one question for all numbers; who is not on WhatsApp has none."""
+def _look_up(session: Opening, people: list[str]) -> dict[str, JID]:
+    """Find the JIDs of people, all numbers in one question. The result lacks those who are not on WhatsApp."""
     for one in people:
         if not (_PHONE.fullmatch(one) or _PERSON.fullmatch(one)):
-            raise Refusal("invalid", "neither a JID nor a number in E.164")
+            raise CallRefused(Code.INVALID, "neither a JID nor a number in E.164")
     numbers = [one for one in people if _PHONE.fullmatch(one)]
     answers = asked(lambda: session.client.is_on_whatsapp(*numbers)) if numbers else []
-    # A number may have another JID than its digits (Brazil's extra 9), so it is found by what was asked.
+    # A JID may differ from the number's digits (Brazil's extra 9), so match by what was asked.
     on_whatsapp = {f"+{each.Query.lstrip('+') or each.JID.User}": each.JID for each in answers if each.IsIn}
     found: dict[str, JID] = {}
     for one in people:
@@ -148,8 +147,8 @@ def _look_up(session: "Session", people: list[str]) -> dict[str, JID]:
     return found
 
 
-def _outcomes(people: list[str], found: dict[str, JID], answered: Iterable[Any]) -> list[Frame]:
-    """What became of each: 0, or WhatsApp's number; who is not named in the answer did not change."""
+def _outcomes(people: list[str], found: dict[str, JID], answered: Iterable[Any]) -> list[Outcome]:
+    """Give each person 0 or WhatsApp's number. Whoever the answer does not name did not change."""
     errors = {name: int(one.Error) for one in answered for name in _names(one)}
     return [
         {"who": one, "error": errors.get(found[one].User, _NOT_THERE) if one in found else _NOT_THERE}

@@ -1,25 +1,29 @@
-"""The library's events, turned into ours on its own threads: journal first, then tell, never call back into it."""
+"""Turns the library's events into the protocol's.
+
+The handlers run on the library's threads: they journal first, then send, and never call back into the library.
+"""
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from worker.engine.contents import LONGEST_ID, RECEIPTS, address, read_message
+from worker.engine.contents import LONGEST_ID, RECEIPTS, address, read_message, seconds
 from worker.engine.library import ConnectFailureReason, PairStatus, TemporaryBan, events
+from worker.engine.protocol import EventName, ReceiptType
+from worker.engine.session import Session
+from worker.engine.shapes import Message, Receipt
+from worker.session import Ending
 
-if TYPE_CHECKING:
-    from worker.engine.session import Session
-
-#: How the library's QR channel ends, other than by a scan → (ending, worth another try without a person).
-_LOGIN_ENDS: dict[str, tuple[str, bool]] = {
-    "timeout": ("wa-qr-timeout", False),
-    "err-client-outdated": ("wa-client-outdated", False),
-    "err-scanned-without-multidevice": ("wa-connect-refused", False),
+#: How the library's QR channel ends without a login → (ending, may be opened again without a person).
+_LOGIN_ENDS: dict[str, tuple[Ending, bool]] = {
+    "timeout": (Ending.QR_TIMEOUT, False),
+    "err-client-outdated": (Ending.OUTDATED, False),
+    "err-scanned-without-multidevice": (Ending.REFUSED, False),
 }
 
 
-def subscribe(session: "Session") -> None:
-    """Tell the library what we listen to; anything else it drops."""
+def subscribe(session: Session) -> None:
+    """Listen to the events that matter; the library drops the others."""
     client = session.client
 
     def on(event: Any, handle: Callable[[Any], None]) -> None:
@@ -29,10 +33,10 @@ def subscribe(session: "Session") -> None:
     client.on_login = lambda status: _login(session, status)
     on(events.ConnectedEv, lambda _event: session.connected())
     on(events.DisconnectedEv, lambda _event: session.lost())
-    on(events.LoggedOutEv, lambda event: session.end("wa-logged-out", _reason(event), retry=False))
-    on(events.StreamReplacedEv, lambda _event: session.end("wa-stream-replaced", retry=False))
-    on(events.ClientOutdatedEv, lambda _event: session.end("wa-client-outdated", retry=False))
-    on(events.ConnectFailureEv, lambda event: session.end("wa-connect-refused", _reason(event)))
+    on(events.LoggedOutEv, lambda event: session.end(Ending.LOGGED_OUT, _reason(event), retry=False))
+    on(events.StreamReplacedEv, lambda _event: session.end(Ending.REPLACED, retry=False))
+    on(events.ClientOutdatedEv, lambda _event: session.end(Ending.OUTDATED, retry=False))
+    on(events.ConnectFailureEv, lambda event: session.end(Ending.REFUSED, _reason(event)))
     on(events.TemporaryBanEv, lambda event: _ban(session, event))
     on(events.PairStatusEv, lambda event: _paired(session, event))
     on(events.ReceiptEv, _Receipts(session))
@@ -46,36 +50,36 @@ def _reason(event: Any) -> str:
         return ""
 
 
-def _login(session: "Session", status: str) -> None:
+def _login(session: Session, status: str) -> None:
     if status != "success":
-        ending, retry = _LOGIN_ENDS.get(status, ("wa-connect-refused", True))
+        ending, retry = _LOGIN_ENDS.get(status, (Ending.REFUSED, True))
         session.end(ending, "" if status == "timeout" else status, retry=retry)
 
 
-def _paired(session: "Session", event: Any) -> None:
+def _paired(session: Session, event: Any) -> None:
     if event.Status == PairStatus.ERROR:
-        session.end("wa-connect-refused", "pairing failed", retry=False)
+        session.end(Ending.REFUSED, "pairing failed", retry=False)
 
 
-def _ban(session: "Session", event: Any) -> None:
+def _ban(session: Session, event: Any) -> None:
     try:
         why = str(TemporaryBan.TempBanReason.Name(event.Code)).lower()
     except ValueError:
         why = ""
-    session.end("wa-temporary-ban", why, retry=False, seconds=_ban_seconds(event.Expire))
+    session.end(Ending.BANNED, why, retry=False, seconds=_ban_seconds(event.Expire))
 
 
 def _ban_seconds(expire: int) -> float | None:
-    """Expire is a duration: Go's, in nanoseconds, or plain seconds."""
+    """Read how long a ban lasts: the library gives nanoseconds or plain seconds."""
     if expire <= 0:
         return None
     return expire / 1e9 if expire > 1_000_000_000 else float(expire)
 
 
 class _People:
-    """JIDs as text; the store is asked once for a LID's number."""
+    """Writes JIDs as text. The number behind a LID is read from the store once and cached."""
 
-    def __init__(self, session: "Session") -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
         self.phone_of = lru_cache(maxsize=4096)(session.folder.phone_of)
 
@@ -86,19 +90,19 @@ class _People:
 class _Receipts(_People):
     def __call__(self, event: Any) -> None:
         kind = RECEIPTS.get(event.Type)
-        ids = [one for one in event.MessageIDs if len(one) <= LONGEST_ID]  # others are no ids of ours
+        ids = [one for one in event.MessageIDs if len(one) <= LONGEST_ID]  # a longer one is none of ours
         if kind is None or not ids:
             return
         source = event.MessageSource
-        own = kind == "sender" or source.IsFromMe
-        self.session.record(
-            "receipt",
+        own = kind is ReceiptType.SENDER or source.IsFromMe
+        body = Receipt(
             ids=ids,
             chat=self.name(source.Chat, None if source.IsGroup else source.SenderAlt),
             participant=None if own else self.name(source.Sender, source.SenderAlt),
-            type="sender" if own else kind,
-            at=_seconds(event.Timestamp),
+            type=ReceiptType.SENDER if own else kind,
+            at=seconds(event.Timestamp),
         )
+        self.session.record(EventName.RECEIPT, body)
 
 
 class _Messages(_People):
@@ -109,17 +113,13 @@ class _Messages(_People):
         kind, text = said
         info, source = event.Info, event.Info.MessageSource
         other = source.RecipientAlt if source.IsFromMe else source.SenderAlt
-        self.session.record(
-            "message",
+        body = Message(
             wa_message_id=info.ID[:LONGEST_ID],
             chat=self.name(source.Chat, None if source.IsGroup else other),
             sender=self.name(source.Sender, source.SenderAlt),
             from_me=bool(source.IsFromMe),
             kind=kind,
             text=text,
-            at=_seconds(info.Timestamp),
+            at=seconds(info.Timestamp),
         )
-
-
-def _seconds(timestamp: int) -> float:
-    return timestamp / 1000 if timestamp > 100_000_000_000 else float(timestamp)
+        self.session.record(EventName.MESSAGE, body)

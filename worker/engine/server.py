@@ -1,4 +1,4 @@
-"""The engine's end of the pipe: reads calls, hands each to its session, and watches leases."""
+"""The engine's end of the pipe: reads calls, has them done, writes frames, and watches leases."""
 
 import logging
 import os
@@ -6,42 +6,35 @@ import queue
 import threading
 import time
 import traceback
-from collections import defaultdict
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.engine import framing
-from worker.engine.answers import Answer, Refusal
-from worker.engine.calls import CALLS, Call
+from worker.engine import framing, shapes
+from worker.engine.answers import Answer, CallRefused
+from worker.engine.calls import HANDLERS, Handler
 from worker.engine.framing import Frame
-from worker.engine.gate import EntryGate
+from worker.engine.protocol import OVERSLEPT, Call, Code
 from worker.engine.session import Session
+from worker.engine.sessions import Sessions
 from worker.engine.sqlite import SqliteError
 
-#: How long sends under way may go on when the daemon is gone, seconds. One that is cut off after it was written
-#: ahead and before it left (3 to 15 ms, 110 while devices are asked for) would stay in doubt and never arrive.
+#: How long sends under way may go on after the daemon is gone, seconds. A send that is cut off after it was
+#: written ahead and before it left stays in doubt and never arrives. That gap is 3 to 15 ms, and 110 ms while the
+#: library asks for the recipients' devices.
 DRAIN_WAIT = 1.5
 
-#: How long the clients may take to stop when the daemon is gone, seconds; then the process ends all the same.
+#: How long the clients may take to stop after the daemon is gone, seconds; then the process ends anyway.
 EXIT_WAIT = 2.0
-
-#: The exit code of an engine that woke up too late.
-OVERSLEPT = 3
 
 #: How long after its deadline a session may still have a socket, seconds; then the process ends.
 OVERDUE = 1.0
 
 
 class Engine:
-    """All sessions of this process. Runs until the daemon closes its end."""
+    """Serves one daemon, until it closes its end of the pipe."""
 
     def __init__(self, state: Path, calls: BinaryIO, out: BinaryIO) -> None:
-        self.state = state
-        self.gate = EntryGate()
-        self.sessions: dict[str, Session] = {}
-        self.opening: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self.wake = threading.Event()
-        self.send_seconds = 100.0  #: a send that takes longer has hung; the daemon's greeting says how long
+        self._sessions = Sessions(state, self.write)
         self._calls = calls
         self._out = out
         self._frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
@@ -54,7 +47,7 @@ class Engine:
             self._take(frame)
 
     def write(self, frame: Frame) -> None:
-        """Queue a frame; never blocks, so that a daemon that reads no more can't hold a lease open."""
+        """Queue a frame. Never blocks: a daemon that stops reading must not keep a session past its lease."""
         self._frames.put(framing.plain(frame))
 
     def _write_all(self) -> None:
@@ -64,80 +57,67 @@ class Engine:
                 self._out.write(framing.pack(frame))
                 self._out.flush()
             except framing.FrameError:
-                self.write({"id": frame.get("id"), "error": {"code": "internal", "detail": "answer too large"}})
+                if isinstance(call_id := frame.get("id"), int):
+                    Answer(call_id, self.write).refuse(CallRefused(Code.INTERNAL, "answer too large"))
             except OSError:
                 return  # the reader sees the end as well
 
     def _take(self, frame: Frame) -> None:
-        call_id, name = frame.get("id"), frame.get("call")
+        call_id, name = frame.get("id"), str(frame.get("call"))
         if not isinstance(call_id, int):
             raise framing.FrameError("a call without id")
         answer = Answer(call_id, self.write)
-        call = CALLS.get(str(name))
-        if call is None:
-            answer.refuse(Refusal("invalid", "unknown call"))
-        elif call.quick:
-            self._do(call, frame, answer)
+        if name not in HANDLERS:
+            answer.refuse(CallRefused(Code.INVALID, "unknown call"))
+            return
+        call = Call(name)
+        handler = HANDLERS[call]
+        if missing := shapes.CALLS[call].missing(frame):
+            answer.refuse(CallRefused(Code.INVALID, f"missing {', '.join(missing)}"))
+        elif handler.quick:
+            self._do(handler, frame, answer)
         else:
-            threading.Thread(target=self._do, args=(call, frame, answer), name=str(name), daemon=True).start()
+            threading.Thread(target=self._do, args=(handler, frame, answer), name=call.value, daemon=True).start()
 
-    def _do(self, call: Call, frame: Frame, answer: Answer) -> None:
+    def _do(self, handler: Handler, frame: Frame, answer: Answer) -> None:
         try:
-            body = call.do(self, frame, answer)
-        except Refusal as refusal:
+            body = handler.do(self._sessions, frame, answer)
+        except CallRefused as refusal:
             answer.refuse(refusal)
         except (KeyError, TypeError, ValueError) as error:
-            answer.refuse(Refusal("invalid", type(error).__name__))
+            answer.refuse(CallRefused(Code.INVALID, type(error).__name__))
         except SqliteError as error:
-            answer.refuse(Refusal("store", str(error)))
+            answer.refuse(CallRefused(Code.STORE, str(error)))
         except Exception as error:
-            answer.refuse(Refusal("internal", type(error).__name__))
+            answer.refuse(CallRefused(Code.INTERNAL, type(error).__name__))
         else:
             if body is not None:
                 answer.ok(body)
 
-    # ---- sessions
-
-    def session(self, frame: Frame) -> Session:
-        """Find the open session that a call is about."""
-        session = self.sessions.get(str(frame["session"]))
-        if session is None:
-            raise Refusal("not-open")
-        return session
-
-    def expect_closed(self, name: str) -> None:
-        """Refuse if the session is open; if it is just ending, wait for that."""
-        session = self.sessions.get(name)
-        if session is not None and session.alive():
-            raise Refusal("already-open")
-        if session is not None:
-            session.wait_gone()
-
-    def over(self, session: Session) -> None:
-        """Forget a session that has ended."""
-        if self.sessions.get(session.id) is session:
-            del self.sessions[session.id]
+    def _open(self) -> list[Session]:
+        return list(self._sessions.open.values())
 
     def _watch(self) -> None:
+        wake = self._sessions.wake
         while True:
             now = time.monotonic()
-            nearest = min((one.deadline for one in list(self.sessions.values())), default=now + 1)
-            self.wake.wait(min(1.0, max(0.01, nearest - now)))
-            self.wake.clear()
-            sessions = list(self.sessions.values())
+            nearest = min((one.deadline for one in self._open()), default=now + 1)
+            wake.wait(min(1.0, max(0.01, nearest - now)))
+            wake.clear()
+            sessions = self._open()
             if any(not one.silent and time.monotonic() > one.deadline + OVERDUE for one in sessions):
-                # This process was stopped for a while, or the library does not stop. Another worker may have the
-                # session by now, and the library be dialling already: an orderly stop would come too late.
+                # This process was stopped for a while, or the library does not stop. Another worker may hold the
+                # session by now while the library dials again: an orderly stop would come too late.
                 os._exit(OVERSLEPT)
             for session in sessions:
                 session.check()
 
     def stop(self) -> None:
-        """Let sends under way finish within DRAIN_WAIT, then stop all clients at once within EXIT_WAIT."""
+        """Let sends under way finish within DRAIN_WAIT, then stop all clients side by side within EXIT_WAIT."""
         drained = time.monotonic() + DRAIN_WAIT
-        for session in list(self.sessions.values()):
+        for session in self._open():
             session.sender.drain(max(0.0, drained - time.monotonic()))
-        threads = [threading.Thread(target=one.close, daemon=True) for one in list(self.sessions.values())]
+        threads = [threading.Thread(target=one.close, daemon=True) for one in self._open()]
         for thread in threads:
             thread.start()
         deadline = time.monotonic() + EXIT_WAIT
@@ -146,7 +126,7 @@ class Engine:
 
 
 def serve(state: Path) -> None:
-    """Serve on standard input and output, then end the process: the library would hang at a normal exit."""
+    """Serve on standard input and output, then end the process. The library would hang in a normal exit."""
     out = os.fdopen(os.dup(1), "wb")
     os.set_inheritable(out.fileno(), False)
     silence = os.open(os.devnull, os.O_WRONLY)

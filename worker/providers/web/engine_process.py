@@ -12,14 +12,12 @@ from typing import Any
 
 import structlog
 
-from worker.engine import framing
+from worker.engine import framing, protocol
 from worker.engine.framing import Frame
+from worker.engine.protocol import Call
 from worker.errors import EngineError
 
 log = structlog.get_logger()
-
-#: The version of docs/engine-protocol.md that we speak.
-PROTOCOL = 3
 
 #: How long an engine may take from its start to its first answer, seconds (measured: 0.25).
 START_TIMEOUT = 30.0
@@ -96,13 +94,13 @@ class EngineProcess:
             raise EngineError(f"ENGINE_COMMAND can't be started: {error.strerror}") from error
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._listen())]
         try:
-            hello = await self.call("hello", timeout=START_TIMEOUT, send_seconds=self._send_seconds)
+            hello = await self.call(Call.HELLO, timeout=START_TIMEOUT, send_seconds=self._send_seconds)
         except EngineError:
             await self.stop()
             raise
-        if hello.get("protocol") != PROTOCOL:
+        if hello.get("protocol") != protocol.VERSION:
             await self.stop()
-            raise EngineError(f"the engine speaks protocol {hello.get('protocol')}, we speak {PROTOCOL}")
+            raise EngineError(f"the engine speaks protocol {hello.get('protocol')}, we speak {protocol.VERSION}")
         log.info("engine_started", pid=self.pid, version=str(hello.get("engine")))
 
     async def call(self, name: str, *, timeout: float, **arguments: Any) -> Frame:
@@ -115,7 +113,7 @@ class EngineProcess:
         self._pending[call_id] = answer
         try:
             async with asyncio.timeout(timeout):
-                process.stdin.write(framing.pack({"id": call_id, "call": name, **arguments}))
+                process.stdin.write(framing.pack(protocol.request(call_id, name, arguments)))
                 with contextlib.suppress(ConnectionError):  # then it has ended, which fails the answer
                     await process.stdin.drain()
                 frame = await answer

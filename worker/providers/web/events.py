@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from worker.engine.framing import Frame
+from worker.engine.protocol import EventName
 from worker.ports import Connected, Ended, Event, EventSink, Inbound, QrShown, Receipt, SentFact
 from worker.session import Ending
 
@@ -33,8 +34,10 @@ def _ended(session: UUID, frame: Frame) -> Ended:
 
 
 _EVENTS: dict[str, Callable[[UUID, Frame], Event]] = {
-    "qr": lambda session, frame: QrShown(session_id=session, text=frame["text"], seconds=float(frame["seconds"])),
-    "connected": lambda session, frame: Connected(
+    EventName.QR: lambda session, frame: QrShown(
+        session_id=session, text=frame["text"], seconds=float(frame["seconds"])
+    ),
+    EventName.CONNECTED: lambda session, frame: Connected(
         session_id=session,
         jid=frame["jid"],
         lid=frame["lid"],
@@ -42,8 +45,8 @@ _EVENTS: dict[str, Callable[[UUID, Frame], Event]] = {
         display_name=frame["name"],
         newly_paired=frame["paired"],
     ),
-    "ended": _ended,
-    "receipt": lambda session, frame: Receipt(
+    EventName.ENDED: _ended,
+    EventName.RECEIPT: lambda session, frame: Receipt(
         session_id=session,
         wa_message_ids=tuple(frame["ids"]),
         chat=frame["chat"],
@@ -51,7 +54,7 @@ _EVENTS: dict[str, Callable[[UUID, Frame], Event]] = {
         type=frame["type"],
         at=time_of(frame["at"]),
     ),
-    "message": lambda session, frame: Inbound(
+    EventName.MESSAGE: lambda session, frame: Inbound(
         session_id=session,
         wa_message_id=frame["wa_message_id"],
         chat=frame["chat"],
@@ -61,7 +64,7 @@ _EVENTS: dict[str, Callable[[UUID, Frame], Event]] = {
         text=frame["text"],
         at=time_of(frame["at"]),
     ),
-    "sent": lambda session, frame: SentFact(
+    EventName.SENT: lambda session, frame: SentFact(
         session_id=session,
         token=UUID(frame["token"]),
         wa_message_id=frame["wa_message_id"],

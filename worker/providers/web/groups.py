@@ -9,13 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from worker.engine.framing import Frame
+from worker.engine.protocol import Call, Change, Code, Detail, Setting
 from worker.errors import ProviderError
 from worker.ports import Group, GroupDetail, GroupSetting, Member, MemberChange, MemberOutcome
 from worker.providers.web.engine_process import EngineRefusal
 
 _LOOK = "so it may have happened all the same. Look at the group before you try again."
 _NO_ANSWER = f"WhatsApp did not answer in time, {_LOOK}"
-_CUT_OFF = f"The connection was lost meanwhile, {_LOOK}"
+CUT_OFF = f"The connection was lost meanwhile, {_LOOK}"
 _NOT_CONNECTED = "The account is not connected now. Wait until it shows connected, then try again."
 
 #: WhatsApp's number for one member → (our code, what a person reads).
@@ -30,23 +31,22 @@ _MEMBERS: dict[int, tuple[str, str]] = {
     500: ("group-full", "The group is full."),
 }
 
-#: What an engine refused, by its code and the first word or number of its detail → what a person reads.
+#: What an engine refused, by its code and detail, or by WhatsApp's number → what a person reads.
 _REFUSALS: dict[tuple[str, str], str] = {
-    ("not-open", ""): _NOT_CONNECTED,
-    ("not-connected", ""): _NOT_CONNECTED,
-    ("not-connected", "lost"): _CUT_OFF,
-    ("engine-ended", ""): _CUT_OFF,
-    ("unsent", "no"): _NO_ANSWER,
-    ("invalid", ""): "This is no group, number or JID that WhatsApp knows.",
-    ("query", "400"): "WhatsApp did not understand the request.",
-    ("query", "401"): "The account may not do this. Make it an admin of the group, then try again.",
-    ("query", "403"): "The account is not an admin of this group, or not in it. Make it one, then try again.",
-    ("query", "404"): "There is no such group, or the account is not in it. Refresh the groups.",
-    ("query", "406"): "WhatsApp does not accept this value. Shorten it, then try again.",
-    ("query", "409"): "Somebody changed the group at the same moment. Try again.",
-    ("query", "429"): "WhatsApp finds this account too fast. Wait some minutes, then try again.",
-    ("query", "500"): "WhatsApp had an internal error. Try again later.",
-    ("query", "503"): "WhatsApp is unavailable for a moment. Try again later.",
+    (Code.NOT_OPEN, ""): _NOT_CONNECTED,
+    (Code.NOT_CONNECTED, ""): _NOT_CONNECTED,
+    (Code.NOT_CONNECTED, Detail.LOST): CUT_OFF,
+    (Code.UNSENT, Detail.NO_ANSWER): _NO_ANSWER,
+    (Code.INVALID, ""): "This is no group, number or JID that WhatsApp knows.",
+    (Detail.QUERY, "400"): "WhatsApp did not understand the request.",
+    (Detail.QUERY, "401"): "The account may not do this. Make it an admin of the group, then try again.",
+    (Detail.QUERY, "403"): "The account is not an admin of this group, or not in it. Make it one, then try again.",
+    (Detail.QUERY, "404"): "There is no such group, or the account is not in it. Refresh the groups.",
+    (Detail.QUERY, "406"): "WhatsApp does not accept this value. Shorten it, then try again.",
+    (Detail.QUERY, "409"): "Somebody changed the group at the same moment. Try again.",
+    (Detail.QUERY, "429"): "WhatsApp finds this account too fast. Wait some minutes, then try again.",
+    (Detail.QUERY, "500"): "WhatsApp had an internal error. Try again later.",
+    (Detail.QUERY, "503"): "WhatsApp is unavailable for a moment. Try again later.",
 }
 
 
@@ -54,9 +54,9 @@ def refused(refusal: EngineRefusal) -> ProviderError:
     """Say what a refused request means and what to do next."""
     code, detail = refusal.code, refusal.detail
     word, _, number = detail.partition(" ")
-    if code == "rejected":
-        word, number = "query", detail
-    for key in (("query", number) if word == "query" else (code, word), (code, "")):
+    if code == Code.REJECTED:
+        word, number = Detail.QUERY, detail
+    for key in ((Detail.QUERY, number) if word == Detail.QUERY else (code, detail), (code, "")):
         if (text := _REFUSALS.get(key)) is not None:
             return ProviderError(text)
     return ProviderError(f"WhatsApp refused this ({code} {detail}).")
@@ -66,38 +66,38 @@ class GroupCalls(ABC):
     """The part of the transport that asks about groups and changes them."""
 
     @abstractmethod
-    async def _ask(self, call: str, session_id: UUID, **arguments: Any) -> Frame:
+    async def _ask(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:
         """Call the session's engine; ProviderError says what a person can do."""
 
     async def groups(self, session_id: UUID) -> list[Group]:
         """List the groups that the account is in."""
-        return [Group(**group) for group in (await self._ask("groups", session_id))["groups"]]
+        return [Group(**group) for group in (await self._ask(Call.GROUPS, session_id))["groups"]]
 
     async def group(self, session_id: UUID, group_jid: str) -> GroupDetail:
         """Read one group with its members; ProviderError if the account is not in it."""
-        return _detail((await self._ask("group_info", session_id, group=group_jid))["group"])
+        return _detail((await self._ask(Call.GROUP_INFO, session_id, group=group_jid))["group"])
 
     async def create_group(
         self, session_id: UUID, name: str, people: Sequence[str]
     ) -> tuple[str, list[MemberOutcome]]:
         """Make a group of people; its JID, and who is in it and who is not, with the reason."""
-        made = await self._ask("create_group", session_id, subject=name, people=list(people))
+        made = await self._ask(Call.CREATE_GROUP, session_id, subject=name, people=list(people))
         return str(made["jid"]), _outcomes(made["outcomes"])
 
     async def change_members(
         self, session_id: UUID, group_jid: str, change: MemberChange, people: Sequence[str]
     ) -> list[MemberOutcome]:
         """Change members; each has an outcome."""
-        asked = {"group": group_jid, "change": change.value, "people": list(people)}
-        return _outcomes((await self._ask("group_members", session_id, **asked))["outcomes"])
+        asked = {"group": group_jid, "change": Change(change), "people": list(people)}
+        return _outcomes((await self._ask(Call.GROUP_MEMBERS, session_id, **asked))["outcomes"])
 
     async def set_group(self, session_id: UUID, group_jid: str, setting: GroupSetting, value: str | bool) -> None:
         """Change one setting of a group; ProviderError if WhatsApp refuses."""
-        await self._ask("group_setting", session_id, group=group_jid, setting=setting.value, value=value)
+        await self._ask(Call.GROUP_SETTING, session_id, group=group_jid, setting=Setting(setting), value=value)
 
     async def invite_link(self, session_id: UUID, group_jid: str, *, reset: bool = False) -> str:
         """Fetch a group's invite link, or make a new one; ProviderError if the account is no admin there."""
-        return str((await self._ask("invite_link", session_id, group=group_jid, reset=reset))["link"])
+        return str((await self._ask(Call.INVITE_LINK, session_id, group=group_jid, reset=reset))["link"])
 
 
 def _detail(group: Frame) -> GroupDetail:

@@ -11,9 +11,11 @@ message's row, whether the message may have left (only Indeterminate says so), a
 
 from dataclasses import replace
 
+from worker.engine.protocol import Code, Detail
 from worker.outcome import Indeterminate, Outcome, Rejected, Unavailable
 from worker.ports import Unsent, Written
 from worker.providers.web.engine_process import EngineRefusal
+from worker.session import Ending
 
 #: Wait so long before a session is used again that is not connected, seconds.
 RECONNECTING = 2.0
@@ -70,35 +72,41 @@ NACKS: dict[str, Outcome] = {
 
 #: The engine's code and detail → what came of the send; a detail of "" stands for every other.
 TABLE: dict[tuple[str, str], Outcome] = {
-    **{("rejected", number): outcome for number, outcome in NACKS.items()},
-    ("rejected", ""): _passing(
+    **{(Code.REJECTED, number): outcome for number, outcome in NACKS.items()},
+    (Code.REJECTED, ""): _passing(
         "wa-refused", "WhatsApp refused the message for a reason that Herald does not know."
     ),
-    ("not-open", ""): NOT_OPEN,
-    ("not-connected", ""): _later("not-connected", "The account is reconnecting; this goes out when it has."),
-    ("not-connected", "not linked"): _later(
+    (Code.NOT_OPEN, ""): NOT_OPEN,
+    (Code.NOT_CONNECTED, ""): _later("not-connected", "The account is reconnecting; this goes out when it has."),
+    (Code.NOT_CONNECTED, Detail.NOT_LINKED): _later(
         "not-linked", "No phone is linked. Press connect and scan the QR code."
     ),
-    ("not-connected", "a send hung"): _passing("wa-no-answer", "WhatsApp did not answer for very long."),
-    ("not-connected", "lease ended"): _later("herald-lease-ended", "Another worker takes the account over."),
-    ("invalid", "not on WhatsApp"): _permanent("wa-not-on-whatsapp", "This number is not on WhatsApp."),
-    ("invalid", ""): _permanent("wa-invalid-message", "This can't be sent: its address or content is not valid."),
-    ("unsent", "no answer"): _passing("wa-no-answer", "WhatsApp did not answer in time; nothing was sent."),
-    ("unsent", "no keys"): _passing("wa-no-keys", "WhatsApp gave no keys for the recipient's devices."),
-    ("unsent", "query"): _passing("wa-query-failed", "WhatsApp could not say which devices the recipients have."),
-    ("unsent", "upload"): _passing("wa-upload-failed", "The media could not be uploaded to WhatsApp."),
-    ("unsent", ""): _passing("wa-not-sent", "It failed before it was sent."),
-    ("unknown", "no answer"): _doubt("wa-no-answer", "WhatsApp gave no answer"),
-    ("unknown", "a send hung"): _doubt("wa-send-hung", "WhatsApp gave no answer for very long"),
-    ("unknown", "closed"): _doubt("herald-handed-over", "Herald closed the connection"),
-    ("unknown", "lease ended"): _doubt("herald-lease-ended", "Another worker took the account over"),
-    ("unknown", "wa-logged-out"): _doubt("wa-logged-out", "The phone unlinked this device"),
-    ("unknown", "wa-stream-replaced"): _doubt(
-        "wa-stream-replaced", "Another program took over this linked device"
+    (Code.NOT_CONNECTED, Detail.SEND_HUNG): _passing("wa-no-answer", "WhatsApp did not answer for very long."),
+    (Code.NOT_CONNECTED, Detail.LEASE_ENDED): _later(
+        "herald-lease-ended", "Another worker takes the account over."
     ),
-    ("unknown", "lost"): _doubt("wa-connection-lost", "The connection was lost"),
-    ("unknown", "no reconnection"): _doubt("wa-connection-lost", "The connection was lost"),
-    ("unknown", ""): _doubt("wa-unconfirmed", "Something broke"),
+    (Code.INVALID, Detail.NOT_ON_WHATSAPP): _permanent("wa-not-on-whatsapp", "This number is not on WhatsApp."),
+    (Code.INVALID, ""): _permanent(
+        "wa-invalid-message", "This can't be sent: its address or content is not valid."
+    ),
+    (Code.UNSENT, Detail.NO_ANSWER): _passing(
+        "wa-no-answer", "WhatsApp did not answer in time; nothing was sent."
+    ),
+    (Code.UNSENT, Detail.NO_KEYS): _passing("wa-no-keys", "WhatsApp gave no keys for the recipient's devices."),
+    (Code.UNSENT, Detail.QUERY): _passing(
+        "wa-query-failed", "WhatsApp could not say which devices the recipients have."
+    ),
+    (Code.UNSENT, Detail.UPLOAD): _passing("wa-upload-failed", "The media could not be uploaded to WhatsApp."),
+    (Code.UNSENT, ""): _passing("wa-not-sent", "It failed before it was sent."),
+    (Code.UNKNOWN, Detail.NO_ANSWER): _doubt("wa-no-answer", "WhatsApp gave no answer"),
+    (Code.UNKNOWN, Detail.SEND_HUNG): _doubt("wa-send-hung", "WhatsApp gave no answer for very long"),
+    (Code.UNKNOWN, Detail.CLOSED): _doubt("herald-handed-over", "Herald closed the connection"),
+    (Code.UNKNOWN, Detail.LEASE_ENDED): _doubt("herald-lease-ended", "Another worker took the account over"),
+    (Code.UNKNOWN, Ending.LOGGED_OUT): _doubt("wa-logged-out", "The phone unlinked this device"),
+    (Code.UNKNOWN, Ending.REPLACED): _doubt("wa-stream-replaced", "Another program took over this linked device"),
+    (Code.UNKNOWN, Detail.LOST): _doubt("wa-connection-lost", "The connection was lost"),
+    (Code.UNKNOWN, Detail.NO_RECONNECTION): _doubt("wa-connection-lost", "The connection was lost"),
+    (Code.UNKNOWN, ""): _doubt("wa-unconfirmed", "Something broke"),
 }
 
 _ENGINE_UNSENT = _later("herald-engine-ended", "One of Herald's processes ended before this was sent.")
@@ -109,13 +117,13 @@ _ENGINE_DOUBT = _doubt("herald-engine-ended", "One of Herald's processes ended")
 def outcome_of(refusal: EngineRefusal) -> Outcome:
     """Read a refusal; what the protocol does not name may have left."""
     code, detail = refusal.code, refusal.detail
-    for key in ((code, detail), (code, detail.partition(" ")[0]), (code, ""), ("unknown", "")):
+    for key in ((code, detail), (code, detail.partition(" ")[0]), (code, ""), (Code.UNKNOWN, "")):
         if (found := TABLE.get(key)) is not None:
             break
     assert found
     if isinstance(found, Indeterminate):
         return replace(found, wa_message_id=refusal.wa_message_id)
-    if code == "rejected" and detail not in NACKS:
+    if code == Code.REJECTED and detail not in NACKS:
         return _passing(f"wa-nack-{detail}"[:40], f"WhatsApp refused the message (its code: {detail[:20]}).")
     return found
 

@@ -11,7 +11,8 @@ from uuid import UUID
 import structlog
 
 from worker.engine.framing import Frame
-from worker.errors import EngineError
+from worker.engine.protocol import Call, Code
+from worker.errors import EngineError, ProviderError
 from worker.message import Claim, MessageKind
 from worker.outcome import Accepted, Outcome
 from worker.ports import (
@@ -25,7 +26,7 @@ from worker.ports import (
 )
 from worker.providers.web.engine_process import EngineRefusal
 from worker.providers.web.events import Teller, event_of, time_of
-from worker.providers.web.groups import GroupCalls, refused
+from worker.providers.web.groups import CUT_OFF, GroupCalls, refused
 from worker.providers.web.outcomes import MOVING, NOT_OPEN, after_death, outcome_of
 from worker.providers.web.shards import Shard, ShardLimits, Shards
 from worker.session import Ending
@@ -136,7 +137,7 @@ class WhatsAppWeb(GroupCalls):
             raise ValueError("a session's store lies at store_path")
         shard = await self._shards.place(session_id)
         try:
-            await self._live(shard, "open", session_id, deadline=deadline)
+            await self._live(shard, Call.OPEN, session_id, deadline=deadline)
         except EngineError:
             self._shards.forget(session_id)
             raise
@@ -147,12 +148,12 @@ class WhatsAppWeb(GroupCalls):
         if shard is None:
             return
         try:
-            await self._live(shard, "close", session_id)
+            await self._live(shard, Call.CLOSE, session_id)
         except EngineError:
             log.warning("engine_ended_at_close", session_id=str(session_id))
         self._shards.forget(session_id)
 
-    async def _live(self, shard: Shard, call: str, session_id: UUID, **arguments: Any) -> None:
+    async def _live(self, shard: Shard, call: Call, session_id: UUID, **arguments: Any) -> None:
         self._changing.add(session_id)
         try:
             await shard.call(call, timeout=LIFE_TIMEOUT, session=str(session_id), **arguments)
@@ -166,23 +167,23 @@ class WhatsAppWeb(GroupCalls):
 
     async def logout(self, session_id: UUID) -> None:
         """Unlink the device at the provider, then close; ProviderError if WhatsApp could not be told."""
-        await self._ask("logout", session_id)
+        await self._ask(Call.LOGOUT, session_id)
         self._shards.forget(session_id)
 
     async def pairing_code(self, session_id: UUID, phone: str) -> str:
         """Ask for an 8-character code to type on the phone, while the session shows a QR."""
-        return str((await self._ask("pairing_code", session_id, phone=phone))["code"])
+        return str((await self._ask(Call.PAIRING_CODE, session_id, phone=phone))["code"])
 
-    async def _ask(self, call: str, session_id: UUID, **arguments: Any) -> Frame:
+    async def _ask(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:
         shard = self._shards.of(session_id)
         if shard is None:
-            raise refused(EngineRefusal("not-open"))
+            raise refused(EngineRefusal(Code.NOT_OPEN))
         try:
             return await shard.call(call, timeout=ASK_TIMEOUT, session=str(session_id), **arguments)
         except EngineRefusal as refusal:
             raise refused(refusal) from None
         except EngineError:
-            raise refused(EngineRefusal("engine-ended")) from None
+            raise ProviderError(CUT_OFF) from None
 
     # ---- sending
 
@@ -205,7 +206,7 @@ class WhatsAppWeb(GroupCalls):
     async def _send(self, shard: Shard, claim: Claim, media: bytes | None) -> Outcome:
         try:
             sent = await shard.call(
-                "send",
+                Call.SEND,
                 timeout=self._limits.send_seconds + SEND_SLACK,
                 session=str(claim.session_id),
                 token=str(claim.token),
@@ -230,7 +231,7 @@ class WhatsAppWeb(GroupCalls):
 
     async def lookup(self, session_id: UUID, secret: bytes) -> Unsent | Written:
         """Ask the live store, open or not, whether a message with this secret was written before it left."""
-        found = await self._store("lookup", session_id, secret=base64.b64encode(secret).decode())
+        found = await self._store(Call.LOOKUP, session_id, secret=base64.b64encode(secret).decode())
         wa_id = found["wa_message_id"]
         return Written(wa_id) if wa_id else Unsent()
 
@@ -238,17 +239,17 @@ class WhatsAppWeb(GroupCalls):
 
     async def snapshot(self, session_id: UUID, *, ratchets: bool) -> bytes:
         """Copy the live store, open or not, consistently; no bytes if there is none yet. ratchets: all of it."""
-        return base64.b64decode((await self._store("snapshot", session_id, ratchets=ratchets))["store"])
+        return base64.b64decode((await self._store(Call.SNAPSHOT, session_id, ratchets=ratchets))["store"])
 
     async def fingerprint(self, session_id: UUID) -> str:
         """Digest what a host's loss must not lose; sends and receptions leave it as it is."""
-        return str((await self._store("fingerprint", session_id))["fingerprint"])
+        return str((await self._store(Call.FINGERPRINT, session_id))["fingerprint"])
 
     async def forget_ratchets(self, session_id: UUID) -> None:
         """Make an older copy of a closed store safe to open: its ratchets are negotiated anew."""
-        await self._store("forget_ratchets", session_id)
+        await self._store(Call.FORGET_RATCHETS, session_id)
 
-    async def _store(self, call: str, session_id: UUID, **arguments: Any) -> Frame:
+    async def _store(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:
         shard = self._shards.of(session_id) or await self._shards.any()
         try:
             return await shard.call(call, timeout=STORE_TIMEOUT, session=str(session_id), **arguments)
@@ -275,7 +276,7 @@ class WhatsAppWeb(GroupCalls):
         timeout = max(min(deadlines.values()) - time.monotonic(), 1.0)
         sessions = {str(session_id): deadline for session_id, deadline in deadlines.items()}
         try:
-            await shard.call("lease", timeout=timeout, sessions=sessions)
+            await shard.call(Call.LEASE, timeout=timeout, sessions=sessions)
         except EngineError:
             if shard.alive:
                 log.warning("engine_hangs", pid=shard.pid)
@@ -311,7 +312,7 @@ class WhatsAppWeb(GroupCalls):
 
     async def journalled(self, session_id: UUID) -> list[Event]:
         """Read what the journal holds, open or not; it stays there. Raises EngineError."""
-        frames = (await self._store("journalled", session_id))["events"]
+        frames = (await self._store(Call.JOURNALLED, session_id))["events"]
         try:
             return [event_of(frame)[0] for frame in frames]
         except (KeyError, TypeError, ValueError) as error:
@@ -320,7 +321,7 @@ class WhatsAppWeb(GroupCalls):
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
         """Everything up to this journalled event is safe in the database."""
         if sequence and (shard := self._shards.of(session_id)) is not None:
-            await _quietly(shard.call("ack", timeout=STORE_TIMEOUT, session=str(session_id), seq=sequence))
+            await _quietly(shard.call(Call.ACK, timeout=STORE_TIMEOUT, session=str(session_id), seq=sequence))
 
 
 async def _quietly(call: Any) -> None:

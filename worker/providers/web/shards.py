@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from worker.engine.framing import Frame
+from worker.engine.protocol import OVERSLEPT
 from worker.errors import EngineError
 from worker.providers.web.engine_process import EngineProcess
 from worker.providers.web.suspects import Suspects
@@ -25,7 +26,7 @@ FAR_ABOVE = 2.0
 SETTLED_AGE = 600.0
 
 #: Exit codes of an engine that did not crash: it ended, overslept its leases, or was killed.
-_NO_CRASH = frozenset({0, 3, -signal.SIGKILL, -signal.SIGTERM})
+_NO_CRASH = frozenset({0, OVERSLEPT, -signal.SIGKILL, -signal.SIGTERM})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
