@@ -1,8 +1,8 @@
 """The server side of WhatsApp on loopback.
 
-`python -m simulator run --dir DIR` writes DIR/simulator.json when it is ready, which tells clients and tests where
-it is; SIGTERM or SIGINT stops it. Accounts, groups and queues live in memory, the ledger of what recipients
-received stays in DIR.
+`python -m simulator run --dir DIR` writes DIR/simulator.json when it is ready; clients and tests read there
+where it listens. SIGTERM or SIGINT stops it. Accounts, groups and queues live in memory. The ledger of what
+recipients received stays in DIR.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def run(directory: Path, control_port: int, on_ready: Callable[[], None]) 
 
 
 def _prepare(directory: Path) -> Path:
-    """Make the directory, without an earlier run's simulator.json; give where that will be."""
+    """Create the directory and delete an earlier run's simulator.json. Returns where the new one goes."""
     directory.mkdir(parents=True, exist_ok=True)
     found_by = directory / "simulator.json"
     found_by.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ def main() -> None:
     running = commands.add_parser("run", help="serve until stopped")
     running.add_argument("--dir", type=Path, required=True, help="where simulator.json, the ledger and logs go")
     running.add_argument(
-        "--state-port", type=int, default=0, metavar="PORT", help="of the control API (default: a free one)"
+        "--state-port", type=int, default=0, metavar="PORT", help="port of the control API (default: a free one)"
     )
     running.add_argument("--die-with-parent", action="store_true", help="end when the parent process does")
     running.add_argument("--say-ready", action="store_true", help="print one line when simulator.json is written")
@@ -85,7 +85,7 @@ def main() -> None:
     if options.die_with_parent:
         die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells whole addresses, and numbers in them
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses with phone numbers in them
     if options.verbose:
         logging.getLogger("simulator").setLevel(logging.DEBUG)
     on_ready = partial(claim_stdout(), "ready") if options.say_ready else lambda: None

@@ -1,4 +1,4 @@
-"""The simulator from a test's or a script's side: start it, act as the owners of phones, see what arrived.
+"""The simulator for tests and scripts: start it, act as the owners of phones, see what arrived.
 
 For example:
 
@@ -30,7 +30,7 @@ from simulator.redirect import Endpoint
 
 _READY = 20.0
 _STOP = 10.0
-#: A recipient's start may have to start the recipients' process and pair.
+#: Starting a recipient may mean to start the recipients' process and to pair.
 _REQUEST = 90.0
 
 
@@ -39,13 +39,13 @@ def _make(directory: Path) -> Path:
     return directory.resolve()
 
 
-class Refused(Exception):  # noqa: N818 - the simulator's answer, told as it is
-    """The simulator refused a request; the text says why."""
+class SimulatorRefused(Exception):  # noqa: N818 - an answer, not a fault
+    """The control API refused a request; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A real recipient: a client library instance that decrypts what its account is sent."""
+    """A real recipient: an instance of the client library that decrypts what its account gets."""
 
     phone: str
     simulator: Simulator
@@ -58,20 +58,20 @@ class Recipient:
         return self.simulator.ledger.times_received(self.phone, text)
 
     async def send(self, chat: str, text: str, *, image: bytes | None = None, reply_to: str | None = None) -> str:
-        """Write to a group JID or a phone number; gives the message ID.
+        """Write to a group JID or a phone number, and return the message id.
 
-        image: makes the text its caption.  reply_to: the ID of a message that it received, to be quoted.
+        image: sent with the text as its caption. reply_to: the id of a received message to quote.
         """
         asked = {"chat": chat, "text": text, "reply_to": reply_to}
         asked["image"] = base64.b64encode(image).decode() if image else None
         return str((await self._ask("send", asked))["message_id"])
 
     async def react(self, message_id: str, emoji: str) -> str:
-        """React to a message that it received; gives the ID of the reaction."""
+        """React to a received message, and return the id of the reaction."""
         return str((await self._ask("react", {"message_id": message_id, "emoji": emoji}))["message_id"])
 
     async def groups(self) -> dict[str, dict[str, Any]]:
-        """The groups that it is in, by JID: name, description, announce_only, locked, members, admins."""
+        """The groups that it is in, by JID. Each has name, description, announce_only, locked, members, admins."""
         found = await self.simulator.request("GET", f"/phones/{self.phone}/groups")
         return {group["jid"]: group for group in found["groups"]}
 
@@ -80,7 +80,7 @@ class Recipient:
         await self._ask("restart", {})
 
     async def expects_receipt(self, message_id: str, kind: str, timeout: float = 10) -> dict[str, Any]:
-        """Wait until its client is told of a receipt: delivered, inactive (delivered too), read, sender."""
+        """Wait until its client is told of a receipt: delivered, inactive (also delivered), read or sender."""
         return await self.expects_event(kind, message_id, timeout)
 
     async def expects_event(self, kind: str, message_id: str = "", timeout: float = 10) -> dict[str, Any]:
@@ -92,14 +92,14 @@ class Recipient:
         return await self.simulator.request("POST", f"/phones/{self.phone}/{what}", asked)
 
     async def read(self, *message_ids: str) -> list[str]:
-        """Mark messages as read, by default all; gives their IDs."""
+        """Mark messages as read, by default all, and return their ids."""
         return await self.simulator.read(self.phone, *message_ids)
 
 
 class Simulator:
     """A running simulator.
 
-    file: its simulator.json, for `python -m simulator.launch_engine`.  ledger: what recipients received.
+    file: its simulator.json, for `python -m simulator.launch_engine`. ledger: what recipients received.
     """
 
     def __init__(self, directory: Path, process: asyncio.subprocess.Process | None = None) -> None:
@@ -111,7 +111,7 @@ class Simulator:
 
     @classmethod
     async def start(cls, directory: Path) -> Simulator:
-        """Start one that ends with this process, and wait until it is ready."""
+        """Start a simulator that ends with this process, and wait until it is ready."""
         directory = await asyncio.to_thread(_make, directory)
         with (directory / "simulator.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -130,7 +130,7 @@ class Simulator:
         raise RuntimeError(f"the simulator did not get ready: see {directory / 'simulator.log'}")
 
     async def stop(self) -> None:
-        """Stop it, if `start` started it."""
+        """Stop the simulator, if `start` started it."""
         await self._http.aclose()
         if self._process and self._process.returncode is None:
             self._process.terminate()
@@ -149,24 +149,24 @@ class Simulator:
         await self.stop()
 
     async def account(self, phone: str, name: str | None = None) -> dict[str, Any]:
-        """An account with a phone and no linked client; made on first mention."""
+        """Create an account with a phone and no linked client, unless there is one."""
         return await self.request("POST", "/accounts", {"phone": phone, "name": name})
 
     async def recipient(self, phone: str, name: str | None = None, *, by_code: bool = False) -> Recipient:
-        """A real recipient, connected; paired by QR code, or by the eight characters."""
+        """Connect a real recipient. It pairs by QR code, or by the eight characters."""
         await self.request("POST", "/phones", {"phone": phone, "name": name, "by_code": by_code})
         return Recipient(phone, self)
 
     async def scan(self, phone: str, qr_text: str) -> str:
-        """The owner scans a QR code; gives the JID of the new device."""
+        """The owner scans a QR code. Returns the JID of the new device."""
         return str((await self.request("POST", f"/phones/{phone}/scan", {"qr": qr_text}))["jid"])
 
     async def enter_code(self, phone: str, code: str) -> None:
-        """The owner types the eight characters that a client shows, with or without its hyphen."""
+        """The owner types the eight characters that a client shows, with or without the hyphen."""
         await self.request("POST", f"/phones/{phone}/code", {"code": code})
 
     async def unlink(self, phone: str, device: int | None = None) -> None:
-        """The owner removes a linked client, by default every one."""
+        """The owner removes a linked client, by default all."""
         await self.request("POST", f"/phones/{phone}/unlink", {"device": device})
 
     async def phone_offline(self, phone: str) -> None:
@@ -176,24 +176,24 @@ class Simulator:
         await self.request("POST", f"/phones/{phone}/online")
 
     async def confirm(self, phone: str, to: str, message_id: bytes) -> None:
-        """The phone tells an account that it has a message, of whatever id: the network does not look at it."""
+        """The phone confirms a message to an account. Any id goes: the network does not check it."""
         await self.request("POST", f"/phones/{phone}/confirm", {"to": to, "message_id": message_id.hex()})
 
     async def confirm_sends(self, phone: str, on: bool) -> None:
-        """Whether the phone confirms what its own account's clients send (`sender` receipts)."""
+        """Set whether the phone confirms what its own account's clients send (`sender` receipts)."""
         await self.request("POST", f"/phones/{phone}/confirm-sends", {"on": on})
 
     async def joins_when_added(self, phone: str, on: bool) -> None:
-        """Whether others may put the account into groups, or only invite it."""
+        """Set whether others may add the account to groups; otherwise they may only invite it."""
         await self.request("POST", f"/phones/{phone}/joins-when-added", {"on": on})
 
     async def read(self, phone: str, *message_ids: str) -> list[str]:
-        """The owner reads messages, by default all; gives their IDs."""
+        """The owner reads messages, by default all. Returns their ids."""
         asked = {"message_ids": list(message_ids) or None}
         return list((await self.request("POST", f"/phones/{phone}/read", asked))["message_ids"])
 
     async def create_group(self, subject: str, admin: str, members: list[str], *, announce: bool = False) -> str:
-        """A group; gives its JID. announce: only admins may write."""
+        """Create a group, and return its JID. announce: only admins may write."""
         asked = {"subject": subject, "admin": admin, "members": members, "announce": announce}
         return str((await self.request("POST", "/groups", asked))["jid"])
 
@@ -206,36 +206,36 @@ class Simulator:
         code: int = 500,
         seconds: float = 3600,
     ) -> None:
-        """Make something go wrong: see `FaultKind`. For all phones or one; `count` times or until cleared."""
+        """Make something go wrong (see `FaultKind`), for all phones or one, `count` times or until cleared."""
         asked = {"kind": kind, "phone": phone, "count": count, "code": code, "seconds": seconds}
         await self.request("POST", "/faults", asked)
 
     async def clear_faults(self, kind: FaultKind | None = None, phone: str | None = None) -> None:
-        """End faults: of a kind, of those given for a phone; by default all."""
+        """End the faults of a kind and of a phone, by default all."""
         given = {"kind": kind, "phone": phone}
         query = "&".join(f"{name}={value}" for name, value in given.items() if value)
         await self.request("DELETE", f"/faults?{query}")
 
     async def until_used_up(self, kind: FaultKind, timeout: float = 10, *, phone: str | None = None) -> None:
-        """Wait until the faults of a kind that were given a count have all happened; with a phone, to it."""
+        """Wait until no fault of this kind is in force, or, given a phone, none for it. TimeoutError otherwise."""
         scope = f"&phone={phone}" if phone else ""
         answer = await self.request("GET", f"/faults/wait?kind={kind}&timeout={timeout}{scope}")
         if not answer["in_time"]:
             raise TimeoutError(f"{kind} did not happen as often as asked within {timeout} s")
 
     async def until_connected(self, phone: str, clients: int = 1, timeout: float = 10) -> None:
-        """Wait until exactly so many clients of an account are connected."""
+        """Wait until exactly this many clients of an account are connected. TimeoutError otherwise."""
         answer = await self.request("GET", f"/accounts/{phone}/wait?connected={clients}&timeout={timeout}")
         if not answer["in_time"]:
             raise TimeoutError(
-                f"{phone} has not {clients} clients connected within {timeout} s: {answer['devices']}"
+                f"{phone} did not have {clients} connected clients within {timeout} s: {answer['devices']}"
             )
 
     async def until_delivered(self, phone: str, timeout: float = 10) -> None:
-        """Wait until an account's clients have acknowledged everything that was sent to them."""
+        """Wait until an account's clients have acknowledged everything sent to them. TimeoutError otherwise."""
         answer = await self.request("GET", f"/accounts/{phone}/wait?unacknowledged=0&timeout={timeout}")
         if not answer["in_time"]:
-            raise TimeoutError(f"{phone} has not acknowledged everything within {timeout} s: {answer['devices']}")
+            raise TimeoutError(f"{phone} did not acknowledge everything within {timeout} s: {answer['devices']}")
 
     async def show(self, phone: str) -> dict[str, Any]:
         """An account's devices, their queues, its phone."""
@@ -245,14 +245,14 @@ class Simulator:
         return await self.request("GET", "/state")
 
     async def times_processed(self, message_id: str) -> int:
-        """How often the server processed a message of that ID."""
+        """How often the server processed a message of this id."""
         sent: Any = await self.request("GET", "/messages")
         return sum(each["times"] for each in sent if each["id"] == message_id)
 
     async def request(self, method: str, path: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Any request to the control API."""
+        """Make any request to the control API. SimulatorRefused if it answers an error."""
         answer = await self._http.request(method, path, json=asked)
         if answer.is_error:
-            raise Refused(f"{method} {path}: {answer.status_code} {answer.text}")
+            raise SimulatorRefused(f"{method} {path}: {answer.status_code} {answer.text}")
         found: dict[str, Any] = answer.json()
         return found

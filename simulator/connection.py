@@ -1,6 +1,4 @@
-"""One client's socket after the handshake: stanzas out in order, delayed by the round trip that was asked
-for.
-"""
+"""One client's socket after the handshake. Stanzas go out in order, after the delay that a fault asks for."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from simulator.account import Device, DeviceKeys
+from simulator.device import Device, DeviceKeys
 from simulator.wire import binary_xml
 from simulator.wire.noise import Transport, frame
 from simulator.wire.stanza import Node
@@ -22,10 +20,10 @@ _GRACE = 1.0
 
 
 class Connection:
-    """A socket. cut: aborts it.
+    """A client's connection.
 
-    device: who is logged in; None while registering.
-    registering: the keys that a new client brought, until it is paired.
+    cut: aborts the socket. delay: seconds that a stanza to this device waits.
+    device: who is logged in; None while registering. registering: the keys of a new client, until it is paired.
     noise_static: the client's static Noise key, which its QR code repeats.
     """
 
@@ -55,15 +53,15 @@ class Connection:
         return node
 
     def send(self, node: Node) -> None:
-        """Queue a stanza; never blocks. Lost if the socket is: see `Outgoing` for those that mustn't be."""
+        """Queue a stanza; never blocks. It is lost with the socket: `Outgoing` keeps those that must not be."""
         log.debug("→ %s %s", self, node)
         due = asyncio.get_running_loop().time() + self._delay(self.device)
         self._queue.put_nowait((due, binary_xml.encode(node)))
 
     def dismiss(self, last: Node) -> None:
-        """Send a last stanza that says why, and close if the client doesn't.
+        """Send a last stanza that says why, then close if the client does not.
 
-        Not at once: when its socket closes, whatsmeow throws away the stanzas that it hasn't handled yet.
+        It closes a little later: whatsmeow drops the stanzas it has not handled yet when its socket closes.
         """
         self.send(last)
         if self.device and self.device.connection is self:
@@ -72,7 +70,7 @@ class Connection:
         self._queue.put_nowait((asyncio.get_running_loop().time() + _GRACE, None))
 
     def abort(self) -> None:
-        """Cut the connection now; queued stanzas are not sent."""
+        """Cut the connection now. Queued stanzas are not sent."""
         self._writer.cancel()
         self._cut()
 

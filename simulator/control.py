@@ -1,30 +1,30 @@
-"""The control API, JSON over HTTP: what owners do with their phones, what is there, what goes wrong on demand.
+"""The control API, JSON over HTTP: what owners do with their phones, what there is, which faults happen.
 
-What can be asked:
+Requests:
 
-    POST   /accounts {phone, name}                      an account whose phone nobody has linked a client to
+    POST   /accounts {phone, name}                      create an account with a phone and no linked client
     GET    /accounts/{phone}                            its devices, queues, phone
-    GET    /accounts/{phone}/wait?connected=N&unacknowledged=N&timeout=   until exactly so many clients are
-                                                        connected, stanzas unacknowledged
-    POST   /phones {phone, name, by_code?}              a real recipient, linked and connected when this returns
+    GET    /accounts/{phone}/wait?connected=N&unacknowledged=N&timeout=   until exactly N clients are connected,
+                                                        N stanzas unacknowledged
+    POST   /phones {phone, name, by_code?}              link and connect a real recipient
     POST   /phones/{phone}/scan {qr}                    the owner scans a QR code, given as its text
     POST   /phones/{phone}/code {code}                  … types a pairing code
-    POST   /phones/{phone}/unlink {device?}             … removes a linked client (all without `device`)
+    POST   /phones/{phone}/unlink {device?}             … removes a linked client (without `device`: all)
     POST   /phones/{phone}/offline | online             … switches the phone off and on
     POST   /phones/{phone}/read {message_ids?}          … reads messages (a real recipient does it in its client)
-    POST   /phones/{phone}/confirm {to, message_id}     … tells an account that it has a message, of any id, in hex
+    POST   /phones/{phone}/confirm {to, message_id}     … confirms a message of any id (hex) to an account
     POST   /phones/{phone}/confirm-sends {on}           whether the phone confirms what its own account sends
-    POST   /phones/{phone}/joins-when-added {on}        whether others may put the account into groups
+    POST   /phones/{phone}/joins-when-added {on}        whether others may add the account to groups
     GET    /phones/{phone}/groups                       the groups of a real recipient, as its client sees them
     POST   /phones/{phone}/send {chat, text, image?, reply_to?}   a real recipient writes; image in base64
     POST   /phones/{phone}/react {message_id, emoji}    … reacts to a message that it received
     POST   /phones/{phone}/restart                      … stops its client and connects it again
-    GET    /phones/{phone}/told?kind=&message_id=&timeout=        … is told of a receipt, a ban, a log-out, …
+    GET    /phones/{phone}/told?kind=&message_id=&timeout=        … hears of a receipt, a ban, a log-out, …
     POST   /groups {subject, admin, members, announce?}
     GET    /faults
     POST   /faults {kind, phone?, count?, code?, seconds?}
     DELETE /faults?kind=&phone=
-    GET    /faults/wait?kind=&phone=&timeout=           until faults of that kind are used up or cleared
+    GET    /faults/wait?kind=&phone=&timeout=           wait until faults of that kind are used up or cleared
     GET    /state                                       counts
     GET    /messages                                    every message processed, and how many times
 """
@@ -38,12 +38,14 @@ from typing import Any
 import httpx
 from aiohttp import web
 
-from simulator.account import Device, User
+from simulator import views
+from simulator.device import User
 from simulator.faults import Fault, FaultKind
+from simulator.own_phone import OwnPhone
 from simulator.pairing import NotWaiting
 from simulator.recipients import RecipientFailed, Recipients
 from simulator.server import ChatServer
-from simulator.wire.stanza import JID
+from simulator.wire.stanza import JID, PHONE_SERVER
 
 _Json = dict[str, Any]
 
@@ -52,7 +54,7 @@ _Json = dict[str, Any]
 async def _tell_errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer what the caller did wrong as {error}."""
+    """Answer {error}: what the caller did wrong, or what failed."""
     try:
         return await handler(request)
     except NotWaiting as wrong:
@@ -106,10 +108,10 @@ class Control:
 
     async def _create_account(self, request: web.Request) -> web.Response:
         asked = await request.json()
-        return web.json_response(_describe(self._server.world.account(asked["phone"], asked.get("name"))))
+        return web.json_response(self._describe(self._server.world.account(asked["phone"], asked.get("name"))))
 
     async def _show_account(self, request: web.Request) -> web.Response:
-        return web.json_response(_describe(self._user(request)))
+        return web.json_response(self._describe(self._user(request)))
 
     async def _wait_account(self, request: web.Request) -> web.Response:
         user = self._server.world.account(request.match_info["phone"])
@@ -125,13 +127,13 @@ class Control:
             return all(found[name] == count for name, count in wanted.items())
 
         in_time = await self._server.changes.until(as_wanted, float(request.query.get("timeout", "10")))
-        return web.json_response({**_describe(user), "in_time": in_time})
+        return web.json_response({**self._describe(user), "in_time": in_time})
 
     # what the owner of a phone does
 
     async def _scan(self, request: web.Request) -> web.Response:
         qr_text = (await request.json())["qr"]
-        return web.json_response(_linked(self._server.pairing.scan(request.match_info["phone"], qr_text)))
+        return web.json_response(views.linked(self._server.pairing.scan(request.match_info["phone"], qr_text)))
 
     async def _enter_code(self, request: web.Request) -> web.Response:
         self._server.pairing.enter_code(request.match_info["phone"], (await request.json())["code"])
@@ -143,39 +145,39 @@ class Control:
         for device in user.linked:
             if number in (None, device.id):
                 self._server.unlink(device)
-        return web.json_response(_describe(user))
+        return web.json_response(self._describe(user))
 
     async def _go_offline(self, request: web.Request) -> web.Response:
         user = self._user(request)
-        user.own_phone.go_offline()
-        return web.json_response(_describe(user))
+        self._phone(user).go_offline()
+        return web.json_response(self._describe(user))
 
     async def _go_online(self, request: web.Request) -> web.Response:
         user = self._user(request)
-        user.own_phone.go_online()
-        return web.json_response(_describe(user))
+        self._phone(user).go_online()
+        return web.json_response(self._describe(user))
 
     async def _confirm(self, request: web.Request) -> web.Response:
         user, asked = self._user(request), await request.json()
         told = self._server.world.account(asked["to"])
-        user.own_phone.confirm(bytes.fromhex(asked["message_id"]).decode(errors="surrogateescape"), told)
-        return web.json_response(_describe(told))
+        self._phone(user).confirm(bytes.fromhex(asked["message_id"]).decode(errors="surrogateescape"), told)
+        return web.json_response(self._describe(told))
 
     async def _confirm_sends(self, request: web.Request) -> web.Response:
         user = self._user(request)
-        user.own_phone.confirms_sends = bool((await request.json())["on"])
-        return web.json_response(_describe(user))
+        self._phone(user).confirms_sends = bool((await request.json())["on"])
+        return web.json_response(self._describe(user))
 
     async def _joins_when_added(self, request: web.Request) -> web.Response:
         user = self._user(request)
         user.joins_when_added = bool((await request.json())["on"])
-        return web.json_response(_describe(user))
+        return web.json_response(self._describe(user))
 
     async def _read(self, request: web.Request) -> web.Response:
         phone, asked = request.match_info["phone"], await _body(request)
         if self._recipients.has(phone):
             return web.json_response(await self._recipients.ask("read", {**asked, "phone": phone}))
-        read = self._user(request).own_phone.read(asked.get("message_ids"))
+        read = self._phone(self._user(request)).read(asked.get("message_ids"))
         return web.json_response({"message_ids": read})
 
     # real recipients
@@ -184,7 +186,7 @@ class Control:
         asked = await request.json()
         user = self._server.world.account(asked["phone"], asked.get("name"))
         await self._recipients.start(user.phone, by_code=bool(asked.get("by_code")))
-        return web.json_response(_describe(user))
+        return web.json_response(self._describe(user))
 
     async def _send(self, request: web.Request) -> web.Response:
         asked = {**await request.json(), "phone": request.match_info["phone"]}
@@ -254,46 +256,21 @@ class Control:
     async def _messages(self, _request: web.Request) -> web.Response:
         return web.json_response([dataclasses.asdict(sent) for sent in self._server.router.processed()])
 
+    def _describe(self, user: User) -> _Json:
+        return views.account(user, self._phone(user))
+
+    def _phone(self, user: User) -> OwnPhone:
+        return self._server.world.own_phone(user)
+
     def _user(self, request: web.Request) -> User:
         phone = request.match_info["phone"]
-        user = self._server.world.find(JID(phone, "s.whatsapp.net"))
+        user = self._server.world.find(JID(phone, PHONE_SERVER))
         if user is None:
             raise web.HTTPNotFound(text=f"no account has the number {phone}")
         return user
 
 
 async def _body(request: web.Request) -> _Json:
-    """The posted object; nothing posted is an empty one."""
+    """The posted object; empty if nothing was posted."""
     posted: _Json = await request.json() if request.can_read_body else {}
     return posted
-
-
-def _linked(device: Device) -> _Json:
-    return {"jid": str(device.phone_jid), "device": device.id}
-
-
-def _describe(user: User) -> _Json:
-    phone = user.own_phone
-    return {
-        "phone": user.phone,
-        "name": user.name,
-        "jid": str(user.phone_jid),
-        "lid": str(user.lid),
-        "own_phone": {
-            "online": phone.online,
-            "last_seen": phone.last_seen,
-            "confirms_sends": phone.confirms_sends,
-            "unread": len(phone.inbox),
-            "waiting": phone.waiting,
-        },
-        "devices": [
-            {
-                "device": device.id,
-                "jid": str(device.phone_jid),
-                "connected": device.connection is not None,
-                "unacknowledged": len(device.outgoing),
-                "prekeys": len(device.prekeys),
-            }
-            for device in user.linked
-        ],
-    }

@@ -1,9 +1,8 @@
-"""Keep a client library's start and stop apart from its other calls.
+"""Keeps a client library's start and stop apart from its other calls.
 
-neonize keeps its clients in a Go map without a lock: a call that enters while a client is started or stopped
-can abort the whole process. The map is read at the entry of a call only, so it is enough to let none enter
-meanwhile; calls already inside go on. Measured: 620 restarts beside 120,000 calls survived; without the gate
-seconds.
+neonize keeps its clients in a Go map without a lock: a call that enters while a client is started or stopped can
+abort the whole process. A call reads the map only when it enters, so the gate holds back new calls and lets those
+inside go on. Measured: 620 restarts beside 120,000 calls survived; without the gate the process lived for seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: A call needs this long at most from passing the gate to having read the map.
+#: How long a call may take from passing the gate to having read the map, seconds.
 _ENTRY = 0.03
 
 

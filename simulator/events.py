@@ -1,4 +1,4 @@
-"""Waiting for something to become true without polling."""
+"""Waits for a condition without polling."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Changes:
-    """Wakes whoever waits for a condition each time something has changed."""
+    """Wakes everyone who waits, each time something has changed."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()
@@ -19,7 +19,7 @@ class Changes:
         waker.add_done_callback(self._wakers.discard)
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Wait until the condition holds; False if it didn't in time."""
+        """Wait until the condition holds. Returns False if it does not in time (seconds)."""
         try:
             async with asyncio.timeout(timeout), self._changed:
                 await self._changed.wait_for(condition)

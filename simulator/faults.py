@@ -1,7 +1,4 @@
-"""What can be made to go wrong, on demand.
-
-A fault concerns all phones or one, and holds for a count of occurrences or until it is cleared.
-"""
+"""Faults on demand. A fault concerns all phones or one, and lasts for a count of occurrences or until cleared."""
 
 from __future__ import annotations
 
@@ -12,28 +9,28 @@ from simulator.events import Changes
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. The first three happen at once to whoever is connected and leave nothing behind."""
+    """What goes wrong. The first three happen at once to everyone who is connected, and do not stay in force."""
 
     DROP = "drop"  #: the connection is cut
     LOG_OUT = "log_out"  #: the owner unlinked the client on the phone: conflict, device_removed
     REPLACED = "replaced"  #: another process logged in as the same device: conflict, replaced
 
-    REFUSE = "refuse"  #: new connections are not accepted (scope one phone: cut at login)
-    BAN = "ban"  #: connected clients are cut; logins fail with 402 and the seconds until the ban ends
-    OUTDATED = "outdated"  #: logins fail with 405, the client is too old
+    REFUSE = "refuse"  #: new connections are refused (for one phone: cut at login)
+    BAN = "ban"  #: connected clients are cut; logins fail with 402 and how many seconds the ban lasts
+    OUTDATED = "outdated"  #: logins fail with 405: the client is too old
 
     NACK = "nack"  #: a message is refused with a code
-    STALL_UNPROCESSED = "stall_unprocessed"  #: a message is swallowed: neither delivered nor acknowledged
-    STALL_PROCESSED = "stall_processed"  #: a message is delivered, its acknowledgement withheld
+    STALL_UNPROCESSED = "stall_unprocessed"  #: a message is dropped: neither delivered nor acknowledged
+    STALL_PROCESSED = "stall_processed"  #: a message is delivered but never acknowledged
     DROP_UNPROCESSED = "drop_unprocessed"  #: the connection is cut instead of taking a message
-    DROP_PROCESSED = "drop_processed"  #: a message is delivered and the connection cut before the acknowledgement
+    DROP_PROCESSED = "drop_processed"  #: a message is delivered, then the connection is cut, unacknowledged
 
-    #: what a client asks before it writes a message (who has this number, who is in this group) stays unanswered
+    #: questions that go before a message (who has this number, who is in this group) stay unanswered
     STALL_QUERY = "stall_query"
 
-    GARBLE = "garble"  #: a message arrives damaged at this phone's clients, which then ask for it again
+    GARBLE = "garble"  #: a message reaches this phone's clients damaged; they ask for it again
 
-    DELAY = "delay"  #: every stanza to the client is held back by `seconds`: a slow round trip
+    DELAY = "delay"  #: every stanza to the client waits for `seconds`: a slow round trip
 
 
 AT_ONCE = frozenset({FaultKind.DROP, FaultKind.LOG_OUT, FaultKind.REPLACED})
@@ -43,8 +40,8 @@ AT_ONCE = frozenset({FaultKind.DROP, FaultKind.LOG_OUT, FaultKind.REPLACED})
 class Fault:
     """A fault in force.
 
-    phone: whom it concerns; None, everyone.  count: how many more times; None, until cleared.
-    code: of a nack.  seconds: of a delay, or until a ban ends.
+    phone: whom it concerns (None: everyone). count: how often it still happens (None: until cleared).
+    code: of a nack. seconds: of a delay, or how long a ban lasts.
     """
 
     kind: FaultKind
@@ -58,7 +55,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, oldest first. changes: told when one is used up or cleared."""
+    """The faults in force, oldest first. changes: notified when one is used up or cleared."""
 
     def __init__(self, changes: Changes) -> None:
         self.active: list[Fault] = []
@@ -68,7 +65,7 @@ class Faults:
         self.active.append(fault)
 
     def clear(self, kind: FaultKind | None = None, phone: str | None = None) -> None:
-        """Clear those of a kind and a phone; without them, all."""
+        """Clear the faults of a kind and a phone, by default all."""
         self.active = [
             fault
             for fault in self.active
@@ -77,11 +74,11 @@ class Faults:
         self._changes.notify()
 
     def in_force(self, kind: FaultKind, phone: str | None = None) -> bool:
-        """Whether there are faults of a kind; with a phone, those that concern it."""
+        """Tell whether there are faults of a kind, or, given a phone, any that concern it."""
         return any(fault.kind is kind and (phone is None or fault.concerns(phone)) for fault in self.active)
 
     def take(self, kind: FaultKind, phone: str | None) -> Fault | None:
-        """The fault of that kind that strikes this phone now; uses up one occurrence."""
+        """Return the fault of this kind that strikes the phone now, and use up one occurrence."""
         for fault in self.active:
             if fault.kind is kind and fault.concerns(phone):
                 if fault.count is not None:
@@ -93,7 +90,7 @@ class Faults:
         return None
 
     def delay(self, phone: str | None) -> float:
-        """How long each stanza to this phone's clients is held back."""
+        """How long each stanza to this phone's clients waits, seconds."""
         delays = (
             fault.seconds for fault in self.active if fault.kind is FaultKind.DELAY and fault.concerns(phone)
         )

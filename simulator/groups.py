@@ -1,23 +1,25 @@
-"""Groups (`xmlns=w:g2`): list, create, members, settings, invite links; members are told of each change."""
+"""Requests about groups (`xmlns=w:g2`): list, create, members, settings, invite links."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from simulator.account import Description, Device, Group, User, World, now, participant
+from simulator.device import Device, User
+from simulator.group import Description, Group, participant
 from simulator.iq import CONFLICT, FORBIDDEN, ITEM_NOT_FOUND, NOT_ACCEPTABLE, NOT_AUTHORIZED, Iq, IqRefused
-from simulator.wire.stanza import JID, Attribute, Attributes, Node
+from simulator.wire.stanza import JID, Attribute, Attributes, Node, now
+from simulator.world import World
 
 _ROLE_AFTER = {"add": "", "promote": "admin", "demote": ""}
 
-#: Why one member's change does not happen, as WhatsApp numbers it.
+#: WhatsApp's numbers for why one person's change does not happen.
 _MAY_NOT_BE_ADDED, _NO_SUCH_MEMBER, _IS_CREATOR, _IS_MEMBER = 403, 404, 405, 409
 
 _LONGEST_SUBJECT, _LONGEST_DESCRIPTION = 100, 2048
 
 
 class Groups:
-    """Answers group requests and sends the notifications that follow from them."""
+    """Answers the requests and notifies members of each change."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -39,7 +41,7 @@ class Groups:
     def create(
         self, subject: str, creator: User, members: list[User], *, announce: bool = False, by: Device | None = None
     ) -> Group:
-        """Make a group and tell every member's clients, except the one that asked for it."""
+        """Create a group and notify every member's clients, except the one that asked for it."""
         group = self._world.create_group(subject, creator, members)
         group.announce = announce
         self._notify(group, creator, Node("create", {"type": "new"}, [group.node()]), skip=by)
@@ -65,7 +67,7 @@ class Groups:
         return request(iq, group) if request else []
 
     def _create(self, iq: Iq) -> Node:
-        """Make the group of those who may be added; the answer names the others, each with the error."""
+        """Create the group with those who may be added. The answer names the others, each with an error."""
         subject = _text(iq.action.text("subject", ""), 1, _LONGEST_SUBJECT)
         asked = [node.jid("jid") for node in iq.action.children("participant")]
         errors = {jid: self._add_error(jid, None) for jid in asked}
@@ -84,7 +86,7 @@ class Groups:
         return None if user.joins_when_added else _MAY_NOT_BE_ADDED
 
     def _refused(self, jid: JID, error: int) -> Node:
-        """Name one whose change did not happen; who may not be added may be invited by a code."""
+        """Name a person whose change did not happen. One who may not be added may be invited by a code."""
         user = self._world.find(jid)
         node = participant(user, error=error) if user else Node("participant", {"jid": jid, "error": error})
         if error == _MAY_NOT_BE_ADDED:
@@ -120,7 +122,7 @@ class Groups:
         return [Node("invite", {"code": group.invite_code})]
 
     def _change_members(self, iq: Iq, group: Group) -> list[Node]:
-        """Change those who can be; the answer names every one, with an error where nothing changed."""
+        """Change those who can be changed. The answer names everyone, with an error where nothing changed."""
         self._admin_only(iq, group)
         change = iq.action.tag
         answer, users = [], []
@@ -146,7 +148,7 @@ class Groups:
             return
         changed = Node(change, {}, [participant(user) for user in users])
         if change == "remove":
-            self._notify(group, iq.user, changed)  # while those removed can still hear it
+            self._notify(group, iq.user, changed)  # before they go, so that they hear it too
             for user in users:
                 group.roles.pop(user, None)
         else:
@@ -161,7 +163,7 @@ class Groups:
         return []
 
     def _description(self, iq: Iq, group: Group) -> list[Node]:
-        """Set it, if the change follows the description that the group has; without a body it is removed."""
+        """Set or delete the description. CONFLICT unless the request names the present one as its predecessor."""
         self._may_edit(iq, group)
         if iq.action.attrs.get("prev") != (group.description.id if group.description else None):
             raise IqRefused(*CONFLICT)

@@ -1,15 +1,15 @@
-"""Requests that want an answer: `<iq type=get|set xmlns=… id=…>`."""
+"""Requests that need an answer: `<iq type=get|set xmlns=… id=…>`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.account import Device, User
 from simulator.connection import Connection
+from simulator.device import Device, User
 from simulator.wire.stanza import Node
 
 
-class IqRefused(Exception):  # noqa: N818 - the answer is a refusal, not a fault of ours
+class IqRefused(Exception):  # noqa: N818 - an answer to a client, not a fault of ours
     """Answer with `<error code text>`."""
 
     def __init__(self, code: int, text: str) -> None:
@@ -26,7 +26,7 @@ CONFLICT = (409, "conflict")
 
 @dataclass(frozen=True, slots=True)
 class Iq:
-    """A request and who asks it. action: its first child, which names what is wanted."""
+    """A request and the connection it came by. action: its first child, which says what the client wants."""
 
     connection: Connection
     node: Node

@@ -1,6 +1,7 @@
-"""Run a Python module whose WhatsApp library talks to the simulator: Herald's ENGINE_COMMAND in development.
+"""Runs a Python module whose WhatsApp library talks to the simulator. In development ENGINE_COMMAND names this.
 
-The module runs as `__main__`, with standard input and output untouched, for an engine speaks its protocol there:
+The module runs as `__main__`. Standard input and output stay untouched, because an engine speaks its protocol
+there:
 
     python -m simulator.launch_engine --simulator DIR/simulator.json -- PYTHON_MODULE [ARGUMENT…]
 """

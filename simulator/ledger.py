@@ -1,7 +1,7 @@
-"""What recipients received: one JSON line each in an append-only file, kept by a process of its own.
+"""What recipients received: one JSON line per message in an append-only file, written by a process of its own.
 
-The process outlives the recipients, so a count of arrivals stays true when they are killed. Lines are flushed to
-the kernel, not forced to the disk. Recipients post to it; tests read the file or wait for an arrival:
+That process outlives the recipients, so the count of arrivals stays right when they are killed. Lines are
+flushed to the kernel, not forced to the disk. Recipients post to it; tests read the file or wait for an arrival:
 
     POST /received {phone, chat, sender, message_id, text, kind, …}   → {order}
     GET  /wait?phone=&text=&times=&timeout=                           → {received: […], in_time}
@@ -32,9 +32,9 @@ from simulator.process import claim_stdout, die_with_parent
 class Received:
     """One message as a recipient's client decrypted it.
 
-    phone: the recipient.  chat, sender: JIDs as the client saw them; sender_phone: digits, if it knew them.
-    text: or the caption.  kind: text, image, document, …
-    media_sha256, media_bytes: of the decrypted file.  arrived_at: unix seconds.  order: counts up from 1 over all.
+    phone: the recipient. chat, sender: JIDs as the client saw them. sender_phone: digits, if the client knew them.
+    text: the text or caption. kind: text, image, document, …
+    media_sha256, media_bytes: of the decrypted file. arrived_at: Unix seconds. order: counts all messages, from 1.
     """
 
     phone: str
@@ -56,20 +56,20 @@ class Received:
 
 
 class Ledger:
-    """The reader's side. url: of the ledger process, needed only to wait."""
+    """Reads the file. url: of the ledger process; only `wait_for` needs it."""
 
     def __init__(self, path: Path, url: str | None = None) -> None:
         self.path, self._url = path, url
 
     def received(self, phone: str | None = None, text: str | None = None) -> list[Received]:
-        """Everything that arrived, in order; of one phone, with one text."""
+        """Everything that arrived, in order, by default for all phones and texts."""
         return [entry for entry in self._read() if _matches(entry, phone, text)]
 
     def times_received(self, phone: str, text: str) -> int:
         return len(self.received(phone, text))
 
     async def wait_for(self, phone: str, text: str, timeout: float = 10, *, times: int = 1) -> Received:
-        """Wait until the phone has received the text; fail with what it received instead."""
+        """Wait until the phone has received the text. TimeoutError tells what it received instead."""
         if self._url is None:
             raise ValueError("waiting needs the URL of the ledger process")
         query = {"phone": phone, "text": text, "times": str(times), "timeout": str(timeout)}
@@ -91,7 +91,7 @@ def _matches(entry: Received, phone: str | None, text: str | None) -> bool:
 
 
 class _Intake:
-    """Writes what recipients post and wakes those who wait."""
+    """Writes what recipients post, and wakes those who wait."""
 
     def __init__(self, file: TextIOWrapper, earlier: list[Received]) -> None:
         self._file, self._changes = file, Changes()

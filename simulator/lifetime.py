@@ -1,4 +1,4 @@
-"""Listening on loopback, and running until asked to stop."""
+"""Listens on loopback, and runs until a signal comes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from aiohttp import web
 async def listening(
     application: web.Application, *, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
-    """Serve on 127.0.0.1 while in the block; gives the port (0 asks for a free one)."""
-    # long-polls and chat sockets would otherwise hold up a stop for a minute
+    """Serve on 127.0.0.1 inside the block. Yields the port; 0 asks for a free one."""
+    # otherwise long polls and chat sockets would delay a stop by a minute
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

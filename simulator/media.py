@@ -1,6 +1,6 @@
-"""The media host: stores encrypted files as uploaded and gives them back.
+"""The media host: stores encrypted files as they were uploaded, and serves them.
 
-The upload answer's `direct_path` must contain a `?`: clients append their own parameters with `&`.
+The `direct_path` of an upload's answer must contain a `?`: clients append their own parameters with `&`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ HOST = "mmg.whatsapp.net"
 
 
 class MediaStore:
-    """Ciphertext by upload token; the server never has the key."""
+    """Ciphertext by upload token. The server never has the key."""
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
@@ -36,6 +36,6 @@ class MediaStore:
 
 
 def media_connection() -> Node:
-    """Where clients upload to and download from."""
+    """Tell clients where to upload and download."""
     attrs: Attributes = {"auth": "simulator", "ttl": 3600, "auth_ttl": 3600, "max_buckets": 12}
     return Node("media_conn", attrs, [Node("host", {"hostname": HOST})])

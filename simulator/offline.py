@@ -1,8 +1,8 @@
-"""What was sent to a device and not yet acknowledged.
+"""What was sent to a device and is not acknowledged yet.
 
-A client acknowledges each message, receipt and notification with `<ack class=TAG id=… to=FROM>`. Until it
-has, the stanza stays here; at the device's next login everything still here is sent again, in order, marked
-`offline`. So a client that was killed loses nothing that it hadn't acknowledged, and may see a stanza twice.
+A client acknowledges each message, receipt and notification with `<ack class=TAG id=… to=FROM>`. Until then the
+stanza stays here. At the device's next login everything that is left is sent again, in order, marked `offline`.
+So a client that was killed loses nothing that it had not acknowledged, and may see a stanza twice.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Outgoing:
         self._numbers.setdefault(_name(node), []).append(number)
 
     def answered(self, answer: Node) -> None:
-        """Forget the oldest stanza that an ack, or a message's receipt, names."""
+        """Forget the oldest stanza that an ack or a message's receipt names."""
         tag = answer.text("class", "") if answer.tag == "ack" else "message"
         id_, sender = answer.attrs.get("id"), answer.attrs.get("to")
         name: _Name | None = (tag, id_, sender, answer.attrs.get("participant"))
@@ -52,7 +52,7 @@ class Outgoing:
             del self._numbers[name]
 
     def at_login(self) -> list[Node]:
-        """What a device is sent when it logs in: a count, what waited for it, and the end mark."""
+        """What a device gets when it logs in: a count, the stanzas that waited for it, and an end mark."""
         waiting = list(self._waiting.values())
         kinds = Counter(node.tag for node in waiting)
         preview: Attributes = {

@@ -1,10 +1,9 @@
 """The phone in its owner's hand: device 0 of an account.
 
-It can't decrypt (its secrets don't exist), but it behaves as a phone does towards the server: it confirms
-what carries ciphertext for it. A message that one of its own account's clients sent is confirmed with a
-`sender` receipt; a message from somebody else with a delivery receipt, provided that the account has no
-linked client: those confirm for themselves, and only once they have really decrypted. While it is offline,
-messages wait for it.
+It can't decrypt, because its secrets don't exist, but towards the server it behaves as a phone does: it confirms
+what carries ciphertext for it. A message of its own account's clients gets a `sender` receipt. A message from
+somebody else gets a delivery receipt, but only if the account has no linked client: clients confirm for
+themselves, once they have really decrypted. While the phone is offline, messages wait for it.
 """
 
 from __future__ import annotations
@@ -12,17 +11,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from simulator.wire.stanza import JID, Attribute, Node
-
-if TYPE_CHECKING:
-    from simulator.account import Device, User
+from simulator.device import Device, User
+from simulator.wire.stanza import GROUP_SERVER, JID, Attribute, Node, now
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A message that reached the phone. chat: as the sender addressed it, a group or a person."""
+    """A message that reached the phone. chat: the group or person that the sender wrote to."""
 
     id: str
     chat: JID
@@ -30,14 +26,14 @@ class Arrived:
 
     @property
     def in_group(self) -> bool:
-        return self.chat.server == "g.us"
+        return self.chat.server == GROUP_SERVER
 
 
 class OwnPhone:
     """One account's phone.
 
     confirms_sends: whether it answers its own account's messages with a `sender` receipt.
-    inbox: messages from others that it hasn't read, oldest first.
+    inbox: unread messages from others, oldest first.
     """
 
     def __init__(self, user: User) -> None:
@@ -50,7 +46,7 @@ class OwnPhone:
 
     @property
     def last_seen(self) -> float:
-        """Unix seconds; now, while it is online."""
+        """When it was last online, Unix seconds; now, if it is."""
         return self._went_offline_at or time.time()
 
     @property
@@ -62,7 +58,7 @@ class OwnPhone:
             self.online, self._went_offline_at = False, time.time()
 
     def go_online(self) -> None:
-        """Come back and confirm, in order, what arrived meanwhile."""
+        """Come back, and confirm in order what arrived in the meantime."""
         self.online, self._went_offline_at = True, None
         while self._waiting:
             self._confirm(self._waiting.popleft())
@@ -74,7 +70,7 @@ class OwnPhone:
             self._waiting.append(message)
 
     def read(self, message_ids: list[str] | None = None) -> list[str]:
-        """The owner reads the messages (all by default): each sender gets a `read` receipt. Returns the IDs."""
+        """Read messages, by default all: each sender gets a `read` receipt. Returns the ids."""
         chosen = [message for message in self.inbox if message_ids is None or message.id in message_ids]
         for message in chosen:
             self.inbox.remove(message)
@@ -83,7 +79,7 @@ class OwnPhone:
         return [message.id for message in chosen]
 
     def confirm(self, message_id: str, sender: User) -> None:
-        """Tell an account's clients that a message arrived, whatever its id and whether there is one."""
+        """Tell an account's clients that a message of this id arrived, even if there is none."""
         for device in sender.linked:
             device.send(self._receipt(Arrived(message_id, sender.lid, device)))
 
@@ -97,7 +93,7 @@ class OwnPhone:
             message.sender.send(self._receipt(message))
 
     def _receipt(self, message: Arrived, kind: str | None = None) -> Node:
-        attrs: dict[str, Attribute] = {"id": message.id, "t": int(time.time()), "type": kind}
+        attrs: dict[str, Attribute] = {"id": message.id, "t": now(), "type": kind}
         if message.in_group:
             attrs |= {"from": message.chat, "participant": self._user.lid}
         else:

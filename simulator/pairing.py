@@ -1,13 +1,11 @@
 """Linking a new client to an account: by QR code, or by the eight characters typed on the phone.
 
-The QR text is `ref,noise key,identity key,adv secret`: the ref names the waiting socket, the rest is the
-client's and never passes through the server. The phone signs the client's identity key with its own (the
-"ADV" device identity) and proves to the client, by an HMAC under the adv secret, that it has seen the QR
-code.
+The QR text is `ref,noise key,identity key,adv secret`. The ref names the waiting socket; the rest is the client's
+and never passes through the server. The phone signs the client's identity key with its own (the "ADV" device
+identity). An HMAC under the adv secret proves to the client that the phone has seen the QR code.
 
-With a code, client and phone agree on that secret instead: each sends an ephemeral key encrypted under the
-code (PBKDF2-SHA256, 2^17 rounds, AES-CTR), and the client then sends its keys in a bundle under the shared
-secret.
+With a code, client and phone agree on that secret instead: each sends an ephemeral key encrypted under the code
+(PBKDF2-SHA256, 2^17 rounds, AES-CTR), then the client sends its keys in a bundle under the shared secret.
 """
 
 from __future__ import annotations
@@ -26,14 +24,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from simulator import usync
-from simulator.account import Device, DeviceKeys, SignedPreKey, User, World, now
 from simulator.connection import Connection
+from simulator.device import Device, DeviceKeys, SignedPreKey, User
 from simulator.iq import ITEM_NOT_FOUND, Iq, IqRefused
 from simulator.wire import protobuf
 from simulator.wire.signing import shared_secret
-from simulator.wire.stanza import SERVER, Attributes, Node
+from simulator.wire.stanza import SERVER, Attributes, Node, now
+from simulator.world import World
 
-#: A client shows each for 20 s (the first for 60) and must start again after the last.
+#: A client shows each for 20 s (the first for 60 s) and must log in again after the last.
 REFS_PER_LOGIN = 6
 _CODE_ROUNDS = 2 << 16
 
@@ -44,7 +43,7 @@ class NotWaiting(LookupError):  # noqa: N818 - reads as the sentence it is
 
 @dataclass(slots=True)
 class _CodePairing:
-    """A client that shows a code. wrapped: its ephemeral key, encrypted under that code."""
+    """A client that shows a code. wrapped: its ephemeral key, encrypted under the code."""
 
     connection: Connection
     ref: bytes
@@ -61,7 +60,7 @@ class Pairing:
         self._codes: dict[str, _CodePairing] = {}
 
     def begin(self, connection: Connection, login: protobuf.Message) -> None:
-        """A client without an account logs in: take its keys and offer refs for its QR code."""
+        """Take the keys of a client that logs in without an account, and offer refs for its QR code."""
         registration = login.message(19)
         signed = SignedPreKey(registration.data(4), registration.data(5), registration.data(6))
         connection.registering = DeviceKeys(registration.data(1), registration.data(3), signed)
@@ -71,23 +70,23 @@ class Pairing:
         connection.send(self._iq_set(offer))
 
     def forget(self, connection: Connection) -> None:
-        """The socket has closed; nobody can scan its codes any more."""
+        """Drop the codes of a socket that has closed."""
         self._refs = {ref: owner for ref, owner in self._refs.items() if owner is not connection}
         self._codes = {phone: code for phone, code in self._codes.items() if code.connection is not connection}
 
     def scan(self, phone: str, qr_text: str) -> Device:
-        """The owner of that phone scans a QR code."""
+        """Do what an owner does who scans a QR code. NotWaiting if no client shows it."""
         parts = qr_text.split("#")[-1].split(",")
         connection = self._refs.get(parts[0])
         if connection is None or connection.registering is None or len(parts) < 4:
             raise NotWaiting("this QR code is not on any screen: expired, used, or of another simulator")
         noise_static, identity, adv_secret = (base64.b64decode(part) for part in parts[1:4])
         if identity != connection.registering.identity or noise_static != connection.noise_static:
-            raise NotWaiting("the keys in this QR code are not those of the client that waits")
+            raise NotWaiting("the keys in this QR code are not those of the client that shows it")
         return self._link(connection, self._world.account(phone), adv_secret)
 
     def code_request(self, iq: Iq) -> list[Node]:
-        """`<link_code_companion_reg>`: the client shows a code, or answers after it was typed."""
+        """Answer `<link_code_companion_reg>`: the client shows a code, or goes on after it was typed."""
         phone = iq.action.jid("jid").user
         if iq.action.attrs.get("stage") == "companion_hello":
             wrapped = iq.action.need("link_code_pairing_wrapped_companion_ephemeral_pub").data()
@@ -98,7 +97,7 @@ class Pairing:
         return []
 
     def enter_code(self, phone: str, text: str) -> None:
-        """The owner types the eight characters; a wrong code shows only at the client, as on a real phone."""
+        """Do what an owner does who types the eight characters. Only the client notices a wrong code."""
         waiting = self._codes.get(phone)
         if waiting is None:
             raise NotWaiting(f"no client asked for a code for {phone}")
@@ -118,7 +117,7 @@ class Pairing:
         waiting.connection.send(Node("notification", attrs, [Node(kind, {"stage": "primary_hello"}, hello)]))
 
     def complete(self, connection: Connection) -> None:
-        """The client has accepted its identity; it must log in again, now as a device."""
+        """Note that the client has accepted its identity: it must log in again, now as a device."""
         if connection.pairing is None:
             return
         device, connection.pairing = connection.pairing, None

@@ -1,8 +1,8 @@
-"""Real recipients: several client-library instances in one process, each linked to a simulated account.
+"""Real recipients: several instances of the client library in one process, each linked to a simulated account.
 
-They pair through the simulator's control API, decrypt what they are sent and post it to the ledger.
-`python -m simulator.phones --dir DIR [PHONE…]` prints, when all are connected, one line: the URL of its own
-control port, which takes
+They pair through the simulator's control API, decrypt what they are sent and post it to the ledger. When all are
+connected, `python -m simulator.phones --dir DIR [PHONE…]` prints one line: the URL of its own control port.
+Requests:
 
     POST /start {phone, by_code?}                        link and connect; by QR unless told to use a code
     POST /stop  {phone}
@@ -11,7 +11,7 @@ control port, which takes
     POST /read  {phone, message_ids?}
     POST /react {phone, message_id, emoji}
     POST /groups {phone}                                 the groups that its client says it is in
-    GET  /told?phone=&message_id=&kind=&timeout=         the first such receipt or event that its client reports
+    GET  /told?phone=&message_id=&kind=&timeout=         wait for a receipt or event that its client reports
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 async def _tell_failures(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer with what the client library said."""
+    """Answer an error with what the client library said."""
     try:
         return await handler(request)
     except web.HTTPException:
@@ -57,7 +57,7 @@ async def _tell_failures(
 
 
 class Phones:
-    """The recipients of this process; each is the owner of its own phone."""
+    """The recipients of this process. Acts as the owner of their phones."""
 
     def __init__(self, stores: Path, endpoint: Endpoint) -> None:
         self._stores = stores
@@ -69,8 +69,8 @@ class Phones:
         self._changes, self._loop = Changes(), asyncio.get_running_loop()
 
     def start(self, phone: str, *, by_code: bool = False) -> None:
-        """Connect a recipient; nothing happens if it is running."""
-        from simulator.recipient import Recipient  # imports neonize, which must be redirected first
+        """Connect a recipient, unless it is running."""
+        from simulator.recipient import Recipient  # imports neonize, so only after `redirect`
 
         if phone not in self._recipients:
             store = self._stores / f"{phone}.db"
@@ -87,11 +87,11 @@ class Phones:
             self.stop(phone)
 
     def scan(self, phone: str, qr_text: str) -> None:
-        """Have the account's phone scan a QR code."""
+        """Have the account's phone scan a QR code, as its owner does."""
         self._post(f"{self._endpoint.control_url}/phones/{phone}/scan", {"qr": qr_text})
 
     def enter_code(self, phone: str, code: str) -> None:
-        """Have the account's phone told a pairing code."""
+        """Type a pairing code on the account's phone."""
         self._post(f"{self._endpoint.control_url}/phones/{phone}/code", {"code": code})
 
     def application(self) -> web.Application:
@@ -171,7 +171,7 @@ class Phones:
         try:
             return self._recipients[phone]
         except KeyError:
-            raise web.HTTPNotFound(text=f"{phone} is no recipient of this process") from None
+            raise web.HTTPNotFound(text=f"{phone} is not a recipient of this process") from None
 
     def _record(self, received: Received) -> None:
         self._post(f"{self._endpoint.ledger_url}/received", dataclasses.asdict(received))
@@ -191,7 +191,7 @@ async def _run(stores: Path, endpoint: Endpoint, numbers: list[str], say_ready: 
     starts = (asyncio.to_thread(phones.start, number) for number in numbers)
     for number, failed in zip(numbers, await asyncio.gather(*starts, return_exceptions=True), strict=True):
         if failed:
-            log.error("goes on without …%s: %s", number[-2:], type(failed).__name__)
+            log.error("starting without …%s: %s", number[-2:], type(failed).__name__)
     async with lifetime.listening(phones.application()) as port:
         say_ready(f"http://127.0.0.1:{port}")
         await lifetime.until_signalled()

@@ -1,12 +1,13 @@
-"""The key server (`xmlns=encrypt`): clients upload one-time prekeys, and fetch one for each device to write to."""
+"""The key server (`xmlns=encrypt`): clients upload one-time prekeys and fetch one per device they write to."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from simulator.account import Device, SignedPreKey, World
+from simulator.device import Device, SignedPreKey
 from simulator.iq import ITEM_NOT_FOUND, Iq
 from simulator.wire.stanza import JID, Node
+from simulator.world import World
 
 _KEY_TYPE = b"\5"
 

@@ -1,4 +1,4 @@
-"""Child processes that end with their parent and say when they are ready by one line on standard output."""
+"""Child processes that end with their parent and print one line when they are ready."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STOP_TIMEOUT = 5.0
 
 
 def die_with_parent() -> None:
-    """Have the kernel end this process when its parent is gone, however that happens."""
+    """Have the kernel end this process when its parent has gone, however it ends."""
     parent = os.getppid()
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
@@ -28,7 +28,7 @@ def die_with_parent() -> None:
 
 
 def claim_stdout() -> Callable[[str], None]:
-    """Keep standard output for the one line that tells the parent we are ready; prints go to standard error.
+    """Keep standard output for the line that says we are ready. Prints go to standard error.
 
     neonize prints "Press Ctrl+C to exit" when a client connects.
     """
@@ -43,7 +43,7 @@ def claim_stdout() -> Callable[[str], None]:
 
 
 class Child:
-    """One of our own modules as a child process, its standard error in a log file."""
+    """One of our own modules as a child process, with its standard error in a log file."""
 
     def __init__(self, process: asyncio.subprocess.Process, said: str) -> None:
         self._process = process
@@ -51,7 +51,7 @@ class Child:
 
     @classmethod
     async def start(cls, module: str, *arguments: str, log: Path, timeout: float = 30) -> Child:
-        """Start it and wait until it says that it is ready; `said` is that line."""
+        """Start it and wait until it is ready. `said` is the line it prints. RuntimeError if there is none."""
         with log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -79,11 +79,11 @@ class Child:
         return self._process.pid
 
     async def ended(self) -> int:
-        """Wait until it ends; return its exit status."""
+        """Wait until it has ended, and return its exit status."""
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """End it, by force if it doesn't listen."""
+        """Terminate it; kill it if it does not end in time."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:

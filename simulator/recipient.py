@@ -1,6 +1,6 @@
-"""A real recipient: a client library instance, linked to a simulated account, that decrypts what it is sent.
+"""A real recipient: an instance of the client library, linked to a simulated account, that decrypts what it gets.
 
-Imports neonize: only for a process that `redirect` has prepared.
+It imports neonize, so only a process that `redirect` has prepared may import it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT = 30.0
 _STOP_TIMEOUT = 5.0
-#: Parts of a message that accompany content or manage keys; alone they are nothing to receive.
+#: Parts of a message that go with content or manage keys; alone they are no message.
 _NO_CONTENT = {"senderKeyDistributionMessage", "messageContextInfo", "protocolMessage"}
 _MEDIA = {"imageMessage", "videoMessage", "audioMessage", "documentMessage", "stickerMessage"}
 _STATES = {
@@ -50,7 +50,7 @@ _STATES = {
 
 
 class Owner(Protocol):
-    """What the owner of an account does with the phone in hand."""
+    """What an account's owner does on the phone."""
 
     def scan(self, phone: str, qr_text: str) -> None: ...
 
@@ -61,7 +61,7 @@ class Owner(Protocol):
 class Told:
     """Something other than a message that the client reports.
 
-    kind: of a receipt (delivered, inactive, read, sender, …) or one of `_STATES`.  by, chat: JIDs of a receipt.
+    kind: a receipt's (delivered, inactive, read, sender, …) or one of `_STATES`. by, chat: JIDs of a receipt.
     """
 
     phone: str
@@ -74,8 +74,8 @@ class Told:
 class Recipient:
     """One linked client.
 
-    owner: acts on the account's phone.  record: is told of each message, before the next is handled.
-    tell: is told of each receipt, and of what becomes of the connection.
+    owner: acts on the account's phone. record: called with each message, before the next is handled.
+    tell: called with each receipt, and when the state of the connection changes.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Recipient:
         self._unread: list[Any] = []
         self._events: dict[str, Any] = {}
         self._asked_for_code = False
-        # A collected client stops a successor of the same id: an id of its own, and no finalizer.
+        # A client that is collected stops its successor of the same id: so each has its own id, and no finalizer.
         self._client = NewClient(str(store), uuid=f"{phone}-{uuid.uuid4().hex}")
         self._client._stop_finalizer.detach()
         self._client.event.qr(self._pair_by_code if by_code else self._pair_by_qr)
@@ -141,7 +141,7 @@ class Recipient:
         return str(self._client.send_message(source.Chat, reaction).ID)
 
     def groups(self) -> list[dict[str, Any]]:
-        """The groups that it is in, as the server shows them to its client; people by number."""
+        """The groups that it is in, as the server shows them to its client. People are named by number."""
         self._gate.enter()
         return [
             {
@@ -157,7 +157,7 @@ class Recipient:
         ]
 
     def mark_read(self, message_ids: list[str] | None) -> list[str]:
-        """Mark messages as read, by default all that arrived; return the IDs."""
+        """Mark messages as read, by default all that arrived. Returns their ids."""
         chosen = [info for info in self._unread if message_ids is None or info.ID in message_ids]
         for info in chosen:
             self._unread.remove(info)
@@ -175,7 +175,7 @@ class Recipient:
         self._owner.scan(self.phone, text.decode())
 
     def _pair_by_code(self, client: Any, _text: bytes) -> None:
-        """The first QR code only tells that the client may now ask for a code; it must not be asked from here."""
+        """Ask for a code when the first QR shows that the client may; never on the library's own thread."""
         self._entered.set()
 
         def pair() -> None:
@@ -198,7 +198,7 @@ class Recipient:
     def _received(self, event: Any) -> None:
         parts = {field.name for field, _ in event.Message.ListFields()} - _NO_CONTENT
         if not parts or event.Info.MessageSource.IsFromMe:
-            return  # a group's first message comes as two events, of which one only carries the sender's key
+            return  # a group's first message comes as two events; one carries only the sender's key
         part = next(iter(parts & _MEDIA), next(iter(parts)))
         self._unread.append(event.Info)
         self._events[event.Info.ID] = event

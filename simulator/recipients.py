@@ -1,4 +1,4 @@
-"""The process of real recipients, kept alive: started on first need, and again with the same phones if it dies."""
+"""Keeps the process of real recipients alive. If it dies, a successor starts with the same phones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ log = logging.getLogger(__name__)
 
 
 class RecipientFailed(Exception):  # noqa: N818 - reads as the sentence it is
-    """What the recipient's client library answered."""
+    """The recipient's client library could not do it; the text is the library's."""
 
 
 class Recipients:
-    """Supervises `simulator.phones`. The client library can abort its process; nobody should have to notice."""
+    """Supervises `simulator.phones`. The client library can abort that process; callers should not notice."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        # no kept connections: one to a process that has died would fail in the middle of a request
+        # no keep-alive: a kept connection to a process that has died would fail in the middle of a request
         limits = httpx.Limits(max_keepalive_connections=0)
         self._http = httpx.AsyncClient(trust_env=False, timeout=90, limits=limits)
         self._numbers: dict[str, None] = {}
@@ -42,17 +42,17 @@ class Recipients:
         return list(self._numbers)
 
     async def start(self, phone: str, *, by_code: bool = False) -> None:
-        """Link and connect a recipient; returns when it is."""
+        """Link and connect a recipient. Returns when it is connected."""
         await self._post("start", {"phone": phone, "by_code": by_code})
         self._numbers[phone] = None
 
     async def ask(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
-        """Have a recipient do something."""
+        """Have a recipient do something. ValueError if there is no such recipient."""
         self._require(asked["phone"])
         return await self._post(what, asked)
 
     async def told(self, query: dict[str, str]) -> dict[str, Any]:
-        """Wait for something that a recipient's client is told of."""
+        """Wait until a recipient's client is told of something."""
         self._require(query["phone"])
         return _content(await self._http.get(f"{await self._url()}/told", params=query))
 
@@ -80,7 +80,7 @@ class Recipients:
         await self._succeed(child)
 
     async def _succeed(self, dead: Child) -> None:
-        """Start a successor of a process that has ended, unless there is one."""
+        """Start a successor of a process that has ended, unless there is one already."""
         async with self._changing:
             if self._child is not dead:
                 return
@@ -91,7 +91,7 @@ class Recipients:
                 log.exception("the recipients' process can't be started again")
 
     async def _url(self) -> str:
-        """Where the process listens; waits if it is being started again."""
+        """Where the process listens. Starts it if needed."""
         async with self._changing:
             if self._child is None:
                 await self._spawn()
@@ -102,7 +102,7 @@ class Recipients:
         child = self._child
         try:
             return _content(await self._http.post(f"{await self._url()}/{what}", json=asked))
-        except httpx.ConnectError:  # it has just died: nothing was asked yet, so ask its successor
+        except httpx.ConnectError:  # it has just died and heard nothing, so ask its successor
             if child:
                 await child.ended()
                 await self._succeed(child)
@@ -110,7 +110,7 @@ class Recipients:
 
     def _require(self, phone: str) -> None:
         if not self.has(phone):
-            raise ValueError(f"{phone} is no real recipient: start it with POST /phones")
+            raise ValueError(f"{phone} is not a real recipient: start it with POST /phones")
 
 
 def _content(answer: httpx.Response) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Point the unmodified neonize library at the simulator; for development and tests, never in the product.
+"""Points the unmodified neonize library at the simulator. For development and tests, never in the product.
 
-Two things make a client end up here. Its environment: the Go runtime inside the library reads the environment that
-the process was *started* with, not `os.environ`, so a process that lacks the variables starts itself again with
-them. And the root key that it trusts: 32 bytes that occur exactly once in the library's writable mapping,
-overwritten in memory.
+Two things bring a client here. One is its environment: the Go runtime inside the library reads the environment
+that the process was *started* with, not `os.environ`, so a process that lacks the variables starts itself again
+with them. The other is the root key that it trusts: 32 bytes that occur once in the library's writable memory
+and are overwritten.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MAGIC_NUMBERS = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a running simulator is found: the contents of its simulator.json."""
+    """Where a running simulator is: the contents of its simulator.json."""
 
     proxy: str
     tls_port: int
@@ -57,7 +57,7 @@ class Endpoint:
         )
 
     def environment(self) -> dict[str, str]:
-        """What the library must be started with; the bot tag off, or it adds one to every message."""
+        """The variables that the library must start with. Without the last, each message carries a bot tag."""
         return {
             "HTTPS_PROXY": self.proxy,
             "SSL_CERT_FILE": str(self.ca),
@@ -67,7 +67,7 @@ class Endpoint:
 
 
 def restart_with(environment: Mapping[str, str]) -> None:
-    """Replace this process by itself with these variables; return if it has them already."""
+    """Start this process again with these variables. Returns if it has them already."""
     if any(os.environ.get(name) != value for name, value in environment.items()):
         os.execve(sys.executable, sys.orig_argv, {**os.environ, **environment})  # noqa: S606 - ourselves again
 
@@ -79,19 +79,21 @@ def import_trusting(root_public_key: bytes) -> None:
     importlib.import_module("neonize")
     hits = _overwrite(_WHATSAPP_ROOT, root_public_key)
     if hits != 1:
-        raise RuntimeError(f"the library holds WhatsApp's root key {hits} times, expected once: other version?")
+        raise RuntimeError(
+            f"WhatsApp's root key was found {hits} times in the library, not once: is it another version?"
+        )
 
 
 def _imports(module: str) -> bool:
     try:
         importlib.import_module(module)
-    except ImportError:  # python-magic is there, the system's libmagic isn't
+    except ImportError:  # python-magic is installed, the system's libmagic is not
         return False
     return True
 
 
 def _magic_stand_in() -> types.ModuleType:
-    """`magic.from_buffer`, the one function neonize uses, for machines without libmagic."""
+    """Stand in for `magic.from_buffer`, the one function neonize uses, on machines without libmagic."""
     module = types.ModuleType("magic")
 
     def from_buffer(data: bytes, mime: bool = False) -> str:  # noqa: ARG001 - python-magic's signature

@@ -1,8 +1,7 @@
-"""Messages and receipts on their way between devices. The server sees ciphertext only.
+"""Messages and receipts on their way between devices. The server sees nothing but ciphertext.
 
-A message names, for each device it is for, an `<enc>` of its own; a group message carries one more `<enc>`
-(the sender key's) for everybody. A linked client gets the parts that are for it, the phone itself takes note
-(see `own_phone`).
+A message carries an `<enc>` for each device that should get it; a group message carries one more (the sender
+key's) for everybody. A linked client gets its own parts; the phone itself only takes note (see `own_phone`).
 """
 
 from __future__ import annotations
@@ -11,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from simulator.account import GROUP_SERVER, Device, User, World, now
 from simulator.connection import Connection
+from simulator.device import Device, User
 from simulator.faults import FaultKind, Faults
 from simulator.own_phone import Arrived
-from simulator.wire.stanza import JID, Attribute, Node
+from simulator.wire.stanza import GROUP_SERVER, JID, Attribute, Node, now
+from simulator.world import World
 
 _NOT_IN_GROUP = 403
 _ADMINS_ONLY = 420
@@ -24,7 +24,7 @@ _NO_SUCH_USER = 404
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message that the server processed. times: more than once when a client sent it again."""
+    """A message that the server processed. times: above 1 if a client sent it again."""
 
     id: str
     sender: str
@@ -33,14 +33,14 @@ class SentMessage:
 
 
 class Router:
-    """Takes a client's message or receipt to those it is for, and acknowledges it."""
+    """Delivers clients' messages and receipts, and acknowledges them."""
 
     def __init__(self, world: World, faults: Faults) -> None:
         self._world, self._faults = world, faults
         self._processed: Counter[tuple[str, str, str]] = Counter()
 
     def processed(self) -> list[SentMessage]:
-        """Every message processed, in the order of its first arrival."""
+        """Every processed message, in the order of first arrival."""
         return [SentMessage(*key, times=times) for key, times in self._processed.items()]
 
     def message(self, connection: Connection, sender: Device, node: Node) -> None:
@@ -63,7 +63,7 @@ class Router:
         dropped = self._faults.take(FaultKind.DROP_PROCESSED, phone)
         if not stalled and not dropped:
             connection.send(Node("ack", {**ack, "phash": node.attrs.get("phash")}))
-        if "participant" not in node.attrs:  # a resend to one device that couldn't decrypt is no new message
+        if "participant" not in node.attrs:  # a resend to one device that could not decrypt is no new message
             self._processed[node.text("id"), phone, str(chat)] += 1
         self._deliver(sender, chat, node)
         if dropped:
@@ -90,7 +90,7 @@ class Router:
                 device.send(Node("receipt", attrs, node.content))
 
     def _refusal(self, sender: Device, chat: JID) -> int | None:
-        """The error code of a message that may not be sent."""
+        """The error code for a message that may not be sent; None if it may."""
         if chat.server != GROUP_SERVER:
             return None if self._world.find(chat) else _NO_SUCH_USER
         group = self._world.groups.get(chat.user)
@@ -108,7 +108,7 @@ class Router:
             if not parts:
                 continue
             if device.is_phone:
-                device.user.own_phone.receive(arrived)
+                self._world.own_phone(device.user).receive(arrived)
                 continue
             if any(part.attrs.get("type") == "pkmsg" for part in parts):  # the sender's proof that it is linked
                 parts += node.children("device-identity")
@@ -132,7 +132,7 @@ class Router:
 
 
 def _damaged(part: Node) -> Node:
-    """The same part with its last byte, of the authentication code, changed."""
+    """Change the part's last byte, which belongs to the authentication code."""
     if not isinstance(part.content, bytes) or not part.content:
         return part
     return replace(part, content=part.content[:-1] + bytes([part.content[-1] ^ 0xFF]))

@@ -1,4 +1,4 @@
-"""The chat server: sockets, handshake, login, and the way of each stanza to the part that answers it."""
+"""The chat server: sockets, handshake, login, and which part answers which stanza."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from simulator import prekeys, usync
-from simulator.account import Device, World, now
 from simulator.connection import Connection
+from simulator.device import Device, Socket
 from simulator.events import Changes
 from simulator.faults import AT_ONCE, Fault, FaultKind, Faults
 from simulator.groups import Groups
@@ -24,7 +24,8 @@ from simulator.routing import Router
 from simulator.wire import protobuf
 from simulator.wire.noise import FrameReader, Handshake, frame, split_header
 from simulator.wire.signing import SigningKey, certificate_chain
-from simulator.wire.stanza import SERVER, Attributes, Node
+from simulator.wire.stanza import SERVER, Attributes, Node, now
+from simulator.world import World
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ _VERSION_PAGE = '"client_revision":1029999999,'
 class ChatServer:
     """The server side of WhatsApp multi-device.
 
-    root: the key that clients must trust instead of the one compiled into them.
+    root: clients must trust this key instead of the one compiled into them.
     changes: notified after every login, logout and pairing.
     """
 
@@ -64,7 +65,7 @@ class ChatServer:
         }
 
     def application(self) -> web.Application:
-        """What listens on the TLS port: the chat socket, the media host and the version page."""
+        """What the TLS port serves: the chat socket, the media host and the version page."""
         application = web.Application(client_max_size=1 << 27)
         application.add_routes([web.get("/ws/chat", self._chat), web.get("/sw.js", _version_page)])
         application.add_routes(self.media.routes())
@@ -83,7 +84,7 @@ class ChatServer:
             self.faults.add(fault)
 
     def unlink(self, device: Device) -> None:
-        """The owner removes a linked client on the phone; its keys and queue are gone."""
+        """Do what an owner does who removes a linked client on the phone: its keys and queue are gone."""
         device.user.devices.pop(device.id, None)
         usync.announce(device, "remove", self.world)
         if device.connection:
@@ -137,7 +138,7 @@ class ChatServer:
     async def _shake_hands(
         self, socket: web.WebSocketResponse, handshake: Handshake, payload: bytes
     ) -> bytes | None:
-        """Take the next step; gives the login payload after the last."""
+        """Take the next step of the handshake. Returns the login payload after the last one."""
         if handshake.began:
             return handshake.read_finish(payload)
         if handshake.is_resumption(payload):
@@ -164,7 +165,7 @@ class ChatServer:
         self.changes.notify()
 
     def _log_in(self, connection: Connection, login: protobuf.Message) -> None:
-        """1 phone number, 18 device; without a number the client wants to be paired."""
+        """Log a client in. Field 1 is the phone number, 18 the device; a client without a number wants to pair."""
         if 1 not in login:
             self.pairing.begin(connection, login)
             return
@@ -243,7 +244,7 @@ class ChatServer:
 
 
 def _precedes_a_send(iq: Iq) -> bool:
-    """Whether a client asks this before it has written a message to its store; devices and keys it asks after."""
+    """Tell whether clients ask this before they write a message ahead. Devices and keys they ask for after it."""
     if iq.namespace == "usync":
         query = iq.action.child("query")
         return query is not None and query.child("contact") is not None
@@ -255,18 +256,18 @@ def _cut(request: web.Request) -> None:
         request.transport.abort()
 
 
-def _replace(connection: Connection) -> None:
+def _replace(connection: Socket) -> None:
     conflict = Node("conflict", {"type": "replaced"})
     connection.dismiss(Node("stream:error", {"code": "409"}, [conflict]))
 
 
 def _nothing(_iq: Iq) -> list[Node]:
-    """Requests that change nothing here, and pings, get an empty result."""
+    """Answer pings, and requests that change nothing here, with an empty result."""
     return []
 
 
 def _app_state(iq: Iq) -> list[Node]:
-    """Chat settings synced between an account's clients; there are none, every collection is up to date."""
+    """Answer that every collection of synced chat settings is up to date: there are none."""
     collections = iq.action.children("collection")
     return [
         Node(
@@ -281,5 +282,5 @@ def _app_state(iq: Iq) -> list[Node]:
 
 
 async def _version_page(_request: web.Request) -> web.Response:
-    """Clients look up the newest version here before they connect."""
+    """Serve the page on which clients look up the newest version before they connect."""
     return web.Response(text=_VERSION_PAGE)

@@ -1,8 +1,8 @@
-"""A certificate authority of our own, and the proxy that brings every host to the simulator.
+"""Our own certificate authority, and the proxy that brings every host to the simulator.
 
-An unmodified client is pointed here by its environment alone: HTTPS_PROXY names the proxy, which answers
-CONNECT for any host with a pipe to the simulator's TLS port; SSL_CERT_FILE names the authority that signed
-that port's certificate.
+The environment alone points an unmodified client here. HTTPS_PROXY names the proxy, which answers CONNECT for
+any host with a pipe to the simulator's TLS port. SSL_CERT_FILE names the authority that signed that port's
+certificate.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HOSTS = ("web.whatsapp.com", "*.whatsapp.net", "*.whatsapp.com", "localhost")
 
 
 def server_context(directory: Path) -> ssl.SSLContext:
-    """Make a CA (DIR/ca.pem) and a server certificate under it; return the server's TLS context."""
+    """Make a CA (DIR/ca.pem) and a server certificate signed by it. Returns the server's TLS context."""
     ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = _name("Herald simulator CA")
     ca = (
@@ -74,7 +74,7 @@ class ConnectProxy:
         self._tunnels: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> int:
-        """Listen; gives the port."""
+        """Listen, and return the port."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         port: int = self._server.sockets[0].getsockname()[1]
         return port

@@ -1,17 +1,16 @@
-"""User sync (`xmlns=usync`): is a number on WhatsApp, what is its LID, which devices does it have.
+"""User sync (`xmlns=usync`): whether a number is on WhatsApp, its LID, and its devices.
 
-Clients keep the device list they were given and send only to those devices, so a change of the list is
-announced to everyone who asked for it.
+Clients keep a device list and send only to the devices on it, so everyone who asked for a list hears of its
+changes.
 """
 
 from __future__ import annotations
 
-from simulator.account import Device, User, World, now
+from simulator.device import Device, User
 from simulator.iq import Iq
 from simulator.wire import protobuf
-from simulator.wire.stanza import JID, Attributes, Node
-
-_PHONE_SERVER = "s.whatsapp.net"
+from simulator.wire.stanza import JID, LID_SERVER, PHONE_SERVER, Attributes, Node, now
+from simulator.world import World
 
 
 def answer(iq: Iq, world: World) -> list[Node]:
@@ -22,9 +21,9 @@ def answer(iq: Iq, world: World) -> list[Node]:
 
 
 def announce(device: Device, change: str, world: World) -> None:
-    """Tell whoever holds the account's device list that it changed ("add" or "remove").
+    """Tell every client that holds the account's device list that it changed. change: "add" or "remove".
 
-    The hash is of no device list, so that a client drops its copy and asks again.
+    The hash matches no list, so the client drops its copy and asks again.
     """
     attrs = {"device_hash": "2:changed", "device_lid_hash": "2:changed"}
     for watcher, asked_as in list(device.user.watchers):
@@ -33,7 +32,7 @@ def announce(device: Device, change: str, world: World) -> None:
             continue
         if watcher is device:
             continue
-        jid = device.lid if asked_as.server == "lid" else device.phone_jid
+        jid = device.lid if asked_as.server == LID_SERVER else device.phone_jid
         entry = Node("device", {"jid": jid, "key-index": device.id})
         notification: Attributes = {"from": asked_as, "type": "devices", "id": world.stanza_id(), "t": now()}
         children = [Node(change, attrs, [entry, _key_index_list(device.user)])]
@@ -45,7 +44,7 @@ def _answer_user(asked: Node, query: list[str], asker: Device, world: World) -> 
     jid = asked.attrs.get("jid")
     if not isinstance(jid, JID):
         number = contact.data().decode() if contact else ""
-        jid = JID(number.split("@")[0].lstrip("+"), _PHONE_SERVER)
+        jid = JID(number.split("@")[0].lstrip("+"), PHONE_SERVER)
     user = world.find(jid)
     answers = []
     if user and "devices" in query:
@@ -65,7 +64,7 @@ def _devices(user: User) -> Node:
 
 
 def _key_index_list(user: User) -> Node:
-    """The phone's signed statement of which devices are its own; some clients drop companions without it."""
+    """The phone's signed list of its devices. Without it some clients ignore linked clients."""
     indexes = b"".join(protobuf.varint(id_) for id_ in sorted(user.devices))
     statement = protobuf.encode({1: 1, 2: now(), 3: max(user.devices), 4: indexes})
     signed = protobuf.encode({1: statement, 2: user.identity.sign(b"\6\2" + statement)})

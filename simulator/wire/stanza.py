@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,8 +25,10 @@ class JID:
         return JID(self.user, self.server)
 
 
-#: The server itself. In an IQ it must be this pair with an empty user: as a plain string clients ignore the IQ.
-SERVER = JID("", "s.whatsapp.net")
+PHONE_SERVER, LID_SERVER, GROUP_SERVER = "s.whatsapp.net", "lid", "g.us"
+
+#: The server itself. In an IQ it must be this pair with an empty user: clients ignore an IQ with a plain string.
+SERVER = JID("", PHONE_SERVER)
 
 Attribute = str | int | JID | None
 Attributes = Mapping[str, Attribute]
@@ -82,3 +85,8 @@ class Node:
             case children:
                 more = f"…+{len(children) - 8}" if len(children) > 8 else ""
                 return f"<{self.tag}{attrs}>{''.join(map(str, children[:8]))}{more}</{self.tag}>"
+
+
+def now() -> int:
+    """Unix seconds, the unit of every `t` attribute."""
+    return int(time.time())

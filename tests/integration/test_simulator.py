@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from simulator.client import Recipient, Refused, Simulator
+from simulator.client import Recipient, Simulator, SimulatorRefused
 from simulator.faults import FaultKind
 from simulator.process import REPOSITORY, Child
 
@@ -61,7 +61,7 @@ async def test_a_client_pairs_by_the_code_typed_on_the_phone(simulator: Simulato
 
 
 async def test_a_code_that_nobody_shows_is_refused(simulator: Simulator) -> None:
-    with pytest.raises(Refused, match="no client asked for a code"):
+    with pytest.raises(SimulatorRefused, match="no client asked for a code"):
         await simulator.enter_code("491599999999", "ABCD-EFGH")
 
 
@@ -104,7 +104,7 @@ async def test_a_refused_message_is_told_to_its_sender(
     simulator: Simulator, asha: Recipient, bela: Recipient
 ) -> None:
     await simulator.fault(FaultKind.NACK, ASHA, count=1, code=479)
-    with pytest.raises(Refused, match="479"):
+    with pytest.raises(SimulatorRefused, match="479"):
         await asha.send(BELA, "refused")
     await asha.send(BELA, "taken")
     await bela.expects("taken")

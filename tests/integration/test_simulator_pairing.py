@@ -19,7 +19,7 @@ import aiohttp
 import httpx
 import pytest
 
-from simulator.client import Refused, Simulator
+from simulator.client import Simulator, SimulatorRefused
 from simulator.process import REPOSITORY
 from simulator.wire import binary_xml, protobuf
 from simulator.wire.noise import FrameReader, Transport, frame
@@ -79,14 +79,14 @@ async def test_a_login_gets_six_codes_of_which_any_pairs(simulator: Simulator) -
         await simulator.scan("491711111111", client.qr(refs[3]))
         identity = protobuf.Message((await client.next()).need("pair-success").need("device-identity").data())
         assert identity.data(2) == hmac.new(ADV_SECRET, identity.data(1), hashlib.sha256).digest()
-        with pytest.raises(Refused, match="not on any screen"):
+        with pytest.raises(SimulatorRefused, match="not on any screen"):
             await simulator.scan("491722222222", client.qr(refs[4]))
 
 
 async def test_a_code_with_other_keys_is_refused(simulator: Simulator) -> None:
     async with bare_client(simulator) as client:
         ref, *_ = await client.refs()
-        with pytest.raises(Refused, match="not those of the client"):
+        with pytest.raises(SimulatorRefused, match="not those of the client"):
             await simulator.scan("491711111111", client.qr(ref, identity=bytes(32)))
 
 
@@ -94,7 +94,7 @@ async def test_a_code_expires_with_its_client(simulator: Simulator) -> None:
     async with bare_client(simulator) as client:
         ref, *_ = await client.refs()
         text = client.qr(ref)
-    with pytest.raises(Refused, match="not on any screen"):
+    with pytest.raises(SimulatorRefused, match="not on any screen"):
         await simulator.scan("491711111111", text)
 
 
