@@ -1,18 +1,19 @@
-"""What goes into a copy of a store whose account is at work, and what makes one worth taking.
+"""What a copy of a live account's store contains, and when a new copy is worth taking.
 
-Such a copy serves only a host that has lost its live store, and there ratchets are forgotten before it is used: so
-it goes without them, and without the secrets of all but the newest messages. Sealed, a linked account's copy has
-41 KB; ratchets with 47 devices added 25 KB, a hundred messages 7, and every message made a new one.
+Such a copy serves only a host that has lost its live store, and ratchets must be forgotten before it is used. So
+the copy goes without ratchets, and without the secrets of all but the newest messages. The sealed copy of a
+linked account has 41 KB. Ratchets with 47 devices would add 25 KB and a hundred messages 7 KB, and every message
+would need a new copy.
 """
 
 import hashlib
 
 from worker.engine.sqlite import Database, loaded
 
-#: Left out: ratchets, and messages that the library keeps for a moment.
+#: Left out of a copy: ratchets, and messages that the library keeps for a moment.
 _LEFT_OUT = ("whatsmeow_sessions", "whatsmeow_event_buffer", "whatsmeow_retry_buffer")
 
-#: What the library learns or agrees on anew by itself: no reason for a copy of its own.
+#: Tables that the library fills again by itself: a change in them is no reason for a new copy.
 _RENEWED = frozenset(
     {
         *_LEFT_OUT,
@@ -29,7 +30,7 @@ _RENEWED = frozenset(
     }
 )
 
-#: Messages whose secrets are kept: those that votes and answers may still come to.
+#: How many messages keep their secrets: votes and answers may still refer to them.
 SECRETS_KEPT = 1000
 
 _OLD_SECRETS = f"""
@@ -41,7 +42,7 @@ _TABLES = "select name from sqlite_master where type = 'table' and name not like
 
 
 def fingerprint(database: Database) -> str:
-    """Digest what a lost host must not lose: the device, its pre-keys as far as they were made, its sync keys."""
+    """Digest what a lost host must not lose: the device, the last pre-key that was made, the sync keys."""
     digest = hashlib.sha256()
     present = [str(name) for (name,) in database.run(_TABLES)]
     for table in present:
@@ -56,7 +57,7 @@ def fingerprint(database: Database) -> str:
 
 
 def lean(store: bytes, own: list[str]) -> bytes:
-    """Leave out of a copy what makes it large and is of no use to it. own: our users, whose group keys go."""
+    """Delete what makes a copy large and is useless in it. own: the account itself, whose group keys go."""
     with loaded(store) as database:
         present = {name for (name,) in database.run(_TABLES)}
         for table in present.intersection(_LEFT_OUT):
@@ -68,7 +69,7 @@ def lean(store: bytes, own: list[str]) -> bytes:
 
 
 def forget_own_keys(database: Database, own: list[str]) -> None:
-    """Delete the keys that we encrypt for groups with. own: our users."""
+    """Delete our own keys for encrypting to groups. own: the account itself, by number and LID."""
     for user in own:
         own_rows = "delete from whatsmeow_sender_keys where sender_id glob ? or sender_id = ?"
         database.run(own_rows, f"{user}[:._]*", user)

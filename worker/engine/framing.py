@@ -1,27 +1,27 @@
-"""Frames on a pipe: four bytes of length, big endian, then one JSON object in UTF-8."""
+"""Frames on a pipe: the length in four bytes, big endian, then one JSON object in UTF-8."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-#: What a frame may hold at most, bytes. A store snapshot is about 0.3 MB, an image up to 16 MB before base64.
+#: The largest body of a frame, bytes. A store snapshot has about 0.3 MB, an image up to 16 MB before base64.
 MAX_FRAME = 64 * 1024 * 1024
 
-#: How many bytes of length precede a frame.
+#: How many bytes give a body's length.
 HEADER = 4
 
 Frame = dict[str, Any]
 
 
 class FrameError(ValueError):
-    """Bytes that the protocol does not allow."""
+    """The bytes are not a frame of the protocol."""
 
 
 def plain(value: Any) -> Any:
-    """Make what came from WhatsApp text that JSON and Postgres take.
+    """Turn what came from WhatsApp into text that JSON and Postgres accept.
 
-    Ids, texts and group names are their senders' choice, and the library hands them on as they came: NUL, and
-    what is no UTF-8 in a string (the library gives ``bytes`` then), become U+FFFD.
+    Senders choose ids, texts and group names, and the library passes them on unchecked. NUL becomes U+FFFD, and so
+    does what is not UTF-8; the library gives such a string as ``bytes``.
     """
     match value:
         case str():
@@ -53,18 +53,18 @@ def body_length(header: bytes) -> int:
 
 
 def unpack(body: bytes) -> Frame:
-    """Decode a frame's body; FrameError if it is no JSON object."""
+    """Decode a frame's body; FrameError if it is not a JSON object."""
     try:
         frame = json.loads(body.decode("utf-8", "surrogatepass"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FrameError("a frame is no JSON in UTF-8") from error
+        raise FrameError("a frame is not JSON in UTF-8") from error
     if not isinstance(frame, dict):
-        raise FrameError("a frame is no JSON object")
+        raise FrameError("a frame is not a JSON object")
     return frame
 
 
 def read(stream: BinaryIO) -> Frame | None:
-    """Read the next frame; None at the end of the stream, even in the middle of a frame."""
+    """Read the next frame. None at the end of the stream, also if it ends within a frame."""
     header = stream.read(HEADER)
     if len(header) < HEADER:
         return None

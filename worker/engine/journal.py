@@ -1,8 +1,8 @@
-"""What happened in a session and is not yet known to be safe elsewhere: one JSON object a line.
+"""Events of a session that are not yet known to be safe in the database: one JSON object per line.
 
-Appended before an event is told to anybody, numbered from 1 upwards for as long as the session's folder lives,
-and kept until acknowledged. A line that a crash tore in half is dropped: it was never told. The file lies on tmpfs
-beside the store, so a killed process loses nothing and there is no fsync.
+An event is appended before it is sent to anybody, numbered from 1 upwards for as long as the session's folder
+exists, and kept until it is acknowledged. A line that a crash tore in half is dropped: it was never sent. The
+file lies on tmpfs beside the store, so a killed process loses nothing, and there is no fsync.
 """
 
 import json
@@ -16,12 +16,12 @@ from worker.engine.framing import plain
 
 Event = dict[str, Any]
 
-#: Acknowledged lines that may pile up before the file is written anew.
+#: How many acknowledged lines may pile up before the file is rewritten.
 SLACK = 512
 
 
 class Journal:
-    """The journal of one open session; safe to use from several threads."""
+    """The journal of one open session. Several threads may use it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,15 +45,15 @@ class Journal:
         self._lines = len(lines)
 
     def replay(self, tell: Callable[[Event], None]) -> None:
-        """Tell every event that nobody has acknowledged, oldest first."""
+        """Call tell with every event that is not acknowledged, oldest first."""
         with self._lock:
             for event in self._pending.values():
                 tell(event)
 
     def record(self, event: Event, tell: Callable[[Event], None]) -> None:
-        """Number the event, write it down, then tell it; others wait, so that all are told in their order.
+        """Number the event, write it, then call tell with it. Other threads wait, so events are told in order.
 
-        Nothing is recorded once the journal is closed: its folder may be another engine's by then.
+        A closed journal records nothing: its folder may be another engine's by then.
         """
         with self._lock:
             if self._file < 0:
@@ -79,7 +79,7 @@ class Journal:
                 self._lines += 1
 
     def close(self) -> None:
-        """Let go of the file; what is not acknowledged stays in it."""
+        """Close the file. What is not acknowledged stays in it."""
         with self._lock:
             if self._file >= 0:
                 os.close(self._file)
@@ -87,12 +87,12 @@ class Journal:
 
 
 def unacknowledged(path: Path) -> list[Event]:
-    """Read what a journal holds, oldest first, and leave it as it is; somebody may write to it."""
+    """Read the events that a journal holds, oldest first. An engine may be writing to it."""
     return list(_read(path)[0].values())
 
 
 def _read(path: Path) -> tuple[dict[int, Event], int]:
-    """Read what is not acknowledged, by number, and the last number given."""
+    """Read the events that are not acknowledged, by number, and the last number in use."""
     pending: dict[int, Event] = {}
     last = 0
     try:

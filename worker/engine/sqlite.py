@@ -1,8 +1,9 @@
-"""The SQLite inside the library's shared object, for our own reads of a store that it has open.
+"""The SQLite inside the library's shared object, used to read a store that the library has open.
 
-Python's sqlite3 is another copy of SQLite, and two copies in one process do not see each other's locks (POSIX
-locks belong to the process, and closing a file drops them all: sqlite.org/howtocorrupt.html, 2.2.1). Such a read
-took a running transaction's journal for one left by a crash and rolled it back. The same copy minds its own locks.
+Python's sqlite3 is another copy of SQLite, and two copies in one process do not see each other's locks: POSIX
+locks belong to the process, and closing a file drops them all (sqlite.org/howtocorrupt.html, 2.2.1). A read with
+sqlite3 took a running transaction's journal for one that a crash had left, and rolled it back. One copy respects
+its own locks.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ _READWRITE, _MEMORY, _FULLMUTEX = 0x2, 0x80, 0x10000
 _FREE_ON_CLOSE, _RESIZEABLE = 1, 2
 _TRANSIENT = ctypes.c_void_p(-1)  # SQLite copies what it is given
 
-#: How long a query waits for the library's own transaction, milliseconds.
+#: How long a query waits for a transaction of the library, milliseconds.
 _BUSY_TIMEOUT = 5000
 
 _so: Any = shared_object()
@@ -47,7 +48,7 @@ Row = tuple[str | None, ...]
 
 
 class SqliteError(Exception):
-    """SQLite refused; the text names no values."""
+    """SQLite refused. The text contains no values."""
 
 
 class Database:
@@ -61,7 +62,7 @@ class Database:
             raise SqliteError(f"{code}: {_so.sqlite3_errmsg(self._handle).decode()}")
 
     def run(self, statement: str, *values: str | bytes) -> list[Row]:
-        """Run one statement; its rows, all columns as text."""
+        """Run one statement and return its rows, all columns as text."""
         prepared = _pointer()
         self._check(_so.sqlite3_prepare_v2(self._handle, statement.encode(), -1, ctypes.byref(prepared), None))
         try:
@@ -88,7 +89,7 @@ class Database:
             size = ctypes.c_int64()
             data = _so.sqlite3_serialize(self._handle, b"main", ctypes.byref(size), 0)
             if not data:
-                raise SqliteError("could not be copied")
+                raise SqliteError("the database could not be copied")
             try:
                 return ctypes.string_at(data, size.value)
             finally:
@@ -99,12 +100,12 @@ class Database:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Database]:
-    """Open a database that exists. May write: what a killed engine left half-written must be rolled back."""
+    """Open an existing database. Writable: what a killed engine left half-written must be rolled back."""
     handle = _pointer()
     code = _so.sqlite3_open_v2(str(path).encode(), ctypes.byref(handle), _READWRITE | _FULLMUTEX, None)
     try:
         if code != _OK:
-            raise SqliteError(f"{code}: can't be opened")
+            raise SqliteError(f"{code}: the database can't be opened")
         _so.sqlite3_busy_timeout(handle, _BUSY_TIMEOUT)
         yield Database(handle)
     finally:
@@ -113,20 +114,20 @@ def opened(path: Path) -> Iterator[Database]:
 
 @contextmanager
 def loaded(content: bytes) -> Iterator[Database]:
-    """Open a database file's content in memory, to be changed and copied; no file is touched."""
+    """Open a database file's content in memory, to change and copy it. No file is touched."""
     handle = _pointer()
     code = _so.sqlite3_open_v2(b":memory:", ctypes.byref(handle), _READWRITE | _MEMORY | _FULLMUTEX, None)
     try:
         if code != _OK:
-            raise SqliteError(f"{code}: no memory database")
+            raise SqliteError(f"{code}: no database in memory")
         data = _so.sqlite3_malloc64(len(content))
         if not data:
             raise SqliteError("no memory for a copy")
         ctypes.memmove(data, content, len(content))
-        flags = _FREE_ON_CLOSE | _RESIZEABLE  # SQLite owns the data from here on, also if it refuses it
+        flags = _FREE_ON_CLOSE | _RESIZEABLE  # SQLite owns the data from here on, even if it refuses it
         code = _so.sqlite3_deserialize(handle, b"main", data, len(content), len(content), flags)
         if code != _OK:
-            raise SqliteError(f"{code}: can't be loaded")
+            raise SqliteError(f"{code}: the copy can't be loaded")
         yield Database(handle)
     finally:
         _so.sqlite3_close_v2(handle)

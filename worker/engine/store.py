@@ -1,6 +1,6 @@
-"""A session's folder and the SQLite store in it, read beside the library through the same SQLite.
+"""A session's folder and the store in it, which is read beside the library through the same SQLite.
 
-whatsmeow's tables are its own business; those that we read are named here and in ``copies``, nowhere else.
+The tables are whatsmeow's. Only this module and ``copies`` know those that Herald reads.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from worker.engine import sqlite
 from worker.engine.copies import fingerprint, forget_own_keys, lean
 from worker.engine.sqlite import Row, SqliteError
 
-#: How long an opening session waits for a dying predecessor's lock, seconds.
+#: How long an opening waits for the lock of a dying predecessor, seconds.
 LOCK_WAIT = 15.0
 
 _JID = re.compile(r"(?P<user>[^.:@]+)(?:\.\d+)?(?::\d+)?@(?P<server>.+)")
@@ -28,7 +28,7 @@ class LockedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who is linked: JIDs without their device part."""
+    """The linked account. JIDs lack their device part."""
 
     jid: str
     lid: str | None
@@ -37,23 +37,26 @@ class Account:
 
 
 def bare(jid: str) -> str:
-    """Drop the device part of a JID's text."""
+    """Write a JID without its device part."""
     match = _JID.fullmatch(jid)
     return f"{match['user']}@{match['server']}" if match else jid
 
 
 class SessionFolder:
-    """STATE/SESSION: store.db, journal.jsonl, lock, incarnation; only our user may look inside."""
+    """STATE/SESSION with store.db, journal.jsonl, lock and incarnation. Only our own user may look inside.
+
+    ValueError if the session is not a UUID.
+    """
 
     def __init__(self, state: Path, session: str) -> None:
-        self.session = str(UUID(session))  # nothing else may become part of a path
+        self.session = str(UUID(session))  # nothing but a UUID may become part of a path
         self.path = state / self.session
         self.store = self.path / "store.db"
         self.journal = self.path / "journal.jsonl"
         self._lock: int | None = None
 
     def lock(self, wait: float = LOCK_WAIT) -> None:
-        """Create the folder and hold its lock; LockedError if another engine still has it after the wait."""
+        """Create the folder and take its lock. LockedError if another engine has it after `wait` seconds."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)
         file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -77,7 +80,7 @@ class SessionFolder:
             self._lock = None
 
     def incarnation(self) -> str:
-        """Return this live store's id, made when the folder has none: it tells a restored store from this one."""
+        """Return this live store's id, and create one if there is none. A restored store gets another id."""
         file = self.path / "incarnation"
         if not file.exists():
             fresh = file.with_suffix(".new")
@@ -98,7 +101,7 @@ class SessionFolder:
             raise
 
     def account(self) -> Account | None:
-        """Return who is linked, None before the first link."""
+        """Return the linked account; None before the first link."""
         row = self._one("select jid, lid, push_name from whatsmeow_device limit 1")
         if row is None or not row[0]:
             return None
@@ -108,11 +111,11 @@ class SessionFolder:
         )
 
     def written(self, secret: bytes) -> str | None:
-        """Return the id under which a message with this secret was written ahead, None if it never was.
+        """Return the id of the message that was written ahead with this secret; None if there is none.
 
-        SqliteError if the store can't tell: with its device the library deletes what it has written.
+        SqliteError if the store can't tell: when a device is unlinked, the library deletes what it has written.
         """
-        # In one look: between two the library might delete both, and nothing written would mean nothing sent.
+        # One query: between two the library might delete both, and what left would look unsent.
         row = self._one(
             "select (select jid from whatsmeow_device limit 1),"
             " (select message_id from whatsmeow_message_secrets where key = ?)",
@@ -123,14 +126,14 @@ class SessionFolder:
         return row[1] or None
 
     def phone_of(self, lid: str) -> str | None:
-        """Return the number (digits) behind a LID's user part, where the store knows it."""
+        """Return the number (digits) behind a LID's user part; None if the store does not know it."""
         row = self._one("select pn from whatsmeow_lid_map where lid = ?", lid)
         return row[0] if row else None
 
     def snapshot(self, *, ratchets: bool) -> bytes:
-        """Copy the store consistently, while the library may write to it; no bytes if there is none.
+        """Copy the store consistently, even while the library writes to it. Empty if there is no store.
 
-        ratchets: all of it, for a stop; otherwise without what a later host would have to forget.
+        ratchets: copy all of it, at a stop. Otherwise leave out what a later host would have to forget.
         """
         if not self.store.exists():
             return b""
@@ -139,19 +142,19 @@ class SessionFolder:
         return copy if ratchets else lean(copy, self._own())
 
     def fingerprint(self) -> str:
-        """Digest what a copy is taken for; sends and receptions leave it as it is."""
+        """Digest what a lost host must not lose. Traffic does not change it. Empty if there is no store."""
         if not self.store.exists():
             return ""
         with sqlite.opened(self.store) as database:
             return fingerprint(database)
 
     def _own(self) -> list[str]:
-        """Name our own users, by number and by LID; none before the first link."""
+        """Name the account itself, by number and by LID; empty before the first link."""
         account = self.account()
         return [jid.partition("@")[0] for jid in (account.jid, account.lid) if jid] if account else []
 
     def forget_ratchets(self) -> None:
-        """Delete the ratchets of an older copy, but neither identity nor pre-keys; new ones are negotiated.
+        """Delete the ratchets of an older copy, so that new ones are negotiated. Identity and pre-keys stay.
 
         With rolled-back ratchets the first direct message is lost although its delivery receipt arrives.
         """
