@@ -13,7 +13,7 @@ from localstack.migrations import migrate
 from tests.kit.database import Db, Organisation, Run
 from tests.kit.doctor import Project, told
 from tests.kit.worker_process import until
-from tests.sql.projects.folders import documented_adapter, first_version, with_adapter
+from tests.sql.projects.folders import documented_adapter, up_to, with_adapter
 from tests.sql.projects.test_own_crm import CRM
 from worker.doctor.finding import Finding
 
@@ -137,11 +137,11 @@ ILLS = {
         " where p.id = (select auth.uid()) and p.organization_id is not null $$",
     ),
     "a migration is not applied": Ill(
-        "delete from supabase_migrations.schema_migrations where version = '20261121004400'",
+        "delete from supabase_migrations.schema_migrations where version = '20261201000700'",
         "migrations",
-        "not applied: 20261121004400",
+        "not applied: 20261201000700",
         cure="insert into supabase_migrations.schema_migrations (version, name)"
-        " values ('20261121004400', 'restart')",
+        " values ('20261201000700', 'people')",
     ),
     "the database is newer than the worker": Ill(
         "create function herald.of_tomorrow() returns int language sql set search_path = '' as 'select 1';\n"
@@ -176,9 +176,9 @@ async def test_an_ill_is_found_and_its_remedy_mends_it(project: Project, name: s
     assert (left := await project.ills()) == [], told(left)
 
 
-async def test_a_project_of_the_first_version_is_told_to_migrate(tmp_path: Path) -> None:
-    former = first_version(tmp_path / "migrations")
-    with LocalStack.start(tmp_path / "stack", migrations=former) as stack:
+async def test_a_project_that_is_behind_is_told_to_migrate(tmp_path: Path) -> None:
+    behind = up_to(tmp_path / "migrations", "credentials")
+    with LocalStack.start(tmp_path / "stack", migrations=behind) as stack:
         [found] = await Project(stack, tmp_path).ills()
     assert (found.topic, found.mend) == ("migrations", 'supabase db push --remote="$DATABASE_URL"')
 

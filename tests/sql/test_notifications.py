@@ -12,7 +12,7 @@ from tests.kit.people import PHONE, contact, new_phone, opt_out, refused
 
 CANCEL: LiteralString = "update public.notification_queue set status = 'cancelled' where id = %s"
 RETRY: LiteralString = "update public.notification_queue set status = 'pending' where id = %s"
-MIGRATION = MIGRATIONS / "20261121002600_notifications.sql"
+(MIGRATION,) = MIGRATIONS.glob("*_notifications.sql")
 
 
 def notify(org: Organisation, **columns: object) -> UUID:

@@ -1,0 +1,149 @@
+-- Herald's private schema and what every later file uses: the clock, row identity, access to a tenant's table, time
+-- zones.
+
+create schema herald;
+comment on schema herald is 'Private to Herald: never exposed through the API, never published.';
+revoke all on schema herald from public;
+grant usage on schema herald to authenticated, service_role;
+
+-- herald.clock() → the one clock of every rule. Tests replace it to move time. plpgsql, because the rules ask it
+-- hundreds of times in a claim, and an SQL function with a search_path of its own is planned at each place that asks.
+create function herald.clock() returns timestamptz
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return now();
+end
+$$;
+revoke execute on function herald.clock() from public;
+grant execute on function herald.clock() to authenticated, service_role;
+
+-- herald.touch() keeps updated_at true.
+create function herald.touch() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+  new.updated_at := herald.clock();
+  return new;
+end
+$$;
+revoke execute on function herald.touch() from public;
+
+-- == identity: columns that never change ==
+
+-- herald.immutable: a row's identity can't be changed, by anyone: its id, its organisation, when it was made, and what
+-- it is about. Says which column it was. Called only when one did change: the triggers' WHEN clauses compare, so that
+-- an update of the queue pays less than a microsecond.
+create function herald.immutable() returns trigger
+language plpgsql set search_path = ''
+as $$
+declare
+  changed text;
+begin
+  select n.key into changed from jsonb_each(to_jsonb(new)) as n
+  where n.key = any(tg_argv) and n.value is distinct from to_jsonb(old) -> n.key
+  order by array_position(tg_argv, n.key) limit 1;
+  raise exception '% of a row of % can''t be changed.', changed, tg_table_name
+    using errcode = '23514', hint = 'It says what the row is about. Make a new row instead.';
+end
+$$;
+revoke execute on function herald.immutable() from public;
+
+-- herald.keep_identity(table, fixed, clearable, late): the trigger that refuses changes of id, created_at and these
+-- columns. clearable: may become null, by a foreign key's `on delete set null` or an erasure. late: may be null at
+-- first and is then set once.
+create procedure herald.keep_identity(
+  p_table text, p_fixed text[], p_clearable text[] default '{}', p_late text[] default '{}'
+)
+language plpgsql set search_path = ''
+as $$
+declare
+  everywhere constant text[] := array['id', 'created_at'];
+  compared text[] := array(
+    select format('new.%1$I is distinct from old.%1$I', c) from unnest(everywhere || p_fixed) as c
+    union all
+    select format('(new.%1$I is not null and new.%1$I is distinct from old.%1$I)', c) from unnest(p_clearable) as c
+    union all
+    select format('(old.%1$I is not null and new.%1$I is distinct from old.%1$I)', c) from unnest(p_late) as c
+  );
+begin
+  execute format(
+    'create trigger immutable before update on public.%I for each row when (%s) execute function herald.immutable(%s)',
+    p_table, array_to_string(compared, ' or '),
+    (select string_agg(quote_literal(c), ', ') from unnest(everywhere || p_fixed || p_clearable || p_late) as c)
+  );
+end
+$$;
+revoke execute on procedure herald.keep_identity(text, text[], text[], text[]) from public;
+
+-- == access ==
+
+-- herald.tenant_table(name): the usual access to a table of an organisation. Members read, owners and admins write what
+-- the grants name (each table grants its columns itself), anon nothing, service_role all; updated_at stays true. A
+-- table with other rules has its policies written out.
+create procedure herald.tenant_table(p_table text)
+language plpgsql set search_path = ''
+as $$
+declare
+  mine constant text := 'organization_id in (select herald.my_organizations()) or (select herald.is_super_admin())';
+  administered constant text :=
+    'organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin())';
+begin
+  execute format('alter table public.%I enable row level security', p_table);
+  execute format('create policy %I on public.%I for select to authenticated using (%s)',
+    p_table || '_select', p_table, mine);
+  execute format('create policy %I on public.%I for insert to authenticated with check (%s)',
+    p_table || '_insert', p_table, administered);
+  execute format('create policy %I on public.%I for update to authenticated using (%s) with check (%s)',
+    p_table || '_update', p_table, administered, administered);
+  execute format('create policy %I on public.%I for delete to authenticated using (%s)',
+    p_table || '_delete', p_table, administered);
+  execute format('revoke all on public.%I from anon, authenticated, service_role', p_table);
+  execute format('grant select on public.%I to authenticated', p_table);
+  execute format('grant select, insert, update, delete on public.%I to service_role', p_table);
+  execute format(
+    'create trigger touch before update on public.%I for each row execute function herald.touch()', p_table
+  );
+end
+$$;
+revoke execute on procedure herald.tenant_table(text) from public;
+
+-- == time zones ==
+
+-- herald.is_timezone(name) → is it an IANA zone that this Postgres knows? Not POSIX forms such as UTC+3: their sign is
+-- the other way round.
+create function herald.is_timezone(p_name text) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  perform now() at time zone p_name;
+  return p_name ~ '^([A-Z][A-Za-z_-]+|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+)$';
+exception when invalid_parameter_value then
+  return false;
+end
+$$;
+revoke execute on function herald.is_timezone(text) from public;
+grant execute on function herald.is_timezone(text) to authenticated, service_role;
+
+-- herald.local_instant(date, time, zone) → the instant at which clocks in that zone show it. A time that is skipped
+-- when clocks go forward is taken with the offset of before the gap (02:30 → 03:30); of one that comes twice it is the
+-- first. In both cases that is the offset before the change, which Postgres' own `at time zone` doesn't promise.
+create function herald.local_instant(p_date date, p_time time, p_zone text) returns timestamptz
+language plpgsql stable set search_path = ''
+as $$
+declare
+  wall constant timestamp := p_date + p_time;
+  utc constant timestamptz := wall at time zone 'UTC';
+  -- No offset is above 16 hours: the instant lies between these two moments, and so does at most one change.
+  former constant timestamptz := utc - interval '16 hours';
+  later constant timestamptz := utc + interval '16 hours';
+  by_former constant timestamptz := utc - (former at time zone p_zone - former at time zone 'UTC');
+  by_later constant timestamptz := utc - (later at time zone p_zone - later at time zone 'UTC');
+begin
+  if by_former at time zone p_zone <> wall and by_later at time zone p_zone = wall then
+    return by_later;
+  end if;
+  return by_former;
+end
+$$;
+revoke execute on function herald.local_instant(date, time, text) from public;

@@ -1,0 +1,184 @@
+-- The CRM's own tables, for a project that does not have them: organisations, people, workshops, who attends them, and
+-- the notifications that a CRM queues for itself. A CRM that has a table of this name keeps its own: nothing here
+-- alters it, except for the unique index by which a row of Herald can only name a workshop of its own organisation.
+-- crm_access.sql gives the tables made here their row policies, and knows them by their comments.
+-- An older project grants everything on a new table to the API's roles, so every grant of Herald begins with a revoke.
+
+do $$
+begin
+  if to_regclass('public.organizations') is null then
+    create table public.organizations (
+      id uuid primary key default gen_random_uuid(),
+      name text not null check (length(btrim(name)) between 1 and 200),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    comment on table public.organizations is 'A customer of the CRM; every row of Herald belongs to one.';
+    comment on constraint organizations_name_check on public.organizations is
+    'An organisation needs a name of up to 200 characters.';
+    create trigger touch before update on public.organizations for each row execute function herald.touch();
+    alter table public.organizations enable row level security;
+    revoke all on public.organizations from anon, authenticated;
+    grant select on public.organizations to authenticated;
+    grant select, insert, update, delete on public.organizations to service_role;
+  end if;
+
+  if to_regclass('public.profiles') is null then
+    create table public.profiles (
+      id uuid primary key references auth.users (id) on delete cascade,
+      organization_id uuid references public.organizations (id) on delete cascade,
+      role text not null default 'member' check (role in ('owner', 'admin', 'member', 'super_admin')),
+      full_name text,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create index profiles_organization_id_idx on public.profiles (organization_id);
+    comment on table public.profiles is 'A CRM user and the role that they have in their organisation.';
+    comment on constraint profiles_role_check on public.profiles is 'A role is owner, admin, member or super_admin.';
+    comment on constraint profiles_id_fkey on public.profiles is 'There is no such user.';
+    comment on constraint profiles_organization_id_fkey on public.profiles is 'There is no such organisation.';
+    create trigger touch before update on public.profiles for each row execute function herald.touch();
+    alter table public.profiles enable row level security;
+    revoke all on public.profiles from anon, authenticated;
+    grant select on public.profiles to authenticated;
+    grant select, insert, update, delete on public.profiles to service_role;
+  end if;
+
+  if to_regclass('public.workshops') is null then
+    create table public.workshops (
+      id uuid primary key default gen_random_uuid(),
+      organization_id uuid not null references public.organizations (id) on delete cascade,
+      title text not null check (length(btrim(title)) between 1 and 300),
+      starts_at timestamptz not null,
+      timezone text not null default 'UTC',
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    comment on table public.workshops is 'An event of the organisation, possibly with a WhatsApp group.';
+    comment on constraint workshops_title_check on public.workshops is
+    'A workshop needs a title of up to 300 characters.';
+    comment on constraint workshops_organization_id_fkey on public.workshops is 'There is no such organisation.';
+    create trigger touch before update on public.workshops for each row execute function herald.touch();
+    alter table public.workshops enable row level security;
+    revoke all on public.workshops from anon, authenticated;
+    grant select, insert, update, delete on public.workshops to authenticated, service_role;
+  end if;
+end
+$$;
+
+create unique index if not exists workshops_organization_id_id_key on public.workshops (organization_id, id);
+comment on index public.workshops_organization_id_id_key is 'There is a workshop with this id already.';
+
+do $$
+begin
+  if to_regclass('public.workshop_attendees') is null then
+    create table public.workshop_attendees (
+      id uuid primary key default gen_random_uuid(),
+      organization_id uuid not null references public.organizations (id) on delete cascade,
+      workshop_id uuid not null,
+      name text check (length(name) <= 200),
+      phone text not null check (phone ~ '^\+[1-9][0-9]{6,14}$'),
+      status text not null default 'registered' check (status in ('registered', 'attended', 'cancelled', 'no_show')),
+      attributes jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object'),
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      unique (workshop_id, phone),
+      foreign key (organization_id, workshop_id) references public.workshops (organization_id, id) on delete cascade
+    );
+    create index workshop_attendees_organization_workshop_idx
+    on public.workshop_attendees (organization_id, workshop_id);
+    comment on table public.workshop_attendees is 'Who comes to a workshop; automation queues one message each.';
+    comment on column public.workshop_attendees.attributes is
+    'Facts of the CRM about the person; a task''s recipient_filter matches those that contain it.';
+    comment on constraint workshop_attendees_attributes_check on public.workshop_attendees is
+    'Attributes of an attendee are an object, like {"ticket": "early"}.';
+    comment on constraint workshop_attendees_name_check on public.workshop_attendees is
+    'The attendee''s name is too long: up to 200 characters.';
+    comment on constraint workshop_attendees_phone_check on public.workshop_attendees is
+    'This is no phone number with country code. Write it like +491701234567.';
+    comment on constraint workshop_attendees_status_check on public.workshop_attendees is
+    'An attendee is registered, attended, cancelled or no_show.';
+    comment on constraint workshop_attendees_workshop_id_phone_key on public.workshop_attendees is
+    'This number is on the workshop''s list already.';
+    comment on constraint workshop_attendees_organization_id_fkey on public.workshop_attendees is
+    'There is no such organisation.';
+    comment on constraint workshop_attendees_organization_id_workshop_id_fkey on public.workshop_attendees is
+    'There is no such workshop in the organisation.';
+    create trigger touch before update on public.workshop_attendees for each row execute function herald.touch();
+    alter table public.workshop_attendees enable row level security;
+    revoke all on public.workshop_attendees from anon, authenticated;
+    grant select, delete on public.workshop_attendees to authenticated;
+    grant insert (organization_id, workshop_id, name, phone, status, attributes)
+    on public.workshop_attendees to authenticated;
+    grant update (name, phone, status, attributes) on public.workshop_attendees to authenticated;
+    grant select, insert, update, delete on public.workshop_attendees to service_role;
+  end if;
+
+  if to_regclass('public.notification_queue') is null then
+    create table public.notification_queue (
+      id uuid primary key default gen_random_uuid(),
+      organization_id uuid not null references public.organizations (id) on delete cascade,
+      type text not null check (length(type) between 1 and 60),
+      template text not null check (length(template) between 1 and 200),
+      recipient_phone text check (recipient_phone ~ '^\+[1-9][0-9]{6,14}$'),
+      recipient_name text check (length(recipient_name) <= 200),
+      message_data jsonb not null default '{}' check (jsonb_typeof(message_data) = 'object'),
+      priority smallint not null default 5 check (priority between 1 and 10),
+      status text not null default 'pending' check (
+        status in ('pending', 'processing', 'sent', 'delivered', 'failed', 'cancelled')
+      ),
+      attempts integer not null default 0 check (attempts >= 0),
+      max_attempts integer not null default 3 check (max_attempts between 1 and 20),
+      scheduled_for timestamptz not null default now(),
+      error_message text,
+      sent_at timestamptz,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now(),
+      constraint notification_by_whatsapp_has_a_phone check (type <> 'whatsapp' or recipient_phone is not null),
+      constraint notification_sent_is_known check (status not in ('sent', 'delivered') or sent_at is not null)
+    );
+    create index notification_queue_organization_id_idx on public.notification_queue (organization_id, created_at desc);
+    comment on table public.notification_queue is
+    'A CRM''s own notifications. Those of type whatsapp become messages; their status comes back here.';
+    comment on column public.notification_queue.message_data is 'Values for the template''s {{placeholders}}.';
+    comment on column public.notification_queue.priority is '1 to 10; 10 goes first.';
+    comment on column public.notification_queue.attempts is 'How often it was tried.';
+    comment on column public.notification_queue.max_attempts is 'After so many it fails.';
+    comment on constraint notification_by_whatsapp_has_a_phone on public.notification_queue is
+    'A notification by WhatsApp needs a phone number.';
+    comment on constraint notification_queue_attempts_check on public.notification_queue is
+    'Attempts are counted from 0.';
+    comment on constraint notification_queue_max_attempts_check on public.notification_queue is
+    'Choose 1 to 20 attempts.';
+    comment on constraint notification_queue_message_data_check on public.notification_queue is
+    'message_data is an object of the template''s values, like {"name": "Asha"}.';
+    comment on constraint notification_queue_priority_check on public.notification_queue is
+    'Choose a priority from 1 to 10; 10 goes first.';
+    comment on constraint notification_queue_recipient_name_check on public.notification_queue is
+    'The recipient''s name is too long: up to 200 characters.';
+    comment on constraint notification_queue_recipient_phone_check on public.notification_queue is
+    'This is no phone number with country code. Write it like +491701234567.';
+    comment on constraint notification_queue_status_check on public.notification_queue is
+    'A notification is pending, processing, sent, delivered, failed or cancelled.';
+    comment on constraint notification_queue_template_check on public.notification_queue is
+    'Name a template, in up to 200 characters.';
+    comment on constraint notification_queue_type_check on public.notification_queue is
+    'A notification needs a type of up to 60 characters, like whatsapp.';
+    comment on constraint notification_sent_is_known on public.notification_queue is
+    'A notification that was sent needs the time when.';
+    comment on constraint notification_queue_organization_id_fkey on public.notification_queue is
+    'There is no such organisation.';
+    create trigger touch before update on public.notification_queue for each row execute function herald.touch();
+    alter table public.notification_queue enable row level security;
+    revoke all on public.notification_queue from anon, authenticated;
+    grant select on public.notification_queue to authenticated;
+    grant insert (
+      organization_id, type, template, recipient_phone, recipient_name, message_data, priority, max_attempts,
+      scheduled_for
+    ) on public.notification_queue to authenticated;
+    grant update (template, recipient_phone, recipient_name, message_data, priority, scheduled_for, status)
+    on public.notification_queue to authenticated;
+    grant select, insert, update, delete on public.notification_queue to service_role;
+  end if;
+end
+$$;

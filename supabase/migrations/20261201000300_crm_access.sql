@@ -1,0 +1,61 @@
+-- Row policies of the tables that crm_baseline.sql made, known by the comment that it gave them. They ask the adapter's
+-- functions, so they come after it. A CRM's own table gets none: without a policy it is closed on purpose, and it may
+-- have other columns.
+
+do $$
+begin
+  if obj_description('public.organizations'::regclass, 'pg_class') =
+    'A customer of the CRM; every row of Herald belongs to one.' then
+    create policy organizations_select on public.organizations for select to authenticated
+    using (id in (select herald.my_organizations()) or (select herald.is_super_admin()));
+  end if;
+  if obj_description('public.profiles'::regclass, 'pg_class') =
+    'A CRM user and the role that they have in their organisation.' then
+    create policy profiles_select on public.profiles for select to authenticated
+    using (
+      id = (select auth.uid()) or organization_id in (select herald.my_organizations()) or (select herald.is_super_admin())
+    );
+  end if;
+  if obj_description('public.workshops'::regclass, 'pg_class') =
+    'An event of the organisation, possibly with a WhatsApp group.' then
+    create policy workshops_select on public.workshops for select to authenticated
+    using (organization_id in (select herald.my_organizations()) or (select herald.is_super_admin()));
+    create policy workshops_insert on public.workshops for insert to authenticated
+    with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+    create policy workshops_update on public.workshops for update to authenticated
+    using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()))
+    with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+    create policy workshops_delete on public.workshops for delete to authenticated
+    using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+  end if;
+  if obj_description('public.workshop_attendees'::regclass, 'pg_class') =
+    'Who comes to a workshop; automation queues one message each.' then
+    create policy workshop_attendees_select on public.workshop_attendees for select to authenticated
+    using (organization_id in (select herald.my_organizations()) or (select herald.is_super_admin()));
+    create policy workshop_attendees_insert on public.workshop_attendees for insert to authenticated
+    with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+    create policy workshop_attendees_update on public.workshop_attendees for update to authenticated
+    using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()))
+    with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+    create policy workshop_attendees_delete on public.workshop_attendees for delete to authenticated
+    using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+  end if;
+  if obj_description('public.notification_queue'::regclass, 'pg_class') =
+    'A CRM''s own notifications. Those of type whatsapp become messages; their status comes back here.' then
+    create policy notification_queue_select on public.notification_queue for select to authenticated
+    using (organization_id in (select herald.my_organizations()) or (select herald.is_super_admin()));
+    create policy notification_queue_insert on public.notification_queue for insert to authenticated
+    with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+    -- A person edits what waits, cancels it, or retries what failed; whoever sends writes the result.
+    create policy notification_queue_update on public.notification_queue for update to authenticated
+    using (
+      status in ('pending', 'failed')
+      and (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()))
+    )
+    with check (
+      status in ('pending', 'cancelled')
+      and (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()))
+    );
+  end if;
+end
+$$;

@@ -1,0 +1,153 @@
+-- Cloud API numbers and the limits that Meta sets them. Access tokens are sealed in herald.session_credentials.
+
+create table public.whatsapp_cloud_accounts (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null references public.organizations (id) on delete cascade,
+  session_id uuid not null unique,
+  phone_number_id text not null unique constraint cloud_phone_number_id_is_a_number check (phone_number_id ~ '^[0-9]{1,30}$'),
+  business_account_id text not null
+  constraint cloud_business_account_id_is_a_number check (business_account_id ~ '^[0-9]{1,30}$'),
+  rate_limit_tier text not null default '250'
+  constraint cloud_tier_is_known check (rate_limit_tier in ('250', '2K', '10K', '100K', 'unlimited')),
+  quality_rating text not null default 'UNKNOWN'
+  constraint cloud_quality_is_known check (quality_rating in ('GREEN', 'YELLOW', 'RED', 'UNKNOWN')),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  foreign key (organization_id, session_id) references public.whatsapp_sessions (organization_id, id) on delete cascade
+);
+create index whatsapp_cloud_accounts_session_idx on public.whatsapp_cloud_accounts (organization_id, session_id);
+create index whatsapp_cloud_accounts_business_idx on public.whatsapp_cloud_accounts (business_account_id);
+comment on table public.whatsapp_cloud_accounts is 'The Cloud API side of an account whose provider is cloud.';
+comment on column public.whatsapp_cloud_accounts.phone_number_id is 'Meta''s id of the number.';
+comment on column public.whatsapp_cloud_accounts.business_account_id is 'Meta''s id of the WhatsApp business account.';
+comment on column public.whatsapp_cloud_accounts.rate_limit_tier is
+'How many people the business may write to in 24 hours; Meta tells it. All numbers of a business share it.';
+comment on constraint cloud_business_account_id_is_a_number on public.whatsapp_cloud_accounts is
+'The WhatsApp Business account id is a number; Meta''s Business Manager shows it.';
+comment on constraint cloud_phone_number_id_is_a_number on public.whatsapp_cloud_accounts is
+'The phone number id is a number (not the phone number itself); Meta''s developer page shows it.';
+comment on constraint cloud_quality_is_known on public.whatsapp_cloud_accounts is
+'A number''s quality is GREEN, YELLOW, RED or UNKNOWN; Meta tells it.';
+comment on constraint cloud_tier_is_known on public.whatsapp_cloud_accounts is
+'A tier is 250, 2K, 10K, 100K or unlimited; Meta tells it.';
+comment on constraint whatsapp_cloud_accounts_phone_number_id_key on public.whatsapp_cloud_accounts is
+'This Cloud API number is linked to an account already.';
+comment on constraint whatsapp_cloud_accounts_session_id_key on public.whatsapp_cloud_accounts is
+'This account has its Cloud API number already.';
+comment on constraint whatsapp_cloud_accounts_organization_id_fkey on public.whatsapp_cloud_accounts is
+'There is no such organisation.';
+comment on constraint whatsapp_cloud_accounts_organization_id_session_id_fkey on public.whatsapp_cloud_accounts is
+'There is no such account in the organisation. Choose one of its accounts.';
+
+alter table public.whatsapp_cloud_accounts enable row level security;
+create policy whatsapp_cloud_accounts_select on public.whatsapp_cloud_accounts for select to authenticated
+using (
+  (
+    organization_id in (select herald.my_organizations())
+    and (session_id is null or session_id not in (select herald.my_hidden_sessions()))
+  )
+  or (select herald.is_super_admin())
+);
+create policy whatsapp_cloud_accounts_delete on public.whatsapp_cloud_accounts for delete to authenticated
+using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
+-- Nobody inserts: Herald makes the row once the access token has proved that the number is theirs, so that nobody can
+-- take another's.
+revoke all on public.whatsapp_cloud_accounts from anon, authenticated, service_role;
+grant select, delete on public.whatsapp_cloud_accounts to authenticated;
+grant select, insert, update, delete on public.whatsapp_cloud_accounts to service_role;
+create trigger touch before update on public.whatsapp_cloud_accounts for each row execute function herald.touch();
+call herald.keep_identity('whatsapp_cloud_accounts', '{organization_id, session_id, phone_number_id}');
+
+-- == the Cloud API's own limits ==
+
+create table herald.cloud_recipients (
+  business_account_id text not null,
+  recipient text not null,
+  last_at timestamptz not null,
+  primary key (business_account_id, recipient)
+);
+create index cloud_recipients_last_at_idx on herald.cloud_recipients (business_account_id, last_at);
+comment on table herald.cloud_recipients is 'Whom a business wrote to: its tier limits different people in 24 hours.';
+comment on column herald.cloud_recipients.business_account_id is
+'Meta''s id of the business, whose numbers share a tier.';
+
+alter table herald.cloud_recipients enable row level security;
+
+create table herald.cloud_pairs (
+  session_id uuid not null references public.whatsapp_sessions (id) on delete cascade,
+  recipient text not null,
+  paid_until timestamptz not null,
+  primary key (session_id, recipient)
+);
+create index cloud_pairs_paid_until_idx on herald.cloud_pairs (paid_until);
+comment on table herald.cloud_pairs is
+'Pace between a number and a person: each message costs 6 s, and 45 may be owed (paid_until lies that far ahead).';
+
+alter table herald.cloud_pairs enable row level security;
+
+-- herald.tier_size(tier) → people in 24 hours; null: unlimited.
+create function herald.tier_size(p_tier text) returns integer
+language sql immutable set search_path = ''
+as $$
+  select case p_tier when '250' then 250 when '2K' then 2000 when '10K' then 10000 when '100K' then 100000 end
+$$;
+revoke execute on function herald.tier_size(text) from public;
+
+-- herald.recipient_address(message) → where it goes: a group's JID, a number (E.164), or a person's JID or LID.
+create function herald.recipient_address(m public.scheduled_whatsapp_messages) returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return case
+    when m.recipient_phone is not null then m.recipient_phone
+    when m.group_id is not null then (select g.group_jid from public.whatsapp_groups as g where g.id = m.group_id)
+    else (select coalesce(p.phone, p.jid, p.lid) from public.whatsapp_contacts as p where p.id = m.contact_id)
+  end;
+end
+$$;
+revoke execute on function herald.recipient_address(public.scheduled_whatsapp_messages) from public;
+
+-- herald.cloud_hold(message) → what Meta's limits hold back: 'window', 'pair-limit', 'tier-limit' or null.
+create function herald.cloud_hold(m public.scheduled_whatsapp_messages) returns text
+language plpgsql stable set search_path = '' set jit = off
+as $$
+declare
+  moment timestamptz := herald.clock();
+  account public.whatsapp_cloud_accounts;
+  person text := herald.recipient_address(m);
+  size integer;
+begin
+  if m.template_id is null and not exists (
+    select 1 from public.whatsapp_conversations as v
+    join public.whatsapp_contacts as p on p.organization_id = v.organization_id and p.id = v.contact_id
+    where v.session_id = m.session_id and v.last_inbound_at > moment - interval '24 hours'
+      and (p.id = m.contact_id or p.phone = m.recipient_phone)
+  ) then
+    return 'window';
+  end if;
+  if exists (
+    select 1 from herald.cloud_pairs as p
+    where p.session_id = m.session_id and p.recipient = person
+      and p.paid_until > moment + 44 * interval '6 seconds'
+  ) then
+    return 'pair-limit';
+  end if;
+  select c.* into account from public.whatsapp_cloud_accounts as c where c.session_id = m.session_id;
+  size := herald.tier_size(account.rate_limit_tier);
+  if size is not null and not exists (
+    select 1 from herald.cloud_recipients as r
+    where r.business_account_id = account.business_account_id and r.recipient = person
+      and r.last_at > moment - interval '24 hours'
+  ) and size <= (
+    select count(*) from (
+      select 1 from herald.cloud_recipients as r
+      where r.business_account_id = account.business_account_id and r.last_at > moment - interval '24 hours'
+      limit size
+    ) as recent
+  ) then
+    return 'tier-limit';
+  end if;
+  return null;
+end
+$$;
+revoke execute on function herald.cloud_hold(public.scheduled_whatsapp_messages) from public;

@@ -1,0 +1,162 @@
+-- Who has a message and who read it: receipts as the worker brings them. For service_role only.
+
+create table public.whatsapp_delivery_logs (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null references public.organizations (id) on delete cascade,
+  session_id uuid not null,
+  message_id uuid not null references public.scheduled_whatsapp_messages (id) on delete cascade,
+  recipient text not null,
+  sent_at timestamptz,
+  delivered_at timestamptz,
+  read_at timestamptz,
+  failed_at timestamptz,
+  error_code text,
+  error_message text,
+  pricing_category text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (message_id, recipient)
+);
+create index whatsapp_delivery_logs_age_idx on public.whatsapp_delivery_logs (organization_id, created_at);
+comment on table public.whatsapp_delivery_logs is 'One row a message and recipient (JID without device): who has it, who read it.';
+comment on column public.whatsapp_delivery_logs.session_id is
+'The account that sent it; kept after the account is gone.';
+comment on column public.whatsapp_delivery_logs.recipient is 'JID without device.';
+comment on column public.whatsapp_delivery_logs.error_code is 'The provider''s code, where it says one.';
+comment on constraint whatsapp_delivery_logs_message_id_recipient_key on public.whatsapp_delivery_logs is
+'A message has one delivery row a recipient.';
+comment on constraint whatsapp_delivery_logs_message_id_fkey on public.whatsapp_delivery_logs is
+'There is no such message in the queue.';
+comment on constraint whatsapp_delivery_logs_organization_id_fkey on public.whatsapp_delivery_logs is
+'There is no such organisation.';
+
+alter table public.whatsapp_delivery_logs enable row level security;
+create policy whatsapp_delivery_logs_select on public.whatsapp_delivery_logs for select to authenticated
+using (
+  (
+    organization_id in (select herald.my_organizations())
+    and (session_id is null or session_id not in (select herald.my_hidden_sessions()))
+  )
+  or (select herald.is_super_admin())
+);
+revoke all on public.whatsapp_delivery_logs from anon, authenticated;
+grant select on public.whatsapp_delivery_logs to authenticated;
+grant select, insert, update, delete on public.whatsapp_delivery_logs to service_role;
+create trigger touch before update on public.whatsapp_delivery_logs for each row execute function herald.touch();
+call herald.keep_identity('whatsapp_delivery_logs', '{organization_id, session_id, message_id}');
+
+create table herald.early_receipts (
+  session_id uuid not null references public.whatsapp_sessions (id) on delete cascade,
+  wa_message_id text not null,
+  recipient text not null,
+  kind text not null,
+  at timestamptz not null,
+  received_at timestamptz not null,
+  primary key (session_id, wa_message_id, recipient, kind)
+);
+create index early_receipts_received_at_idx on herald.early_receipts (received_at);
+comment on table herald.early_receipts is 'Receipts that came before their message was settled; forgotten after a day.';
+comment on column herald.early_receipts.wa_message_id is 'WhatsApp''s id of the message that it is about.';
+
+alter table herald.early_receipts enable row level security;
+
+-- herald.matched_receipts(receipts) → the receipts with the message that each is about (null: not known yet).
+create function herald.matched_receipts(p_receipts jsonb)
+returns table (
+  message_id uuid, organization_id uuid, session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz
+)
+language sql stable set search_path = ''
+as $$
+  select m.id, m.organization_id, x.session_id, x.wa_message_id, x.recipient, x.kind, x.at
+  from jsonb_to_recordset(p_receipts)
+    as x (session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz)
+  left join (
+    herald.sent_ids as s join public.scheduled_whatsapp_messages as m on m.id = s.message_id and m.status <> 'sending'
+  ) on s.session_id = x.session_id and s.wa_message_id = x.wa_message_id
+$$;
+revoke execute on function herald.matched_receipts(jsonb) from public;
+
+-- herald.apply_receipts(receipts) writes who has a message and who read it. Receipts of unknown messages wait a day for
+-- their message to be settled. Any receipt is evidence that an in_doubt message went out. Forward only, idempotent. The
+-- worker sends settles and receipts of a session one after the other, so that none falls between the two; one that
+-- crosses with a settle whose answer was lost is applied by whatsapp_reap.
+create function herald.apply_receipts(p_receipts jsonb) returns void
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+declare
+  confirmed uuid[];
+begin
+  insert into herald.early_receipts as e (session_id, wa_message_id, recipient, kind, at, received_at)
+  select r.session_id, r.wa_message_id, r.recipient, r.kind, r.at, herald.clock()
+  from herald.matched_receipts(p_receipts) as r join public.whatsapp_sessions as s on s.id = r.session_id
+  where r.message_id is null
+  on conflict do nothing;
+
+  -- One after the other for a message, in one order: each counts what the one before it has written.
+  perform 1 from public.scheduled_whatsapp_messages as m
+  where m.id in (select r.message_id from herald.matched_receipts(p_receipts) as r)
+  order by m.id
+  for no key update;
+
+  update public.scheduled_whatsapp_messages as m
+  set status = 'sent', sent_at = coalesce(m.sent_at, r.at), error_code = null, error_message = null
+  from (
+    select t.message_id, min(t.at) as at from herald.matched_receipts(p_receipts) as t group by t.message_id
+  ) as r
+  where m.id = r.message_id and m.status = 'in_doubt';
+
+  perform herald.note_own_phones(p_receipts);
+
+  with logged as (
+    insert into public.whatsapp_delivery_logs as d
+    (organization_id, session_id, message_id, recipient, sent_at, delivered_at, read_at)
+    select r.organization_id, r.session_id, r.message_id, r.recipient, min(m.sent_at), min(r.at),
+      min(r.at) filter (where r.kind in ('read', 'played'))
+    from herald.matched_receipts(p_receipts) as r
+    join public.scheduled_whatsapp_messages as m on m.id = r.message_id
+    where r.message_id is not null and r.kind in ('delivered', 'read', 'played')
+    group by r.organization_id, r.session_id, r.message_id, r.recipient
+    order by r.message_id, r.recipient
+    on conflict (message_id, recipient) do update
+    set delivered_at = coalesce(d.delivered_at, excluded.delivered_at),
+      read_at = coalesce(d.read_at, excluded.read_at)
+    returning d.message_id
+  )
+  select array_agg(distinct l.message_id) into confirmed from logged as l;
+
+  update public.scheduled_whatsapp_messages as m
+  set delivered_count = d.delivered, read_count = d.read,
+    delivered_at = coalesce(m.delivered_at, d.first_delivered), read_at = coalesce(m.read_at, d.first_read),
+    status = case
+      when m.status in ('sent', 'delivered') and d.read > 0 then 'read'
+      when m.status = 'sent' then 'delivered'
+      else m.status
+    end
+  from (
+    select l.message_id, count(l.delivered_at)::integer as delivered, count(l.read_at)::integer as read,
+      min(l.delivered_at) as first_delivered, min(l.read_at) as first_read
+    from public.whatsapp_delivery_logs as l
+    where l.message_id = any(confirmed)
+    group by l.message_id
+  ) as d
+  where m.id = d.message_id and m.status in ('sent', 'delivered', 'read')
+    and (m.status = 'sent' or (m.delivered_count, m.read_count) is distinct from (d.delivered, d.read));
+end
+$$;
+revoke execute on function herald.apply_receipts(jsonb) from public;
+
+-- whatsapp_receipts(run, receipts): [{session_id, wa_message_id, recipient, kind: delivered|read|played|sender, at}].
+create function public.whatsapp_receipts(p_run uuid, p_receipts jsonb) returns void
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+begin
+  if not exists (select 1 from herald.workers as w where w.run_id = p_run) then
+    raise exception 'another process has started under this WORKER_ID' using errcode = 'HR001';
+  end if;
+  perform herald.apply_receipts(p_receipts);
+end
+$$;
+comment on function public.whatsapp_receipts(uuid, jsonb) is
+'Receipts as they came: delivered, read, played, or the account''s own other device.';
+revoke execute on function public.whatsapp_receipts(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.whatsapp_receipts(uuid, jsonb) to service_role;

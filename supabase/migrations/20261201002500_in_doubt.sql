@@ -1,0 +1,125 @@
+-- Messages in doubt: sent or not, nobody knows. How they get there after a crash, and what the account's own phone
+-- knows. A linked phone confirms each message that its account sends from elsewhere. A confirmation proves that the
+-- message went out. One of a later message and none of this one is a strong hint that this one did not; an organisation
+-- may decide to act on it (in_doubt_policy own_phone). By default a person decides: the phone may have been unable to
+-- read the message, and then it would go out twice.
+
+create table herald.own_phones (
+  session_id uuid primary key references public.whatsapp_sessions (id) on delete cascade,
+  confirmed_sent_at timestamptz not null,
+  noted_at timestamptz not null
+);
+comment on table herald.own_phones is 'What an account''s own phone last confirmed.';
+comment on column herald.own_phones.confirmed_sent_at is 'When the newest message that it confirmed was sent.';
+comment on column herald.own_phones.noted_at is 'When we first knew of that.';
+
+alter table herald.own_phones enable row level security;
+
+-- herald.note_own_phones(receipts): keeps what own phones (receipts of kind sender) say of our messages.
+create function herald.note_own_phones(p_receipts jsonb) returns void
+language sql volatile set search_path = '' set jit = off
+as $$
+  insert into herald.own_phones as o (session_id, confirmed_sent_at, noted_at)
+  select r.session_id, max(m.sent_at), herald.clock()
+  from herald.matched_receipts(p_receipts) as r
+  join public.scheduled_whatsapp_messages as m on m.id = r.message_id and m.sent_at is not null
+  where r.kind = 'sender'
+  group by r.session_id
+  order by r.session_id
+  on conflict (session_id) do update
+  set confirmed_sent_at = excluded.confirmed_sent_at, noted_at = excluded.noted_at
+  where o.confirmed_sent_at < excluded.confirmed_sent_at
+$$;
+revoke execute on function herald.note_own_phones(jsonb) from public;
+
+-- herald.settle_doubts() → how many went back to the queue. Where the organisation trusts its phones: a message that
+-- has been in doubt for two minutes goes back if the phone confirmed one that was sent after the doubt arose, and has
+-- had a minute to confirm this one too. One whose id nobody knows stays while there is a confirmation that might be its
+-- own.
+create function herald.settle_doubts() returns integer
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+declare
+  moment timestamptz := herald.clock();
+  many integer;
+begin
+  with unsent as (
+    select m.id from herald.open_messages as d
+    join public.scheduled_whatsapp_messages as m on m.id = d.message_id
+    join public.workshop_automation_config as c
+      on c.organization_id = m.organization_id and c.in_doubt_policy = 'own_phone'
+    join herald.own_phones as o on o.session_id = m.session_id
+    where d.status = 'in_doubt' and m.status = 'in_doubt' and m.updated_at < moment - interval '2 minutes'
+      and o.confirmed_sent_at > m.updated_at and o.noted_at < moment - interval '1 minute'
+      and (m.wa_message_id is not null or not exists (
+        select 1 from herald.early_receipts as e
+        where e.session_id = m.session_id and e.kind = 'sender' and e.received_at > m.updated_at - interval '1 hour'
+      ))
+    order by m.id
+    limit 500
+    for update of m skip locked
+  ), requeued as (
+    update public.scheduled_whatsapp_messages as m set status = 'pending'
+    from unsent as u where m.id = u.id
+    returning m.id, m.organization_id, m.session_id
+  ), told as (
+    insert into public.whatsapp_audit_logs (organization_id, session_id, event_type, event_data)
+    select r.organization_id, r.session_id, 'message.doubt_settled',
+      jsonb_build_object('message_id', r.id, 'evidence', 'own_phone', 'status', 'pending')
+    from requeued as r
+  )
+  select count(*) into many from requeued;
+  return many;
+end
+$$;
+revoke execute on function herald.settle_doubts() from public;
+
+-- whatsapp_reap() → {"expired": n, "in_doubt": n}. Fails what is past its time; puts in doubt what a dead worker
+-- claimed and nobody has taken over for ten minutes; applies receipts that crossed with their message's settle; forgets
+-- receipts older than a day.
+create function public.whatsapp_reap() returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  moment timestamptz := herald.clock();
+  expired integer;
+  doubtful integer;
+  crossed jsonb;
+begin
+  update public.scheduled_whatsapp_messages as m
+  set status = 'failed', error_code = 'expired', error_message = 'Its time had passed before it could be sent.'
+  where m.id in (
+    select q.id from herald.open_messages as e join public.scheduled_whatsapp_messages as q on q.id = e.message_id
+    where e.status = 'pending' and e.expires_at <= moment and q.status = 'pending' and q.expires_at <= moment
+    limit 1000 for update of q skip locked
+  );
+  get diagnostics expired = row_count;
+  with left_alone as (
+    delete from herald.message_claims as c using herald.session_leases as l
+    where l.session_id = c.session_id and c.claimed_until < moment - interval '10 minutes'
+      and (l.expires_at <= moment or l.epoch <> c.epoch)
+    returning c.message_id
+  )
+  update public.scheduled_whatsapp_messages as m
+  set status = 'in_doubt', error_code = 'worker-lost',
+    error_message = 'The worker that was sending this is gone; it may or may not have gone out.'
+  from left_alone as c where m.id = c.message_id and m.status = 'sending';
+  get diagnostics doubtful = row_count;
+  with found as (
+    delete from herald.early_receipts as e using herald.sent_ids as s, public.scheduled_whatsapp_messages as m
+    where s.session_id = e.session_id and s.wa_message_id = e.wa_message_id
+      and m.id = s.message_id and m.status <> 'sending'
+    returning e.session_id, e.wa_message_id, e.recipient, e.kind, e.at
+  )
+  select jsonb_agg(to_jsonb(f)) into crossed from found as f;
+  if crossed is not null then
+    perform herald.apply_receipts(crossed);
+  end if;
+  delete from herald.early_receipts as e where e.received_at < moment - interval '1 day';
+  return jsonb_build_object('expired', expired, 'in_doubt', doubtful);
+end
+$$;
+comment on function public.whatsapp_reap() is
+'Fails what is past its time, puts in doubt what a dead worker left for ten minutes, forgets old receipts; the counts.';
+revoke execute on function public.whatsapp_reap() from public, anon, authenticated;
+grant execute on function public.whatsapp_reap() to service_role;
