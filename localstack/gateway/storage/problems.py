@@ -1,5 +1,6 @@
-"""Storage's errors. As hosted, the answer is 400 for all but a few; the real code is in the body."""
+"""Storage's errors, and the keys that it allows. As hosted, most answers are 400; the body has the status."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,9 +9,18 @@ from psycopg import errors
 
 from localstack.gateway.errors import ApiError
 
+_KEY = re.compile(r"[\w/!\-.*'() &$@=;:+,?]{1,1024}", re.ASCII)
+
+
+def object_key(key: object) -> str:
+    """Raises ApiError (400) for a key that could leave its bucket if a program took it for a path."""
+    if not isinstance(key, str) or not _KEY.fullmatch(key) or {"", ".", ".."} & set(key.split("/")):
+        raise problem(400, "InvalidKey", f"Invalid key: {key}")
+    return key
+
 
 def problem(status: int, code: str, message: str, error: str | None = None) -> ApiError:
-    """To raise. supabase-py reads `error` and `statusCode`, supabase-js `code`."""
+    """An error to raise. supabase-py reads `error` and `statusCode`, supabase-js `code`."""
     body = {"statusCode": str(status), "error": error or code, "message": message, "code": code}
     return ApiError(status if status >= 500 else 400, dict[str, object](body))
 
@@ -36,8 +46,8 @@ def too_large() -> ApiError:
 
 
 @contextmanager
-def told_as_storage_does() -> Iterator[None]:
-    """Turns what Postgres refuses into Storage's errors."""
+def in_storages_words() -> Iterator[None]:
+    """Turn what Postgres refuses into Storage's errors."""
     try:
         yield
     except errors.InsufficientPrivilege as error:
@@ -46,9 +56,7 @@ def told_as_storage_does() -> Iterator[None]:
         raise problem(409, "ResourceAlreadyExists", "The resource already exists", "Duplicate") from error
     except errors.ForeignKeyViolation as error:
         raise no_such_bucket() from error
-    except errors.QueryCanceled as error:
-        raise problem(544, "DatabaseTimeout", "The connection to the database timed out") from error
     except psycopg.OperationalError:
-        raise  # the gateway says that the database is away
+        raise  # the gateway answers that the database is away
     except psycopg.Error as error:
         raise problem(500, "DatabaseError", error.diag.message_primary or str(error)) from error

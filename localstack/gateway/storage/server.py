@@ -1,4 +1,7 @@
-"""Storage's routes. The longer ones come first: of a bucket called `sign` none would be served, as hosted."""
+"""Storage's routes, and the buckets.
+
+As on a hosted project, storage.buckets has row level security and no policy: only the secret key creates buckets.
+"""
 
 from pathlib import Path
 
@@ -6,60 +9,74 @@ from aiohttp import web
 
 from localstack.credentials import Credentials
 from localstack.gateway.access import Access
-from localstack.gateway.storage.blobs import Blobs
-from localstack.gateway.storage.buckets import Buckets
-from localstack.gateway.storage.cleaning import Cleaning
-from localstack.gateway.storage.database import Database
-from localstack.gateway.storage.downloads import Downloads
-from localstack.gateway.storage.objects import Objects
+from localstack.gateway.storage.database import Database, Row, every
+from localstack.gateway.storage.files import LARGEST_OBJECT, Files
+from localstack.gateway.storage.objects import Objects, json_body
+from localstack.gateway.storage.problems import invalid, object_key
 from localstack.gateway.storage.signing import Signing
-from localstack.gateway.storage.uploads import Uploads
 
 PREFIX = "/storage/v1"
 _KEY = "{bucket}/{key:.+}"
+#: supabase-py requires text for an owner, so the owner of a bucket that the secret key created is ''.
+_BUCKETS = """
+select id, name, coalesce(owner::text, '') as owner, public, file_size_limit, allowed_mime_types, type::text,
+  created_at, updated_at
+from storage.buckets order by name
+"""
+_NEW_BUCKET = """
+insert into storage.buckets (id, name, owner, owner_id, public, file_size_limit, allowed_mime_types)
+values (%s, %s, %s, %s, %s, %s, %s)
+"""
 
 
 class Storage:
     def __init__(
         self, credentials: Credentials, access: Access, admin_dsn: str, authenticator_dsn: str, folder: Path
     ) -> None:
-        database, blobs, signing = (
-            Database(access, admin_dsn, authenticator_dsn),
-            Blobs(folder),
-            Signing(credentials),
-        )
-        cleaning = Cleaning(database, blobs)
-        self._buckets = Buckets(database, cleaning)
-        self._objects = Objects(database, cleaning, signing)
-        self._uploads = Uploads(database, blobs, cleaning, signing)
-        self._downloads = Downloads(database, blobs, signing)
+        database, signing = Database(access, admin_dsn, authenticator_dsn), Signing(credentials)
+        self._database = database
+        self._files = Files(database, signing, folder)
+        self._objects = Objects(database, self._files, signing)
 
     def routes(self) -> list[web.RouteDef]:
-        buckets, objects, uploads, downloads = self._buckets, self._objects, self._uploads, self._downloads
+        """The longer paths come first: a bucket called `sign` would not be served, as hosted."""
+        objects, files = self._objects, self._files
         routes = [
-            web.get("/bucket", buckets.list_all),
-            web.post("/bucket", buckets.create),
-            web.get("/bucket/{bucket}", buckets.get),
-            web.put("/bucket/{bucket}", buckets.update),
-            web.delete("/bucket/{bucket}", buckets.delete),
-            web.post("/bucket/{bucket}/empty", buckets.empty),
+            web.get("/bucket", self.list_buckets),
+            web.post("/bucket", self.create_bucket),
             web.post("/object/list/{bucket}", objects.list_level),
-            web.post("/object/list-v2/{bucket}", objects.list_page),
             web.post("/object/move", objects.move),
-            web.post("/object/copy", objects.copy),
-            web.post(f"/object/upload/sign/{_KEY}", uploads.sign),
-            web.put(f"/object/upload/sign/{_KEY}", uploads.upload_signed),
-            web.post("/object/sign/{bucket}", objects.sign_many),
+            web.post(f"/object/upload/sign/{_KEY}", files.sign_upload),
+            web.put(f"/object/upload/sign/{_KEY}", files.upload_signed),
             web.post(f"/object/sign/{_KEY}", objects.sign),
-            web.get(f"/object/sign/{_KEY}", downloads.signed),
-            web.get(f"/object/public/{_KEY}", downloads.public),
-            web.get(f"/object/info/authenticated/{_KEY}", objects.info),
+            web.get(f"/object/sign/{_KEY}", files.download_signed),
+            web.get(f"/object/public/{_KEY}", files.download_public),
             web.get(f"/object/info/{_KEY}", objects.info),
-            web.get(f"/object/authenticated/{_KEY}", downloads.authenticated),
-            web.get(f"/object/{_KEY}", downloads.authenticated),
-            web.post(f"/object/{_KEY}", uploads.upload),
-            web.put(f"/object/{_KEY}", uploads.upload),
+            web.get(f"/object/{_KEY}", files.download),
+            web.post(f"/object/{_KEY}", files.upload),
+            web.put(f"/object/{_KEY}", files.upload),
             web.delete("/object/{bucket}", objects.remove),
-            web.delete(f"/object/{_KEY}", objects.remove_one),
         ]
         return [web.RouteDef(route.method, PREFIX + route.path, route.handler, route.kwargs) for route in routes]
+
+    async def list_buckets(self, request: web.Request) -> web.Response:
+        async with self._database.as_caller(request) as connection:
+            rows = await every(connection, _BUCKETS)
+        return web.json_response([_shown(row) for row in rows])
+
+    async def create_bucket(self, request: web.Request) -> web.Response:
+        identity, body = self._database.identity(request), await json_body(request)
+        name = object_key(body.get("id") or body.get("name"))
+        public, limit = bool(body.get("public")), body.get("file_size_limit")
+        if limit is not None and not (isinstance(limit, int) and 0 < limit <= LARGEST_OBJECT):
+            raise invalid(f"file_size_limit must be a number of bytes up to {LARGEST_OBJECT}")
+        async with self._database.speaking_as(identity) as connection:
+            await connection.execute(
+                _NEW_BUCKET,
+                [name, name, identity.owner, identity.owner_id, public, limit, body.get("allowed_mime_types")],
+            )
+        return web.json_response({"name": name})
+
+
+def _shown(row: Row) -> Row:
+    return {**row, "created_at": row["created_at"].isoformat(), "updated_at": row["updated_at"].isoformat()}

@@ -1,4 +1,4 @@
-"""Tokens in signed addresses. They open one object for a time, and nothing else: their key signs nothing else."""
+"""Tokens in signed URLs. Each opens one object for a limited time. Their key signs nothing else."""
 
 import hashlib
 import time
@@ -7,8 +7,9 @@ from typing import Any
 import jwt
 
 from localstack.credentials import Credentials
-from localstack.gateway.storage.problems import problem
+from localstack.gateway.storage.problems import invalid, problem
 
+DOWNLOAD, UPLOAD = "download", "upload"  #: what a token allows
 UPLOAD_LIFE = 7200  #: seconds, as hosted
 
 
@@ -17,16 +18,16 @@ class Signing:
         self._key = hashlib.sha256(b"storage " + credentials.signing_key.encode()).digest()
 
     def sign(self, purpose: str, url: str, life: int, **claims: object) -> str:
-        """url: `bucket/key`."""
+        """A token for url (`bucket/key`) that is good for `life` seconds."""
         now = int(time.time())
         return jwt.encode(
             {"aud": purpose, "url": url, "iat": now, "exp": now + life, **claims}, self._key, algorithm="HS256"
         )
 
     def claims(self, token: str | None, purpose: str, url: str) -> dict[str, Any]:
-        """What was signed for this object. Raises an answer if the token is none, too old or another's."""
+        """What was signed. Raises ApiError (400) if the token is missing, expired, forged or for another URL."""
         if not token:
-            raise problem(400, "InvalidRequest", "querystring must have required property 'token'", "Error")
+            raise invalid("querystring must have required property 'token'")
         try:
             claims: dict[str, Any] = jwt.decode(
                 token, self._key, algorithms=["HS256"], audience=purpose, options={"require": ["exp", "url"]}

@@ -19,7 +19,7 @@ const asha = await signedUp("asha-files@js.test");
 const binh = await signedUp("binh-files@js.test");
 const at = (name) => `${asha.folder}/${name}`;
 
-must(await asha.bucket.upload(at("raw.txt"), "raw words", { metadata: { by: "asha" } }));
+must(await asha.bucket.upload(at("raw.txt"), "raw words"));
 must(await asha.bucket.upload(at("blob.html"), new Blob(["of a blob"], { type: "text/html" })));
 const { token } = must(await asha.bucket.createSignedUploadUrl(at("gift.txt")));
 must(await createClient(url, key, { realtime: { transport: WebSocket } })
@@ -29,14 +29,14 @@ const text = async (path) => must(await asha.bucket.download(at(path))).text();
 const { signedUrl } = must(await asha.bucket.createSignedUrl(at("raw.txt"), 60));
 const foreign = [
   (await binh.bucket.upload(at("mine.txt"), "of binh")).error.statusCode,
-  (await binh.bucket.info(at("raw.txt"))).error.code,
+  (await binh.bucket.move(at("raw.txt"), "mine.txt")).error.statusCode,
+  (await binh.bucket.createSignedUrl(at("raw.txt"), 60)).error.statusCode,
 ];
 console.log(
   JSON.stringify({
     read: await text("raw.txt"),
     blob: await text("blob.html"),
-    type: must(await asha.bucket.info(at("blob.html"))).contentType,
-    metadata: must(await asha.bucket.info(at("raw.txt"))).metadata,
+    type: must(await asha.bucket.download(at("blob.html"))).type,
     signed: await (await fetch(signedUrl)).text(),
     gift: await text("gift.txt"),
     listed: must(await asha.bucket.list(asha.folder)).map((file) => file.name),
