@@ -31,9 +31,9 @@ from worker.sessions.commands import Commands
 from worker.sessions.leftovers import Leftovers
 from worker.sessions.supervisor import Supervisor
 from worker.settings import Settings
+from worker.supabase.client import Database
 from worker.supabase.outbox import SupabaseOutbox
 from worker.supabase.registry import SupabaseRegistry
-from worker.supabase.rpc import Rpc
 from worker.supabase.wakeups import Wakeups
 from worker.vault.keyring import Keyring
 
@@ -71,18 +71,18 @@ class Daemon:
         """Serve until SIGTERM or SIGINT, then hand over. Raises SettingsError, InUse, StoreError, LostLease."""
         settings = self._settings
         lock = lock_state(settings)
-        rpc = await Rpc.connect(settings.supabase_url, settings.supabase_service_key.get_secret_value())
+        database = Database(settings.supabase_url, settings.supabase_service_key.get_secret_value())
         try:
-            await self._serve(rpc)
+            await self._serve(database)
         finally:
-            await rpc.aclose()
+            await database.aclose()
             lock.close()
 
-    async def _serve(self, rpc: Rpc) -> None:
+    async def _serve(self, database: Database) -> None:
         settings = self._settings
         key = settings.supabase_service_key.get_secret_value()
-        self._registry = SupabaseRegistry(rpc, self._run_id, settings.lease_seconds)
-        outbox = SupabaseOutbox(rpc, self._run_id)
+        self._registry = SupabaseRegistry(database, self._run_id, settings.lease_seconds)
+        outbox = SupabaseOutbox(database, self._run_id)
         self._transport = WhatsAppWeb(
             settings.engine_command,
             settings.state_dir,
@@ -107,7 +107,7 @@ class Daemon:
             settings.state_dir, self._registry, outbox, self._transport, self._supervisor.holds
         )
         self._commands = Commands(self._registry, self._supervisor, self._command_ended)
-        self._wakeups = Wakeups(rpc, settings.supabase_url, key, self._run_id, self._hint)
+        self._wakeups = Wakeups(database, settings.supabase_url, key, self._run_id, self._hint)
         self._outbox = outbox
         self._metrics = self._make_metrics()
         api_settings = ApiSettings.of(settings, VERSION)

@@ -9,7 +9,8 @@ HeraldError
 ├── MediaError            who wrote the message: its media can't be fetched or isn't what it must be
 ├── EngineError           nobody: the engine process died or broke the protocol; it is started again
 │   └── CrashLoop         the operator, if it lasts: engines die of this session; it waits, the others go on
-├── Refusal              the operator: what was asked can't be done; the text says why
+├── CommandRefused        the operator: what the command asked for can't be done; the text says why
+├── DatabaseRefused       who asked: the database refuses the query; sqlstate.py says what its code means
 ├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
 │   └── Unstorable        nobody: the database can't take what was given, however often; it is left out
 └── LostLease             another worker has it now; stop at once
@@ -61,8 +62,22 @@ class CrashLoop(EngineError):  # noqa: N818 - it reads as the sentence that it i
         self.seconds = seconds
 
 
-class Refusal(HeraldError):  # noqa: N818 - an answer, not a fault
-    """What an operator asked can't be done."""
+class CommandRefused(HeraldError):  # noqa: N818 - an answer, not a fault
+    """What an operator's command asked for can't be done."""
+
+
+class DatabaseRefused(HeraldError):  # noqa: N818 - an answer, not a fault
+    """The database refused a query.
+
+    status: HTTP's.  code: an SQLSTATE or PGRST…, or empty.  text, hint: the database's words; they may quote rows.
+    """
+
+    def __init__(self, status: int, code: str, text: str, hint: str | None) -> None:
+        super().__init__(f"the database refused with {code or status}")
+        self.status = status
+        self.code = code
+        self.text = text
+        self.hint = hint
 
 
 class StoreError(HeraldError):

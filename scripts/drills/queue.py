@@ -21,8 +21,8 @@ from scripts.drills.queue_sql import ACCOUNTS, ACCOUNTS_EACH, DAYS, ORGANIZATION
 from scripts.drills.queue_worker import BenchWorker, Drained, gateway, postgrest
 from scripts.drills.queue_world import QueueWorld, queue_world
 from scripts.drills.report import Report, percentile, rounded, run
+from worker.supabase.client import Database
 from worker.supabase.outbox import claim_from
-from worker.supabase.rpc import Rpc
 
 FEW = 10_000  #: finished rows of the table that a large one is compared with
 TOO_LONG = 3_600  #: seconds after which a run is given up
@@ -96,7 +96,7 @@ class Bench:
             self.report.note(f"{name}: one exchange, {share}", rounded(percentile(calls, value)), "ms")
         self.report.extra |= {"messages": messages, "drain_seconds": round(seconds, 1)}
 
-    async def other_ways(self, worker: BenchWorker, through_gateway: Rpc) -> None:
+    async def other_ways(self, worker: BenchWorker, through_gateway: Database) -> None:
         """Figures to compare it with."""
         some = self.effort.others
         await self.world.rules(on=False)
@@ -105,18 +105,18 @@ class Bench:
         self.note_rate(f"claim + settle, batch {self.batch}, no quiet hours, groups or contacts", seen)
         self.note_rate(f"claim + settle, batch {self.batch} × 2", await self.drained(worker, some, 2 * self.batch))
         self.note_rate("claim + settle, batch 1", await self.drained(worker, some // 10, 1))
-        direct, worker.rpc = worker.rpc, through_gateway
+        direct, worker.database = worker.database, through_gateway
         self.note_rate(
             f"claim + settle, batch {self.batch}, through the gateway",
             await self.drained(worker, some, self.batch),
         )
-        worker.rpc = direct
+        worker.database = direct
 
-    async def two_workers(self, first: BenchWorker, rpc: Rpc) -> None:
+    async def two_workers(self, first: BenchWorker, database: Database) -> None:
         """Two workers, each with half of the accounts, at once."""
         half = ACCOUNTS // 2
         await first.hold(half)
-        async with BenchWorker.serving(rpc, "bench-two", half) as second:
+        async with BenchWorker.serving(database, "bench-two", half) as second:
             await self.queue(self.effort.others)
             both = await asyncio.gather(
                 *(worker.drain(self.effort.others, self.batch, complete=False) for worker in (first, second))

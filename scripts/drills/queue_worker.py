@@ -12,18 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
-from supabase import AsyncClientOptions, acreate_client
-from yarl import URL
-
 from localstack.client import Stack
 from worker.message import Claim
 from worker.outbox import Settlement
 from worker.outcome import Accepted
 from worker.session import Held
+from worker.supabase.client import Database
 from worker.supabase.outbox import SupabaseOutbox, claim_from, settlement_row
 from worker.supabase.registry import SupabaseRegistry
-from worker.supabase.rpc import ATTEMPT_SECONDS, Rpc
 
 LEASE_SECONDS, HEARTBEAT_SECONDS = 20.0, 5.0
 AT_ONCE = 16  #: calls at a time while sessions are opened, as the worker's client has connections
@@ -32,23 +28,24 @@ STALLED_SECONDS = 20.0  #: without a claim although messages are due: the bench,
 
 
 @asynccontextmanager
-async def postgrest(stack: Stack) -> AsyncIterator[Rpc]:
+async def postgrest(stack: Stack) -> AsyncIterator[Database]:
     """The worker's client, at PostgREST itself: a hosted project's gateway does not live on the same two cores."""
     token = stack.sign({"role": "service_role", "exp": int(time.time()) + 7_200})
-    async with httpx.AsyncClient(timeout=ATTEMPT_SECONDS, trust_env=False) as http:
-        client = await acreate_client(stack.url, token, AsyncClientOptions(httpx_client=http))
-        client.rest_url = URL(f"http://127.0.0.1:{stack.state.ports['postgrest']}")
-        yield Rpc(client, http)
+    database = Database(f"http://127.0.0.1:{stack.state.ports['postgrest']}", token, path="")
+    try:
+        yield database
+    finally:
+        await database.aclose()
 
 
 @asynccontextmanager
-async def gateway(stack: Stack) -> AsyncIterator[Rpc]:
+async def gateway(stack: Stack) -> AsyncIterator[Database]:
     """The worker's client as the worker makes it, through the local stack's gateway."""
-    rpc = await Rpc.connect(stack.url, stack.secret_key)
+    database = Database(stack.url, stack.secret_key)
     try:
-        yield rpc
+        yield database
     finally:
-        await rpc.aclose()
+        await database.aclose()
 
 
 @dataclass(slots=True)
@@ -63,10 +60,10 @@ class Drained:
 class BenchWorker:
     """One run that holds sessions, renews its leases in the background, and drains what is due."""
 
-    def __init__(self, rpc: Rpc, name: str) -> None:
-        self.rpc = rpc
+    def __init__(self, database: Database, name: str) -> None:
+        self.database = database
         self.run = uuid4()
-        self.registry = SupabaseRegistry(rpc, self.run, LEASE_SECONDS)
+        self.registry = SupabaseRegistry(database, self.run, LEASE_SECONDS)
         self.held: dict[UUID, Held] = {}
         self._name = name
         self._capacity = 0
@@ -74,9 +71,9 @@ class BenchWorker:
 
     @classmethod
     @asynccontextmanager
-    async def serving(cls, rpc: Rpc, name: str, sessions: int) -> AsyncIterator["BenchWorker"]:
+    async def serving(cls, database: Database, name: str, sessions: int) -> AsyncIterator["BenchWorker"]:
         """A run that holds so many sessions, all of them connected."""
-        worker = cls(rpc, name)
+        worker = cls(database, name)
         async with AsyncExitStack() as exits:
             exits.push_async_callback(worker._end)
             await worker.registry.start(name, "bench")
@@ -108,7 +105,7 @@ class BenchWorker:
             self._check_pulse()
             called = time.perf_counter()
             wanted = min(batch, count - len(seen.messages))
-            round_ = await SupabaseOutbox(self.rpc, self.run).settle_and_claim(settlements, wanted)
+            round_ = await SupabaseOutbox(self.database, self.run).settle_and_claim(settlements, wanted)
             now = time.perf_counter()
             if round_.settled != {settlement.message_id for settlement in settlements}:
                 raise RuntimeError(f"{len(settlements)} outcomes told, {len(round_.settled)} settled")
@@ -128,7 +125,7 @@ class BenchWorker:
         """One claim by itself; what it gave and its milliseconds, from the call to parsed claims."""
         self._check_pulse()
         begun = time.perf_counter()
-        rows = await self.rpc.call("whatsapp_claim", {"p_run": str(self.run), "p_limit": batch}, attempts=1)
+        rows = await self.database.call("whatsapp_claim", {"p_run": str(self.run), "p_limit": batch}, attempts=1)
         claims = [claim_from(row) for row in rows]
         return claims, (time.perf_counter() - begun) * 1000
 
@@ -136,7 +133,9 @@ class BenchWorker:
         """Settle by itself; its milliseconds."""
         rows = [settlement_row(accepted(claim)) for claim in claims]
         begun = time.perf_counter()
-        settled = await self.rpc.call("whatsapp_settle", {"p_run": str(self.run), "p_results": rows}, attempts=1)
+        settled = await self.database.call(
+            "whatsapp_settle", {"p_run": str(self.run), "p_results": rows}, attempts=1
+        )
         if len(settled) != len(claims):
             raise RuntimeError(f"{len(claims)} outcomes told, {len(settled)} settled")
         return (time.perf_counter() - begun) * 1000

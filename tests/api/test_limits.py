@@ -62,11 +62,8 @@ async def test_what_is_wrong_does_not_count_as_a_send(workers: tuple[Served, Ser
     assert (await workers[0].ask("POST", "/api/send", key=HOME_KEY, json=body)).status == 201
 
 
-async def test_polling_once_a_second_is_free_and_faster_is_not(
-    fresh: Ground, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("worker.api.http.limits.POLL_SECONDS", 60.0)  # so that a slow machine changes nothing
-    async with served(fresh, requests_per_minute=1) as api:
+async def test_polling_once_a_while_is_free_and_faster_is_not(fresh: Ground) -> None:
+    async with served(fresh, requests_per_minute=1, poll_seconds=60.0) as api:
         free = await api.ask("GET", "/api/auth/status", key=HOME_KEY)
         counted = await api.ask("GET", "/api/auth/status", key=HOME_KEY)
         one = f"/api/auth/status?session_id={fresh.home.session}"

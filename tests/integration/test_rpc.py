@@ -9,9 +9,9 @@ import pytest
 from tests.kit.faults.gate import HttpGate, Trouble
 from tests.kit.world import World
 from worker.errors import StoreError
+from worker.supabase.client import Database
 from worker.supabase.outbox import SupabaseOutbox
 from worker.supabase.registry import SupabaseRegistry
-from worker.supabase.rpc import Rpc
 
 
 @pytest.fixture
@@ -21,41 +21,43 @@ async def gate(world: World) -> AsyncIterator[HttpGate]:
 
 
 @pytest.fixture
-async def rpc(world: World, gate: HttpGate) -> AsyncIterator[Rpc]:
+async def database(world: World, gate: HttpGate) -> AsyncIterator[Database]:
     """Calls as a worker does, through the gate."""
-    made = await Rpc.connect(gate.url, world.stack.secret_key)
+    made = Database(gate.url, world.stack.secret_key)
     yield made
     await made.aclose()
 
 
-async def test_a_gateway_that_is_away_for_two_calls_is_asked_a_third_time(gate: HttpGate, rpc: Rpc) -> None:
+async def test_a_gateway_that_is_away_for_two_calls_is_asked_a_third_time(
+    gate: HttpGate, database: Database
+) -> None:
     gate.trouble(Trouble.UNAVAILABLE, "whatsapp_reap", count=2)
-    assert set(await rpc.call("whatsapp_reap", {})) >= {"expired", "in_doubt"}
+    assert set(await database.call("whatsapp_reap", {})) >= {"expired", "in_doubt"}
     assert gate.calls["whatsapp_reap"] == 3
 
 
-async def test_a_gateway_that_stays_away_is_told_as_such(gate: HttpGate, rpc: Rpc) -> None:
+async def test_a_gateway_that_stays_away_is_told_as_such(gate: HttpGate, database: Database) -> None:
     gate.trouble(Trouble.UNAVAILABLE, "whatsapp_reap")
-    with pytest.raises(StoreError, match="does not answer"):
-        await rpc.call("whatsapp_reap", {}, attempts=2)
+    with pytest.raises(StoreError, match="busy or away"):
+        await database.call("whatsapp_reap", {}, attempts=2)
 
 
 async def test_a_queue_call_waits_six_seconds_for_an_answer_that_the_network_swallowed(
-    gate: HttpGate, rpc: Rpc
+    gate: HttpGate, database: Database
 ) -> None:
     run = uuid4()
-    await SupabaseRegistry(rpc, run, 20).start("swallowed", "0")
+    await SupabaseRegistry(database, run, 20).start("swallowed", "0")
     gate.network.half_open()
     begun = time.monotonic()
     with pytest.raises(StoreError):
-        await SupabaseOutbox(rpc, run).settle_and_claim([], 1)
+        await SupabaseOutbox(database, run).settle_and_claim([], 1)
     assert 5.5 <= time.monotonic() - begun <= 8
 
 
 async def test_a_heartbeat_that_the_network_swallowed_leaves_its_lease_time_for_another(
-    gate: HttpGate, rpc: Rpc
+    gate: HttpGate, database: Database
 ) -> None:
-    registry = SupabaseRegistry(rpc, uuid4(), 10)
+    registry = SupabaseRegistry(database, uuid4(), 10)
     await registry.start("half-open", "0")
     gate.network.half_open()
     begun = time.monotonic()

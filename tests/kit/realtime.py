@@ -14,7 +14,7 @@ from realtime import AsyncRealtimeChannel, AsyncRealtimeClient
 
 from localstack.client import Stack
 from tests.kit.worker_process import until
-from worker.supabase.rpc import Rpc
+from worker.supabase.client import Database
 from worker.supabase.wakeups import LONGEST_PAUSE_SECONDS, Wakeups
 
 DEADLINE = 10.0  # seconds for what takes milliseconds on a quiet machine
@@ -104,11 +104,11 @@ class Ears:
 @asynccontextmanager
 async def listening(stack: Stack, port: int, **settings: float) -> AsyncIterator[Ears]:
     """The wake-ups of a worker that reaches Realtime on this port, proven to hear."""
-    rpc = await Rpc.connect(stack.url, stack.secret_key)
+    database = Database(stack.url, stack.secret_key)
     run, made = uuid4(), Ears()
-    await rpc.call("whatsapp_worker_start", {"p_worker": str(run), "p_run": str(run), "p_version": "0"})
+    await database.call("whatsapp_worker_start", {"p_worker": str(run), "p_run": str(run), "p_version": "0"})
     url = f"http://127.0.0.1:{port}"
-    made.wakeups = Wakeups(rpc, url, stack.secret_key, run, made.hint, **settings)
+    made.wakeups = Wakeups(database, url, stack.secret_key, run, made.hint, **settings)
     running = asyncio.create_task(made.wakeups.run())
     try:
         await made.until_live()
@@ -117,7 +117,7 @@ async def listening(stack: Stack, port: int, **settings: float) -> AsyncIterator
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
-        await rpc.aclose()
+        await database.aclose()
 
 
 @dataclass

@@ -204,8 +204,9 @@ class Said:
 
 @asynccontextmanager
 async def served(ground: Ground, **settings: Any) -> AsyncIterator[Served]:
-    """The API with limits that no test meets by chance; ``settings`` override."""
+    """The API with limits that no test meets by chance; ``settings`` override, ``wake`` the dispatcher's."""
     woken: list[float] = []
+    wake = settings.pop("wake", woken.append)
     configure_logs("DEBUG")  # as in a worker, so that the watch over the logs sees what a worker writes
     given: dict[str, Any] = {
         "supabase_url": ground.stack.url,
@@ -222,7 +223,7 @@ async def served(ground: Ground, **settings: Any) -> AsyncIterator[Served]:
     }
     health = {"live": True, "ready": True}
     metrics = Metrics("api-test", "0.0.0")
-    made = Api(ApiSettings(**(given | settings)), lambda: health, woken.append, metrics)
+    made = Api(ApiSettings(**(given | settings)), lambda: health, wake, metrics)
     async with made as api, aiohttp.ClientSession() as http:
         runner = web.AppRunner(api.app, access_log=None, shutdown_timeout=2)
         await runner.setup()

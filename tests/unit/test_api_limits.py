@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from worker.api.http.limits import Limits
-from worker.supabase.rest import Rest
+from worker.supabase.api_calls import ApiCalls
+from worker.supabase.client import Database
 
 KEEP = 0.4  # seconds
 
@@ -20,9 +21,8 @@ async def asked() -> list[int]:
 
 
 @pytest.fixture
-async def limits(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Limits]:
+async def limits(asked: list[int]) -> AsyncIterator[Limits]:
     """A million requests a minute, counted by a database that gives what is wanted."""
-    monkeypatch.setattr("worker.api.http.limits.KEEP_SECONDS", KEEP)
 
     async def take(request: web.Request) -> web.Response:
         asked.append((await request.json())["p_wanted"])
@@ -33,8 +33,9 @@ async def limits(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with Rest(f"http://127.0.0.1:{runner.addresses[0][1]}", "key") as rest:
-        yield Limits(rest, requests=1_000_000, sends=1)
+    database = Database(f"http://127.0.0.1:{runner.addresses[0][1]}", "key")
+    yield Limits(ApiCalls(database), requests=1_000_000, sends=1, keep_seconds=KEEP)
+    await database.aclose()
     await runner.cleanup()
 
 

@@ -11,7 +11,7 @@ import pytest
 from localstack.layout import REPOSITORY
 from worker.__main__ import Exit
 from worker.sessions.supervisor import DRAIN_SECONDS, SETTLE_SECONDS
-from worker.supabase.rpc import ATTEMPT_SECONDS
+from worker.supabase.client import ATTEMPT_SECONDS
 
 SECRET = "sb_secret_of_the_shell"
 

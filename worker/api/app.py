@@ -16,22 +16,23 @@ from worker.api.events.client import Parts as EventParts
 from worker.api.events.endpoint import Events
 from worker.api.events.hub import EventHub
 from worker.api.http.caller import Caller, Callers
+from worker.api.http.database_problems import problem_from
 from worker.api.http.docs_page import docs_page
-from worker.api.http.limits import Limits
+from worker.api.http.limits import POLL_SECONDS, Limits
 from worker.api.http.metrics import Metrics
 from worker.api.http.network import Network, may_enter, with_cors
 from worker.api.http.openapi import describe
 from worker.api.http.parts import Changes, Parts
 from worker.api.http.problem import BY_STATUS, Problem
-from worker.api.http.refusals import problem_from
 from worker.api.http.routing import Call, Cost, Route, admit, run
 from worker.api.http.tokens import Tokens
 from worker.api.routes import accounts, commands, groups, groups_write, messages, queue, send
 from worker.api.routes.health import Health, health_handler
 from worker.api_keys import ApiKey
-from worker.errors import StoreError
+from worker.errors import DatabaseRefused, StoreError
 from worker.settings import Settings
-from worker.supabase.rest import Refused, Rest
+from worker.supabase.api_calls import ApiCalls
+from worker.supabase.client import Database
 
 log = structlog.get_logger()
 
@@ -46,6 +47,9 @@ TABLES = (
     queue.routes,
 )
 ROUTES: tuple[Route, ...] = tuple(route for table in TABLES for route in table.table)
+
+#: Connections to Supabase, for all callers together.
+CONNECTIONS = 64
 
 #: Bytes of a body: 1,000 recipients with their values.
 LARGEST_BODY = 2 * 1024 * 1024
@@ -72,6 +76,7 @@ class ApiSettings:
     trusted_proxies: Sequence[Network] = ()
     requests_per_minute: int = 600
     sends_per_minute: int = 10
+    poll_seconds: float = POLL_SECONDS
 
     @classmethod
     def of(cls, settings: Settings, version: str) -> "ApiSettings":
@@ -100,15 +105,25 @@ class Api:
         self._metrics = metrics
         self._metrics.ask(self._figures)
         self.changes = Changes()
-        self._rest = Rest(settings.supabase_url, settings.service_key)
+        self._database = Database(settings.supabase_url, settings.service_key, connections=CONNECTIONS)
+        self._calls = ApiCalls(self._database)
         self._tokens = Tokens(settings.supabase_url)
-        limits = Limits(self._rest, requests=settings.requests_per_minute, sends=settings.sends_per_minute)
-        self._parts = Parts(self._rest, limits, self.changes, wake)
-        self._callers = Callers(settings.keys, self._tokens, self._rest)
-        hub = EventHub(settings.supabase_url, settings.service_key, self._rest)
+        limits = Limits(
+            self._calls,
+            requests=settings.requests_per_minute,
+            sends=settings.sends_per_minute,
+            poll_seconds=settings.poll_seconds,
+        )
+        self._parts = Parts(self._database, self._calls, limits, self.changes, wake)
+        self._callers = Callers(settings.keys, self._tokens, self._calls)
+        hub = EventHub(settings.supabase_url, settings.service_key, self._database)
         self._events = Events(
             EventParts(
-                callers=self._callers, limits=limits, rest=self._rest, hub=hub, origins=settings.allowed_origins
+                callers=self._callers,
+                limits=limits,
+                database=self._database,
+                hub=hub,
+                origins=settings.allowed_origins,
             )
         )
         metrics.watch(
@@ -136,9 +151,9 @@ class Api:
         await self._tokens.run()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        await self._rest.__aexit__(kind, error, trace)
+        await self._database.aclose()
 
     async def _end_waits(self, _: web.Application) -> None:
         self.changes.end()
@@ -162,11 +177,10 @@ class Api:
     async def _figures(self) -> Mapping[str, Mapping[str, float]] | None:
         """What the database tells of all organisations; None: it is away."""
         try:
-            figures: Mapping[str, Mapping[str, float]] = await self._rest.call("whatsapp_api_figures")
-        except (StoreError, Refused) as error:
+            return await self._calls.figures()
+        except (StoreError, DatabaseRefused) as error:
             log.warning("supabase_unreachable", kind="metrics", error=error)
             return None
-        return figures
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
         """Only with a key: a call from this host may be anybody's, come through a proxy that adds no header."""
@@ -220,16 +234,16 @@ class Api:
         except StoreError as error:
             log.warning("supabase_unreachable", kind="api", error=error)
             return _away().response(request[_ID])
-        except Refused as refused:
+        except DatabaseRefused as refused:
             return await self._refused(refused, request[_ID])
         except Exception:
             log.exception("api_broke", route=request[_ROUTE])
             return _ours().response(request[_ID])
 
-    async def _refused(self, refused: Refused, request_id: str) -> web.Response:
+    async def _refused(self, refused: DatabaseRefused, request_id: str) -> web.Response:
         try:
-            problem = await problem_from(refused, self._parts.rest)
-        except (StoreError, Refused):
+            problem = await problem_from(refused, self._parts.calls)
+        except (StoreError, DatabaseRefused):
             problem = _away()
         if problem is None:
             log.error("database_refused", code=refused.code, status=refused.status)

@@ -7,27 +7,27 @@ from contextlib import asynccontextmanager
 
 from worker.logs import configure_logs
 from worker.settings import Settings, load_settings
+from worker.supabase.client import Database
 from worker.supabase.operations import Operations
-from worker.supabase.rpc import Rpc
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[Settings, Rpc]]:
+async def connected() -> AsyncIterator[tuple[Settings, Database]]:
     """Raises SettingsError; the calls raise StoreError if Supabase is away."""
     settings = load_settings()
     configure_logs(settings.log_level)
-    rpc = await Rpc.connect(settings.supabase_url, settings.supabase_service_key.get_secret_value())
+    database = Database(settings.supabase_url, settings.supabase_service_key.get_secret_value())
     try:
-        yield settings, rpc
+        yield settings, database
     finally:
-        await rpc.aclose()
+        await database.aclose()
 
 
 @asynccontextmanager
 async def operations() -> AsyncIterator[Operations]:
     """What the operator may ask and do; the audit names them as user@host."""
-    async with connected() as (_, rpc):
-        yield Operations(rpc, _operator())
+    async with connected() as (_, database):
+        yield Operations(database, _operator())
 
 
 def _operator() -> str:

@@ -54,8 +54,8 @@ def status(
 
 @asynccontextmanager
 async def _database() -> AsyncIterator[tuple[SupabaseRecords, Keyring]]:
-    async with connected() as (settings, rpc):
-        yield SupabaseRecords(rpc), Keyring.from_settings(settings)
+    async with connected() as (settings, database):
+        yield SupabaseRecords(database), Keyring.from_settings(settings)
 
 
 def _progress() -> Progress:

@@ -22,7 +22,7 @@ from worker.cli.show import (
     status,
     table,
 )
-from worker.errors import Refusal
+from worker.errors import CommandRefused
 
 queue = typer.Typer(
     invoke_without_command=True, help="What waits and why; try again, cancel, settle what is in doubt."
@@ -108,10 +108,10 @@ async def _settle(message: UUID, to: str, *, sure: bool, only: str = "") -> None
     async with operations() as asked:
         facts = await asked.message(message)
         if only and facts["status"] not in (only, to):
-            raise Refusal(f"The message is {facts['status'].replace('_', ' ')}, not in doubt.")
+            raise CommandRefused(f"The message is {facts['status'].replace('_', ' ')}, not in doubt.")
         if to == "pending" and facts["status"] == "in_doubt" and not sure:
             if not sys.stdin.isatty():
-                raise Refusal("It is in doubt and may have gone out: say --yes if it shall go again all the same.")
+                raise CommandRefused("It may have gone out already. To send it all the same, add --yes.")
             typer.confirm(_TWICE, abort=True, err=True)
         done = await asked.settle(message, to)
     if done["was"] == to:

@@ -22,7 +22,7 @@ from worker.cli.show import (
     status,
     table,
 )
-from worker.errors import Refusal
+from worker.errors import CommandRefused
 
 sessions = typer.Typer(
     invoke_without_command=True, help="The linked accounts: who holds which, how they are; connect, pause, resume."
@@ -157,7 +157,7 @@ async def _show(account: str, *, as_json: bool) -> None:
         found = (await asked.overview())["sessions"]
     fits = [one for one in found if one["id"].startswith(account.lower())]
     if len(fits) != 1 or len(account) < 4:
-        raise Refusal("No account, or more than one, has an id that begins so: herald sessions lists them.")
+        raise CommandRefused("No account, or more than one, has an id that begins so: herald sessions lists them.")
     one = fits[0]
     if as_json:
         print_json(one)

@@ -24,7 +24,7 @@ LOOKS = (
     Look("open-files", host.open_files, "settings"),
     Look("port", host.port, "settings"),
     Look("engine", engine.starts, "settings"),
-    Look("database", project.database, "settings"),
+    Look("database", project.schema, "settings"),
     Look("worker-id", host.worker_id, "database"),
     Look("records", records.open_up, "database"),
     Look("auth", project.auth, "settings"),
@@ -64,8 +64,8 @@ class Examination:
                 if look.name in self.wanted or look.name in self._needed():
                     yield await self._take(look)
         finally:
-            if self.case.rpc:
-                await self.case.rpc.aclose()
+            if self.case.database:
+                await self.case.database.aclose()
 
     def _needed(self) -> set[str]:
         needed: set[str] = set()
@@ -75,7 +75,7 @@ class Examination:
         return needed
 
     async def _take(self, look: Look) -> Seen:
-        ready = {"settings": self.case.settings, "database": self.case.rpc}
+        ready = {"settings": self.case.settings, "database": self.case.database}
         if look.needs and ready[look.needs] is None:
             return Seen(name=look.name, waits_for=look.needs)
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from worker.settings import Settings
-from worker.supabase.rpc import Rpc
+from worker.supabase.client import Database
 
 
 class Severity(StrEnum):
@@ -45,7 +45,7 @@ class LiveWorker:
 
 @dataclass(slots=True, kw_only=True)
 class Case:
-    """What is looked at. settings, rpc: None until they are known to be right; hosts: host:port to reach.
+    """What is looked at. settings, database: None until they are known to be right; hosts: host:port to reach.
 
     old_seconds: how long a transaction may be open.
     """
@@ -54,7 +54,7 @@ class Case:
     hosts: tuple[str, ...]
     old_seconds: float = 300.0
     settings: Settings | None = None
-    rpc: Rpc | None = None
+    database: Database | None = None
     workers: tuple[LiveWorker, ...] = ()
 
     @property
@@ -64,7 +64,7 @@ class Case:
         return self.settings
 
     @property
-    def calls(self) -> Rpc:
+    def calls(self) -> Database:
         """The database's functions, for looks that are only taken when it answers."""
-        assert self.rpc
-        return self.rpc
+        assert self.database
+        return self.database

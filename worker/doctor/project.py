@@ -14,7 +14,7 @@ from supabase import AsyncClient, acreate_client
 
 from worker.doctor.finding import Case, Finding, LiveWorker, Severity, error, warning
 from worker.errors import HeraldError, SettingsError
-from worker.supabase.rpc import Rpc
+from worker.supabase.client import Database
 
 #: Tokens, and what a person reads, are wrong if the clocks are further apart, seconds.
 MOST_SKEW = 5.0
@@ -34,21 +34,21 @@ def expected_schema() -> list[list[str]]:
     return [line.split(" | ", 2) for line in text.splitlines() if not line.startswith("#")]
 
 
-async def database(case: Case) -> list[Finding]:
+async def schema(case: Case) -> list[Finding]:
     """Connect with the key, compare the clocks, and hear what the database finds."""
     settings = case.set
     try:
-        rpc = await Rpc.connect(settings.supabase_url, settings.supabase_service_key.get_secret_value())
+        database = Database(settings.supabase_url, settings.supabase_service_key.get_secret_value())
     except HeraldError as problem:
         return [_refusal(problem)]
     begun, at = time.monotonic(), time.time()
     try:
         asked = {"p_expected": expected_schema(), "p_old_seconds": case.old_seconds}
-        answer = await rpc.call("whatsapp_doctor", asked, attempts=2)
+        answer = await database.call("whatsapp_doctor", asked, attempts=2)
     except HeraldError as problem:
-        await rpc.aclose()
+        await database.aclose()
         return [_refusal(problem)]
-    case.rpc = rpc
+    case.database = database
     case.workers = tuple(
         LiveWorker(worker_id=row["worker_id"], seconds=float(row["seconds"])) for row in answer["workers"]
     )

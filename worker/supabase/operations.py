@@ -5,20 +5,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from worker.errors import Refusal
-from worker.supabase.rpc import Rpc
+from worker.errors import CommandRefused
+from worker.supabase.client import Database
 
 Row = dict[str, Any]
 
 
 class Operations:
-    """Calls raise StoreError when Supabase is away, Refusal with the database's words when it can't be done.
+    """Calls raise StoreError when Supabase is away, CommandRefused with the database's words when it can't be done.
 
     account: an id, or how one begins.  operator: whom the audit names.  Everything may be called again.
     """
 
-    def __init__(self, rpc: Rpc, operator: str) -> None:
-        self._rpc = rpc
+    def __init__(self, database: Database, operator: str) -> None:
+        self._database = database
         self._operator = operator
 
     async def overview(self, organization: UUID | None = None) -> Row:
@@ -39,7 +39,7 @@ class Operations:
         """One message, and the reasons why it has not gone."""
         found = await self._ask("message", p_message=str(message))
         if found is None:
-            raise Refusal("There is no such message.")
+            raise CommandRefused("There is no such message.")
         return dict(found)
 
     async def settle(self, message: UUID, status: str) -> Row:
@@ -89,9 +89,9 @@ class Operations:
         )
 
     async def _ask(self, what: str, **arguments: Any) -> Any:
-        answer = await self._rpc.call(f"whatsapp_operator_{what}", arguments)
+        answer = await self._database.call(f"whatsapp_operator_{what}", arguments)
         if isinstance(answer, dict) and "problem" in answer:
-            raise Refusal(answer["problem"])
+            raise CommandRefused(answer["problem"])
         return answer
 
 

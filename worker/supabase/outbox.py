@@ -10,7 +10,7 @@ from worker.message import Claim, MessageKind
 from worker.outbox import Round, Settlement
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
 from worker.session import Held
-from worker.supabase.rpc import Rpc
+from worker.supabase.client import Database
 from worker.ports import Receipt
 
 #: Seconds for one attempt at a call of the queue. One whose answer a half-open network swallowed holds up all others
@@ -56,13 +56,13 @@ def settlement_row(settlement: Settlement) -> dict[str, Any]:
 class SupabaseOutbox:
     """Implements worker.outbox.Outbox for one run of the worker."""
 
-    def __init__(self, rpc: Rpc, run: UUID) -> None:
-        self._rpc = rpc
+    def __init__(self, database: Database, run: UUID) -> None:
+        self._database = database
         self._run = str(run)
 
     async def settle_and_claim(self, settlements: Sequence[Settlement], limit: int) -> Round:
         """See Outbox. Not repeated here: a lost answer would hide claims; the dispatcher returns those first."""
-        answer = await self._rpc.call(
+        answer = await self._database.call(
             "whatsapp_settle_and_claim",
             {"p_run": self._run, "p_results": [settlement_row(s) for s in settlements], "p_limit": limit},
             attempts=1,
@@ -77,17 +77,17 @@ class SupabaseOutbox:
     async def return_unknown(self, in_hand: Iterable[UUID]) -> int:
         """See Outbox."""
         arguments = {"p_run": self._run, "p_in_hand": [str(i) for i in in_hand]}
-        return int(await self._rpc.call("whatsapp_claims_return", arguments, seconds=QUEUE_SECONDS))
+        return int(await self._database.call("whatsapp_claims_return", arguments, seconds=QUEUE_SECONDS))
 
     async def extend(self, message_ids: Sequence[UUID]) -> frozenset[UUID]:
         """See Outbox."""
         arguments = {"p_run": self._run, "p_messages": [str(i) for i in message_ids]}
-        return frozenset(UUID(i) for i in await self._rpc.call("whatsapp_claims_extend", arguments, seconds=QUEUE_SECONDS))
+        return frozenset(UUID(i) for i in await self._database.call("whatsapp_claims_extend", arguments, seconds=QUEUE_SECONDS))
 
     async def adopt(self, held: Held) -> list[Claim]:
         """See Outbox. A repeat gives the same claims under the same tokens."""
         arguments = {"p_run": self._run, "p_session": str(held.session_id), "p_epoch": held.epoch}
-        return [claim_from(row) for row in await self._rpc.call("whatsapp_claims_adopt", arguments, seconds=QUEUE_SECONDS)]
+        return [claim_from(row) for row in await self._database.call("whatsapp_claims_adopt", arguments, seconds=QUEUE_SECONDS)]
 
     async def receipts(self, receipts: Sequence[Receipt]) -> None:
         """See Outbox."""
@@ -103,14 +103,14 @@ class SupabaseOutbox:
             for wa_id in r.wa_message_ids
         ]
         arguments = {"p_run": self._run, "p_receipts": rows}
-        await self._rpc.call("whatsapp_receipts", arguments, seconds=QUEUE_SECONDS)
+        await self._database.call("whatsapp_receipts", arguments, seconds=QUEUE_SECONDS)
 
     async def reap(self) -> tuple[int, int]:
         """See Outbox."""
-        answer = await self._rpc.call("whatsapp_reap", {})
+        answer = await self._database.call("whatsapp_reap", {})
         return answer["expired"], answer["in_doubt"]
 
     async def housekeep(self) -> Mapping[str, str]:
         """See Outbox."""
-        answer = await self._rpc.call("whatsapp_housekeeping", {})
+        answer = await self._database.call("whatsapp_housekeeping", {})
         return dict(answer["errors"])

@@ -6,22 +6,22 @@ from uuid import UUID
 
 from worker.vault.keyring import Place, head_of
 from worker.vault.rotation import Record
-from worker.supabase.rpc import Rpc
+from worker.supabase.client import Database
 
 
 class SupabaseRecords:
     """Implements worker.vault.rotation.Records."""
 
-    def __init__(self, rpc: Rpc) -> None:
-        self._rpc = rpc
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def keys(self) -> Mapping[str, int]:
         """See Records."""
-        return dict(await self._rpc.call("whatsapp_credentials_keys", {}))
+        return dict(await self._database.call("whatsapp_credentials_keys", {}))
 
     async def page(self, *, not_under: str | None, after: UUID | None, limit: int) -> list[Record]:
         """See Records."""
-        rows = await self._rpc.call(
+        rows = await self._database.call(
             "whatsapp_credentials_list",
             {"p_not_under": not_under, "p_after": str(after) if after else None, "p_limit": limit},
         )
@@ -49,4 +49,4 @@ class SupabaseRecords:
             "p_head": base64.b64encode(head).decode(),
             "p_key_id": key_id,
         }
-        return bool(await self._rpc.call("whatsapp_credentials_rewrap", arguments))
+        return bool(await self._database.call("whatsapp_credentials_rewrap", arguments))

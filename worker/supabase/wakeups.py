@@ -13,7 +13,7 @@ import structlog
 
 from worker.backoff import delay
 from worker.errors import HeraldError
-from worker.supabase.rpc import Rpc
+from worker.supabase.client import Database
 from worker.supabase.subscription import Subscription, SubscriptionLost
 
 log = structlog.get_logger()
@@ -35,14 +35,14 @@ class Wakeups:
 
     def __init__(
         self,
-        rpc: Rpc,
+        database: Database,
         url: str,
         key: str,
         run: UUID,
         hint: Callable[[str, float], None],
         canary_every: float = CANARY_EVERY_SECONDS,
     ) -> None:
-        self._rpc = rpc
+        self._database = database
         self._url = url
         self._key = key
         self._run = run
@@ -77,7 +77,7 @@ class Wakeups:
     async def _prove(self, subscription: Subscription) -> float:
         """Send a canary through; the seconds until the next. Raises SubscriptionLost if it is not heard."""
         try:
-            beat = await self._rpc.call("whatsapp_realtime_canary", {"p_run": str(self._run)}, attempts=1)
+            beat = await self._database.call("whatsapp_realtime_canary", {"p_run": str(self._run)}, attempts=1)
         except HeraldError as error:
             log.warning("realtime_unproven", error=error)  # says nothing about Realtime
             return CANARY_AGAIN_SECONDS

@@ -19,8 +19,8 @@ from worker.api.http.caller import Caller, Callers
 from worker.api.http.limits import Limits
 from worker.api.http.problem import Problem
 from worker.api.http.tokens import has_ended
-from worker.errors import StoreError
-from worker.supabase.rest import Refused, Rest
+from worker.errors import DatabaseRefused, StoreError
+from worker.supabase.client import Database
 
 log = structlog.get_logger()
 
@@ -86,7 +86,7 @@ class Parts:
 
     callers: Callers
     limits: Limits
-    rest: Rest
+    database: Database
     hub: EventHub
     origins: Sequence[str]
 
@@ -120,7 +120,7 @@ class Client:
             caller = caller or await self._authenticated()
             organization = caller.organization
             assert organization
-            self._rights = Rights(caller, self._who, self._parts.rest)
+            self._rights = Rights(caller, self._who, self._parts.database)
             self._look_at_token()
             self._say("ready", organization_id=str(organization), role=caller.role.value)
             tasks.append(asyncio.create_task(self._write_until_ended()))
@@ -304,9 +304,9 @@ def _end_of(error: Exception) -> tuple[int, str]:
         case Problem():
             codes = {400: BAD_MESSAGE, 401: NO_TOKEN, 403: NOT_ALLOWED, 429: TOO_SLOW}
             return codes.get(error.status, TRY_AGAIN), f"{error.code}: {error.detail}"
-        case Refused(status=401):
+        case DatabaseRefused(status=401):
             return NO_TOKEN, "token-expired: refresh it and connect again"
-        case StoreError() | Refused():
+        case StoreError() | DatabaseRefused():
             return TRY_AGAIN, "database-away: connect again in a moment"
         case ConnectionError():
             return GOING_AWAY, "gone"

@@ -15,8 +15,9 @@ from uuid import UUID
 import structlog
 
 from worker.errors import HeraldError
+from worker.supabase.client import Database
 from worker.supabase.organization_feed import OrganizationFeed, Row
-from worker.supabase.rest import Rest, Tenant
+from worker.supabase.tenant import Tenant, accounts
 
 log = structlog.get_logger()
 
@@ -55,8 +56,8 @@ class Watcher(Protocol):
 class EventHub:
     """Feeds by organisation, and who watches them."""
 
-    def __init__(self, url: str, key: str, rest: Rest) -> None:
-        self._url, self._key, self._rest = url, key, rest
+    def __init__(self, url: str, key: str, database: Database) -> None:
+        self._url, self._key, self._database = url, key, database
         self._watched: dict[UUID, _Watched] = {}
 
     @property
@@ -73,7 +74,7 @@ class EventHub:
         """Offer a watcher the organisation's events from now on; returns when the feed lives, or is too slow."""
         watched = self._watched.get(organization)
         if watched is None:
-            watched = self._watched[organization] = _Watched(self._url, self._key, organization, self._rest)
+            watched = self._watched[organization] = _Watched(self._url, self._key, organization, self._database)
         watched.watchers.add(watcher)
         with suppress(TimeoutError):
             await asyncio.wait_for(watched.ready.wait(), READY_SECONDS)
@@ -92,10 +93,10 @@ class EventHub:
 class _Watched:
     """One organisation that is watched, and what was told of it last."""
 
-    def __init__(self, url: str, key: str, organization: UUID, rest: Rest) -> None:
+    def __init__(self, url: str, key: str, organization: UUID, database: Database) -> None:
         self.watchers: set[Watcher] = set()
         self.ready = asyncio.Event()  #: the feed lives, and what the accounts were at its begin is known
-        self._tenant = Tenant(rest=rest, organization=organization, token=None)
+        self._tenant = Tenant(database=database, organization=organization, token=None)
         self._accounts: dict[str, tuple[str, str | None, str | None]] = {}  #: id → status, QR, pairing code
         self._messages: OrderedDict[str, tuple[object, ...]] = OrderedDict()
         self._begun = False
@@ -118,7 +119,7 @@ class _Watched:
         """Learn what the accounts are now; who watched before may have missed something."""
         self._accounts.clear()
         try:
-            rows = await self._tenant.select("whatsapp_sessions", "id,status,qr_code,pairing_code")
+            rows = await accounts.codes(self._tenant)
         except HeraldError as error:
             log.warning("accounts_unknown", error=error)  # each is known from its next change on
             rows = []

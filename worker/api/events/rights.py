@@ -6,28 +6,25 @@ from uuid import UUID
 
 from worker.api.events.hub import Event
 from worker.api.http.caller import Caller, Role
-from worker.supabase.rest import Rest, Row, Tenant
+from worker.supabase.client import Database
+from worker.supabase.tenant import Row, Tenant, accounts
 
 #: How old the answer may be when an event is told, seconds; and when it is about an account that isn't in it.
 FRESH_SECONDS, UNKNOWN_SECONDS = 5.0, 1.0
-
-#: What a snapshot shows of an account, for all and for admins besides.
-SHOWN = "id,status,desired_state,phone_number,display_name,connected_at,last_error"
-KEYS = "id,qr_code,pairing_code,qr_expires_at"
 
 
 class Rights:
     """A caller's accounts in their organisation. ``identify`` tells anew who they are; it raises Problem."""
 
-    def __init__(self, caller: Caller, identify: Callable[[], Awaitable[Caller]], rest: Rest) -> None:
+    def __init__(self, caller: Caller, identify: Callable[[], Awaitable[Caller]], database: Database) -> None:
         self.caller = caller
         self._identify = identify
-        self._rest = rest
+        self._database = database
         self._visible: frozenset[UUID] = frozenset()
         self._at = float("-inf")
 
     async def allow(self, event: Event) -> bool:
-        """Whether the caller may hear of it now. Raises Problem, StoreError, Refused."""
+        """Whether the caller may hear of it now. Raises Problem, StoreError, DatabaseRefused."""
         age = time.monotonic() - self._at
         unknown = event.session_id is not None and event.session_id not in self._visible
         if age > FRESH_SECONDS or (unknown and age > UNKNOWN_SECONDS):
@@ -39,10 +36,9 @@ class Rights:
     async def accounts(self) -> dict[UUID, Row]:
         """Read the accounts that the caller may see, with the QR for admins. Raises as ``allow``."""
         self.caller = await self._identify()
-        rows = {UUID(row["id"]): row for row in await self._tenant.select("whatsapp_session_overview", SHOWN)}
+        rows = {UUID(row["id"]): row for row in await accounts.snapshot(self._tenant)}
         if self.caller.administers:
-            keys = await self._tenant.select("whatsapp_sessions", KEYS, ("qr_code", "not.is.null"))
-            for row in keys:
+            for row in await accounts.shown_codes(self._tenant):
                 if (account := rows.get(UUID(row["id"]))) is not None:
                     account |= row
         self._visible, self._at = frozenset(rows), time.monotonic()
@@ -50,13 +46,12 @@ class Rights:
 
     async def _refresh(self) -> None:
         self.caller = await self._identify()
-        rows = await self._tenant.select("whatsapp_session_overview", "id")
-        self._visible, self._at = frozenset(UUID(row["id"]) for row in rows), time.monotonic()
+        self._visible, self._at = frozenset(await accounts.visible(self._tenant)), time.monotonic()
 
     @property
     def _tenant(self) -> Tenant:
         assert self.caller.organization
-        return Tenant(rest=self._rest, organization=self.caller.organization, token=self.caller.token)
+        return Tenant(database=self._database, organization=self.caller.organization, token=self.caller.token)
 
     def renew(self, caller: Caller) -> bool:
         """Go on under another token of the same user in the same organisation; False: it is another's."""

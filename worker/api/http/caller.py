@@ -12,7 +12,7 @@ ORG-UUID:key       a user's token       the user, in that organisation only
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -23,7 +23,7 @@ from worker.api.http.problem import Problem
 from worker.api.http.tokens import Tokens
 from worker.api_keys import ApiKey, matching_key
 from worker.errors import HeraldError
-from worker.supabase.rest import Rest
+from worker.supabase.api_calls import ApiCalls, CallerPlace
 
 #: How long, and for how many, it is remembered what a user may act for. The database decides on rows each time.
 REMEMBER_SECONDS, REMEMBERED = 5.0, 10_000
@@ -53,23 +53,14 @@ class Caller:
         return self.role is not Role.MEMBER
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What the database says of a caller."""
-
-    super_admin: bool
-    organizations: Mapping[UUID, bool]  #: whether they are an admin there
-    known: bool  #: whether the organisation that was named exists
-
-
 class Callers:
     """Tells callers apart."""
 
-    def __init__(self, keys: Sequence[ApiKey], tokens: Tokens, rest: Rest) -> None:
+    def __init__(self, keys: Sequence[ApiKey], tokens: Tokens, calls: ApiCalls) -> None:
         self._keys = keys
         self._tokens = tokens
-        self._rest = rest
-        self._places: OrderedDict[tuple[UUID | None, UUID | None], tuple[float, _Place]] = OrderedDict()
+        self._calls = calls
+        self._places: OrderedDict[tuple[UUID | None, UUID | None], tuple[float, CallerPlace]] = OrderedDict()
 
     async def identify(self, request: web.Request) -> Caller:
         """Tell who calls. Raises Problem: 401, 403, 503."""
@@ -130,21 +121,14 @@ class Callers:
         admin = place.super_admin or own.get(wanted, False)
         return Caller(Role.ADMIN if admin else Role.MEMBER, wanted, user.id, token)
 
-    async def _place(self, user: UUID | None, token: str | None, wanted: UUID | None) -> _Place:
+    async def _place(self, user: UUID | None, token: str | None, wanted: UUID | None) -> CallerPlace:
         now = time.monotonic()
         if (known := self._places.get((user, wanted))) and known[0] > now:
             return known[1]
-        said = await self._rest.call(
-            "whatsapp_api_caller", token=token, p_organization=str(wanted) if wanted else None
-        )
-        if said["user"] != (str(user) if user else None):
+        place = await self._calls.caller(token, wanted)
+        if place.user != user:
             # The secret key opens the door for users too: without their token it would open everything.
             raise HeraldError("Supabase's gateway does not hand on the user's token; nothing is done as another")
-        place = _Place(
-            super_admin=said["super_admin"],
-            organizations={UUID(entry["id"]): entry["admin"] for entry in said["organizations"]},
-            known=said["known"],
-        )
         self._places[user, wanted] = (now + REMEMBER_SECONDS, place)
         if len(self._places) > REMEMBERED:
             self._places.popitem(last=False)

@@ -1,13 +1,12 @@
 """Types of fields that several routes share, with what the docs say of them."""
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 _LID = re.compile(r"[0-9]{1,20}@lid")
 
@@ -102,17 +101,3 @@ def cursor_from(cursor: str) -> tuple[datetime, UUID]:
     """Read a cursor that has its pattern."""
     microseconds, _, row = cursor.partition(".")
     return _EPOCH + timedelta(microseconds=int(microseconds)), UUID(row)
-
-
-#: Every column of a row: a model takes those that it has. PostgREST works 1.7 ms to read the names of thirty.
-ALL = "*"
-
-
-def columns_of(model: type[BaseModel], without: Sequence[str] = ()) -> str:
-    """Name the columns that a model takes of a row, as PostgREST wants them."""
-    return ",".join(name for name in model.model_fields if name not in without)
-
-
-def quoted(value: Any) -> str:
-    """Quote a value for PostgREST's lists and conditions."""
-    return '"' + re.sub(r'(["\\])', r"\\\1", str(value)) + '"'

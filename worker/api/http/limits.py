@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from worker.api.http.problem import Problem
-from worker.supabase.rest import Rest
+from worker.supabase.api_calls import ApiCalls
 
 #: Requests are taken from the database a few at a time; what is left after so many seconds is let go.
 KEEP_SECONDS = 5.0
@@ -28,23 +28,33 @@ class _Purse:
     until: float = 0.0
     taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def wanted(self, now: float) -> int:
+    def wanted(self, now: float, keep_seconds: float) -> int:
         """How many to take next: all wait for it, so many; and what is taken in vain counts, so no more than that.
 
         Used up in time: twice as many. Else as many as were used, and after a pause one.
         """
-        if now >= self.until + KEEP_SECONDS:
+        if now >= self.until + keep_seconds:
             return 1
         return max(1, self.taken * 2 if now < self.until else self.taken - self.left)
 
 
 class Limits:
-    """requests, sends: in a minute and organisation."""
+    """requests, sends: allowed in a minute and organisation."""
 
-    def __init__(self, rest: Rest, *, requests: int, sends: int) -> None:
-        self._rest = rest
+    def __init__(
+        self,
+        calls: ApiCalls,
+        *,
+        requests: int,
+        sends: int,
+        poll_seconds: float = POLL_SECONDS,
+        keep_seconds: float = KEEP_SECONDS,
+    ) -> None:
+        self._calls = calls
         self._requests = requests
         self._sends = sends
+        self._poll_seconds = poll_seconds
+        self._keep_seconds = keep_seconds
         self._purses: defaultdict[UUID, _Purse] = defaultdict(_Purse)
         self._polled: dict[tuple[object, ...], float] = {}
 
@@ -54,33 +64,27 @@ class Limits:
         async with purse.taking:
             now = time.monotonic()
             if purse.left == 0 or now >= purse.until:
-                answer = await self._rest.call(
-                    "whatsapp_api_take",
-                    p_organization=str(organization),
-                    p_limit=self._requests,
-                    p_wanted=min(purse.wanted(now), max(1, self._requests // SHARE)),
-                )
-                if not answer["granted"]:
-                    raise _too_many("requests", self._requests, answer["retry_after"])
-                purse.taken = purse.left = answer["granted"]
-                purse.until = now + KEEP_SECONDS
+                wanted = min(purse.wanted(now, self._keep_seconds), max(1, self._requests // SHARE))
+                granted, seconds = await self._calls.take_requests(organization, self._requests, wanted)
+                if not granted:
+                    raise _too_many("requests", self._requests, seconds)
+                purse.taken = purse.left = granted
+                purse.until = now + self._keep_seconds
             purse.left -= 1
 
     async def poll(self, organization: UUID, *what: object) -> None:
         """Count a request that may be repeated once a second for nothing."""
         now = time.monotonic()
         if len(self._polled) > 10_000:
-            self._polled = {key: at for key, at in self._polled.items() if now - at < POLL_SECONDS}
-        if now - self._polled.get((organization, *what), float("-inf")) < POLL_SECONDS:
+            self._polled = {key: at for key, at in self._polled.items() if now - at < self._poll_seconds}
+        if now - self._polled.get((organization, *what), float("-inf")) < self._poll_seconds:
             await self.request(organization)
         else:
             self._polled[organization, *what] = now
 
     async def send(self, organization: UUID) -> None:
         """Count one call that sends. Raises Problem 429."""
-        seconds = await self._rest.call(
-            "whatsapp_direct_send_take", p_organization=str(organization), p_limit=self._sends
-        )
+        seconds = await self._calls.take_send(organization, self._sends)
         if seconds:
             raise _too_many("send calls", self._sends, seconds)
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from worker.api.http.limits import Limits
-from worker.supabase.rest import Rest
+from worker.supabase.api_calls import ApiCalls
+from worker.supabase.client import Database
 
 T = TypeVar("T")
 
@@ -65,9 +66,14 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """rest: Supabase; wake: makes the dispatcher look at the queue in so many seconds."""
+    """What there is one of in a worker.
 
-    rest: Rest
+    calls: the database's functions beside an organisation's rows.
+    wake: makes the dispatcher look at the queue after that many seconds.
+    """
+
+    database: Database
+    calls: ApiCalls
     limits: Limits
     changes: Changes
     wake: Callable[[float], None]

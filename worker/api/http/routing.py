@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from worker.api.http.caller import Caller, Role
 from worker.api.http.problem import FieldError, Problem, without_numbers
-from worker.supabase.rest import Tenant
+from worker.supabase.tenant import Tenant
 
 if TYPE_CHECKING:
     from worker.api.http.parts import Parts
@@ -81,7 +81,7 @@ class Call:
     def tenant(self) -> Tenant:
         """The caller's organisation in the database. Raises Problem if none was named."""
         return Tenant(
-            rest=self.parts.rest,
+            database=self.parts.database,
             organization=self.organization,
             token=self.caller.token,
             headers={"X-Request-Id": self.request_id, "X-Herald-Caller": self.caller.role.value},

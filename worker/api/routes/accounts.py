@@ -7,16 +7,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from worker.api.http.fields import ALL, Phone, Text, columns_of
+from worker.api.http.fields import Phone, Text
 from worker.api.http.problem import Problem, not_found
 from worker.api.http.routing import Access, Answer, Body, Call, Cost, Query, Reply, Routes
 from worker.api.routes.commands import Command, ask
 from worker.session import DesiredState, SessionStatus
+from worker.supabase.tenant import Row, accounts
 
 routes = Routes("Accounts")
-
-#: The table is for admins, because QR and pairing codes are keys to the account; the view is for members.
-TABLE, VIEW = "whatsapp_sessions", "whatsapp_session_overview"
 
 #: What a call waits for by itself, seconds: a QR is there within two on a healthy worker.
 LINK_SECONDS, LONGEST_WAIT = 8.0, 30.0
@@ -119,16 +117,13 @@ async def connect(call: Call, query: LinkQuery, body: Connect) -> Reply:
     Answers with the QR code (and the pairing code, if a phone was given), or with connected. If neither is there
     in time, it tells how far it is: then poll GET /api/auth/qr or GET /api/auth/status, or listen by Realtime.
     """
-    columns = columns_of(Linking)
     if body.session_id:
-        wish = {"desired_state": DesiredState.CONNECTED.value}
-        rows = await call.tenant.update(TABLE, wish, columns, ("id", f"eq.{body.session_id}"))
-        if not rows:
-            raise not_found("account")
+        row = await _want(call, body.session_id, DesiredState.CONNECTED)
     else:
-        row = {"desired_state": DesiredState.CONNECTED.value, "display_name": body.display_name}
-        rows = await call.tenant.insert(TABLE, [row], columns)
-    account = await _until(call, Linking.model_validate(rows[0]), query.wait)
+        row = await accounts.create(
+            call.tenant, desired_state=DesiredState.CONNECTED.value, display_name=body.display_name
+        )
+    account = await _until(call, Linking.model_validate(row), query.wait)
     if body.phone and account.status is _S.QR_PENDING and not account.pairing_code:
         asked = {"phone": body.phone}
         await ask(call, account.id, "pairing_code", asked, wait=CODE_SECONDS, answer=Done)
@@ -154,10 +149,10 @@ async def _until(call: Call, account: Linking, seconds: float) -> Linking:
 
 
 async def _linking(call: Call, session: UUID) -> Linking:
-    rows = await call.tenant.select(TABLE, columns_of(Linking), ("id", f"eq.{session}"))
-    if not rows:
+    row = await accounts.linking(call.tenant, session)
+    if row is None:
         raise not_found("account")
-    return Linking.model_validate(rows[0])
+    return Linking.model_validate(row)
 
 
 @routes.get("/api/auth/qr", access=Access.ADMIN, cost=Cost.POLL, content_types=("application/json", "image/png"))
@@ -166,10 +161,7 @@ async def get_qr(call: Call, query: AccountQuery) -> Linking | Reply:
 
     With Accept: image/png the answer is the picture. Without session_id: of the one account that shows a code.
     """
-    params = [("status", f"eq.{_S.QR_PENDING.value}"), ("qr_code", "not.is.null"), ("limit", "2")]
-    if query.session_id:
-        params.append(("id", f"eq.{query.session_id}"))
-    rows = await call.tenant.select(TABLE, columns_of(Linking), *params)
+    rows = await accounts.showing_qr(call.tenant, query.session_id, limit=2)
     if not rows:
         raise Problem(
             404,
@@ -189,10 +181,7 @@ async def get_qr(call: Call, query: AccountQuery) -> Linking | Reply:
 @routes.get("/api/auth/status", access=Access.MEMBER, cost=Cost.POLL)
 async def get_status(call: Call, query: AccountQuery) -> AccountList:
     """Tell how the accounts are: one, or all of the organisation."""
-    params = [("order", "display_name,id")]
-    if query.session_id:
-        params.append(("id", f"eq.{query.session_id}"))
-    rows = await call.tenant.select(VIEW, ALL, *params)
+    rows = await accounts.overview(call.tenant, query.session_id)
     if query.session_id and not rows:
         raise not_found("account")
     return AccountList(accounts=[Account.model_validate(row) for row in rows])
@@ -201,7 +190,7 @@ async def get_status(call: Call, query: AccountQuery) -> AccountList:
 @routes.post("/api/auth/disconnect", access=Access.ADMIN)
 async def disconnect(call: Call, query: StateQuery, body: WhichAccount) -> Account:
     """Switch an account off. It stays linked, and its messages wait."""
-    await _wish(call, body.session_id, DesiredState.DISCONNECTED)
+    await _want(call, body.session_id, DesiredState.DISCONNECTED)
     return await _until_off(call, body.session_id, query.wait)
 
 
@@ -215,7 +204,7 @@ async def reconnect(call: Call, query: StateQuery, body: WhichAccount) -> Reply:
     """
     account = await _account(call, body.session_id)
     if account.desired_state is not DesiredState.CONNECTED:
-        await _wish(call, body.session_id, DesiredState.CONNECTED)
+        await _want(call, body.session_id, DesiredState.CONNECTED)
     if account.desired_state is DesiredState.CONNECTED or account.status in _ON:
         said = await ask(call, body.session_id, "reconnect", {}, wait=query.wait, answer=Done)
         if said.status == 202:
@@ -234,10 +223,11 @@ async def logout(call: Call, query: StateQuery, body: WhichAccount) -> Account:
     return await _account(call, body.session_id)
 
 
-async def _wish(call: Call, session: UUID, state: DesiredState) -> None:
-    rows = await call.tenant.update(TABLE, {"desired_state": state.value}, "id", ("id", f"eq.{session}"))
-    if not rows:
+async def _want(call: Call, session: UUID, state: DesiredState) -> Row:
+    row = await accounts.want(call.tenant, session, state.value)
+    if row is None:
         raise not_found("account")
+    return row
 
 
 async def _until_off(call: Call, session: UUID, seconds: float) -> Account:
@@ -255,7 +245,7 @@ async def _until_off(call: Call, session: UUID, seconds: float) -> Account:
 
 
 async def _account(call: Call, session: UUID) -> Account:
-    rows = await call.tenant.select(VIEW, ALL, ("id", f"eq.{session}"))
+    rows = await accounts.overview(call.tenant, session)
     if not rows:
         raise not_found("account")
     return Account.model_validate(rows[0])

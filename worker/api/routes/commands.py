@@ -1,4 +1,4 @@
-"""What a call asks of an account's holder: a row of whatsapp_commands, so that any worker serves any account.
+"""What a call asks of an account's holder: a row of the table of commands, so that any worker serves any account.
 
 The call waits a while for the answer. One that comes later is at /api/commands/{id}: the work goes on.
 """
@@ -10,13 +10,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from worker.api.http.fields import columns_of
 from worker.api.http.problem import Problem, invalid, not_found, without_numbers
 from worker.api.http.routing import Access, Answer, Call, Query, Reply, Routes
+from worker.supabase.tenant import accounts, commands
 
 routes = Routes("Commands")
-
-TABLE = "whatsapp_commands"
 
 #: Seconds that ?wait= may take, and takes if nothing is said.
 LONGEST_WAIT, USUAL_WAIT = 30.0, 10.0
@@ -63,10 +61,10 @@ async def get_command(call: Call, path: CommandPath) -> Command:
 
     A call that was answered with 202 is followed here. A QR or pairing code is not told: see the account.
     """
-    rows = await call.tenant.select(TABLE, columns_of(Command), ("id", f"eq.{path.id}"))
-    if not rows or rows[0]["kind"] == "pairing_code":
+    row = await commands.find(call.tenant, path.id)
+    if row is None or row["kind"] == "pairing_code":
         raise not_found("command", "Commands are forgotten a week after their end.")
-    return Command.model_validate(rows[0])
+    return Command.model_validate(row)
 
 
 async def ask(
@@ -80,15 +78,13 @@ async def ask(
     status: int = 200,
 ) -> Reply:
     """Ask an account's holder: the answer, or 202 with the command. Raises Problem 409 with why it failed."""
-    row = {"session_id": str(session), "kind": kind, "arguments": dict(arguments)}
-    columns = columns_of(Command)
-    command = Command.model_validate((await call.tenant.insert(TABLE, [row], columns))[0])
+    command = Command.model_validate(await commands.ask(call.tenant, session, kind, arguments))
 
     async def look() -> Command | None:
-        found = await call.tenant.select(TABLE, columns, ("id", f"eq.{command.id}"))
-        if not found:
+        found = await commands.find(call.tenant, command.id)
+        if found is None:
             raise not_found("command", "It was removed meanwhile.")
-        latest = Command.model_validate(found[0])
+        latest = Command.model_validate(found)
         return latest if latest.state in ("done", "failed") else None
 
     ended = await call.parts.changes.until(command.id, look, wait)
@@ -102,16 +98,14 @@ async def ask(
 
 async def connected_account(call: Call, wanted: UUID | None) -> UUID:
     """Find the account to ask: the one that was named, else the only one that is connected. Raises Problem."""
-    params = [("provider", "eq.web"), *([("id", f"eq.{wanted}")] if wanted else [])]
-    found = await call.tenant.select("whatsapp_sessions", "id,status,enabled", *params)
-    if wanted and not found:
-        raise not_found("account")
-    ready = [row for row in found if row["enabled"] and row["status"] == "connected"]
+    ready = await accounts.connected(call.tenant, [wanted] if wanted else None, provider="web")
     if not ready:
+        if wanted and not await accounts.exists(call.tenant, wanted, "web"):
+            raise not_found("account")
         raise not_connected()
     if len(ready) > 1:
         raise invalid("Several accounts are connected.", "/session_id", "Name one of them.")
-    return UUID(ready[0]["id"])
+    return ready[0]
 
 
 def not_connected() -> Problem:

@@ -7,14 +7,13 @@ from uuid import UUID
 
 from pydantic import Field
 
-from worker.api.http.fields import ALL, UUID_PATTERN, GroupJid, quoted
+from worker.api.http.fields import UUID_PATTERN, GroupJid
 from worker.api.http.problem import Problem, not_found
 from worker.api.http.routing import Access, Answer, Call, Query, Routes
 from worker.api.routes.commands import ask, not_connected
+from worker.supabase.tenant import accounts, groups
 
 routes = Routes("Groups")
-
-TABLE = "whatsapp_groups"
 
 #: What WhatsApp may take to list the groups, seconds.
 REFRESH_SECONDS = 20.0
@@ -80,35 +79,26 @@ async def list_groups(call: Call, query: GroupQuery) -> GroupPage:
     As last synchronised: each account is, every 15 minutes, and at once with refresh.
     """
     refreshed = query.refresh and await _refresh(call, query.session_id)
-    params = [("order", "group_jid,id"), ("limit", str(query.limit + 1))]
-    if query.session_id:
-        params.append(("session_id", f"eq.{query.session_id}"))
-    if query.active:
-        params.append(("is_active", "is.true"))
-    if query.cursor:
-        jid, _, row = query.cursor.partition(",")
-        after = f"(group_jid.gt.{quoted(jid)},and(group_jid.eq.{quoted(jid)},id.gt.{quoted(row)}))"
-        params.append(("or", after))
-    rows = await call.tenant.select(TABLE, ALL, *params)
-    groups = [Group.model_validate(row) for row in rows[: query.limit]]
+    jid, _, row = (query.cursor or "").partition(",")
+    after = (jid, row) if query.cursor else None
+    rows = await groups.page(
+        call.tenant, account=query.session_id, active=query.active, after=after, limit=query.limit + 1
+    )
+    page = [Group.model_validate(row) for row in rows[: query.limit]]
     more = len(rows) > query.limit
-    after_last = f"{groups[-1].group_jid},{groups[-1].id}" if more else None
-    return GroupPage(groups=groups, next=after_last, refreshed=refreshed)
+    after_last = f"{page[-1].group_jid},{page[-1].id}" if more else None
+    return GroupPage(groups=page, next=after_last, refreshed=refreshed)
 
 
 async def _refresh(call: Call, wanted: UUID | None) -> bool:
     """Have the connected accounts ask WhatsApp for their groups; whether all did in time. Raises Problem."""
     if not call.caller.administers:
         raise Problem(403, "not-allowed", "Only admins may refresh groups.", "Leave refresh out.")
-    params = [("status", "eq.connected"), ("enabled", "is.true"), *([("id", f"eq.{wanted}")] if wanted else [])]
-    found = await call.tenant.select("whatsapp_sessions", "id", *params)
+    found = await accounts.connected(call.tenant, [wanted] if wanted else None)
     if not found:
         raise not_connected()
     answers = await asyncio.gather(
-        *(
-            ask(call, UUID(row["id"]), "refresh_groups", {}, wait=REFRESH_SECONDS, answer=_Refreshed)
-            for row in found
-        )
+        *(ask(call, account, "refresh_groups", {}, wait=REFRESH_SECONDS, answer=_Refreshed) for account in found)
     )
     return all(answer.status == 200 for answer in answers)
 
@@ -119,10 +109,7 @@ async def get_group(call: Call, path: GroupPath, query: OneGroupQuery) -> Group:
 
     Where several accounts are in it, the one that was synchronised last is shown, or that of session_id.
     """
-    params = [("group_jid", f"eq.{path.jid}"), ("order", "synced_at.desc.nullslast,id"), ("limit", "1")]
-    if query.session_id:
-        params.append(("session_id", f"eq.{query.session_id}"))
-    rows = await call.tenant.select(TABLE, ALL, *params)
-    if not rows:
+    row = await groups.find(call.tenant, path.jid, query.session_id)
+    if row is None:
         raise not_found("group", "Ask for GET /api/groups?refresh=1, or check session_id.")
-    return Group.model_validate(rows[0])
+    return Group.model_validate(row)

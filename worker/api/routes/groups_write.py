@@ -9,7 +9,8 @@ from worker.api.http.fields import GroupJid, Person
 from worker.api.http.problem import not_found
 from worker.api.http.routing import Access, Answer, Body, Call, Reply, Routes
 from worker.api.routes.commands import AccountQuery, Command, WaitQuery, ask, connected_account, not_connected
-from worker.api.routes.groups import TABLE, GroupPath
+from worker.api.routes.groups import GroupPath
+from worker.supabase.tenant import accounts, groups
 
 routes = Routes("Groups")
 
@@ -182,21 +183,11 @@ async def _ask_of(
 
 
 async def _account_in(call: Call, jid: str, wanted: UUID | None) -> UUID:
-    params = [("group_jid", f"eq.{jid}"), ("order", "is_active.desc,is_admin.desc,synced_at.desc.nullslast,id")]
-    if wanted:
-        params.append(("session_id", f"eq.{wanted}"))
-    groups = await call.tenant.select(TABLE, "session_id", *params)
-    if not groups:
+    candidates = await groups.accounts_in(call.tenant, jid, wanted)
+    if not candidates:
         raise not_found("group", "Ask for GET /api/groups?refresh=1, or check session_id.")
-    ids = [str(row["session_id"]) for row in groups]
-    ready = await call.tenant.select(
-        "whatsapp_sessions",
-        "id",
-        ("id", f"in.({','.join(ids)})"),
-        ("status", "eq.connected"),
-        ("enabled", "is.true"),
-    )
-    for session in ids:
-        if any(row["id"] == session for row in ready):
-            return UUID(session)
+    ready = await accounts.connected(call.tenant, candidates)
+    for account in candidates:
+        if account in ready:
+            return account
     raise not_connected()

@@ -1,23 +1,18 @@
 """Messages of the queue, as the API shows them."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from worker.api.http.fields import ALL, Cursor, cursor_from, cursor_of, quoted
+from worker.api.http.fields import Cursor, cursor_from, cursor_of
 from worker.api.http.problem import Problem, not_found
 from worker.api.http.routing import Access, Answer, Call, Query, Routes
 from worker.message import MessageStatus
+from worker.supabase.tenant import messages
 
 routes = Routes("Messages")
-
-TABLE = "scheduled_whatsapp_messages"
-
-#: What is open, found without reading what is finished: the queue has no index by status.
-OPEN = "whatsapp_open_messages"
-_OPEN_STATUSES = frozenset({MessageStatus.PENDING, MessageStatus.SENDING, MessageStatus.IN_DOUBT})
 
 
 class Message(Answer):
@@ -102,26 +97,18 @@ async def list_messages(call: Call, query: MessageQuery) -> MessagePage:
 
     Pages follow each other without gaps while new messages come in.
     """
-    params = [("order", "scheduled_for.desc,id.desc"), ("limit", str(query.limit + 1))]
-    for column in ("status", "session_id", "group_id", "contact_id", "campaign_id"):
-        if (value := getattr(query, column)) is not None:
-            params.append((column, f"eq.{value}"))
-    if query.cursor:
-        moment, row = cursor_from(query.cursor)
-        at = moment.isoformat()
-        # The first condition is what the index needs; the second leaves out what the page before had.
-        params += [("scheduled_for", f"lte.{at}"), ("or", f"(scheduled_for.lt.{quoted(at)},id.lt.{row})")]
-    source = OPEN if query.status in _OPEN_STATUSES else TABLE
-    rows = await call.tenant.select(source, ALL, *params)
-    messages = [Message.model_validate(row) for row in rows[: query.limit]]
-    last = messages[-1] if len(rows) > query.limit else None
-    return MessagePage(messages=messages, next=cursor_of(last.scheduled_for, last.id) if last else None)
+    conditions = query.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
+    before = cursor_from(query.cursor) if query.cursor else None
+    rows = await messages.page(call.tenant, conditions, before=before, limit=query.limit + 1)
+    page = [Message.model_validate(row) for row in rows[: query.limit]]
+    last = page[-1] if len(rows) > query.limit else None
+    return MessagePage(messages=page, next=cursor_of(last.scheduled_for, last.id) if last else None)
 
 
 @routes.get("/api/messages/{id}", access=Access.MEMBER)
 async def get_message(call: Call, path: MessagePath) -> ExplainedMessage:
     """Look at one message, and why it has not gone out yet."""
-    found = await call.tenant.call("whatsapp_api_message", p_message=str(path.id))
+    found = await messages.explained(call.tenant, path.id)
     if found is None:
         raise not_found("message")
     return ExplainedMessage.model_validate(found)
@@ -129,10 +116,10 @@ async def get_message(call: Call, path: MessagePath) -> ExplainedMessage:
 
 async def find_message(call: Call, message: UUID) -> Message:
     """Read a message of the caller's. Raises Problem 404."""
-    rows = await call.tenant.select(TABLE, ALL, ("id", f"eq.{message}"))
-    if not rows:
+    row = await messages.find(call.tenant, message)
+    if row is None:
         raise not_found("message")
-    return Message.model_validate(rows[0])
+    return Message.model_validate(row)
 
 
 @routes.post("/api/messages/{id}/cancel", access=Access.ADMIN)
@@ -141,7 +128,7 @@ async def cancel_message(call: Call, path: MessagePath) -> Message:
 
     One that is cancelled already is answered as it is, so that the call can be repeated.
     """
-    return await _step(call, path.id, {"status": "cancelled"}, of=("pending",), already=("cancelled",))
+    return await _step(call, path.id, "cancelled", of=("pending",), already=("cancelled",))
 
 
 @routes.post("/api/messages/{id}/retry", access=Access.ADMIN)
@@ -150,19 +137,17 @@ async def retry_message(call: Call, path: MessagePath) -> Message:
 
     Look at the chat on the phone before you send again what is in doubt: the recipient may have it.
     """
-    return await _step(call, path.id, {"status": "pending"}, of=("failed", "in_doubt"), already=("pending",))
+    return await _step(call, path.id, "pending", of=("failed", "in_doubt"), already=("pending",))
 
 
 async def _step(
-    call: Call, message: UUID, changes: dict[str, Any], *, of: tuple[str, ...], already: tuple[str, ...]
+    call: Call, message: UUID, status: str, *, of: tuple[str, ...], already: tuple[str, ...]
 ) -> Message:
     """Change a message's status if it has one of those that may become it."""
-    rows = await call.tenant.update(
-        TABLE, changes, ALL, ("id", f"eq.{message}"), ("status", f"in.({','.join(of)})")
-    )
-    if rows:
+    row = await messages.change_status(call.tenant, message, status, of=of)
+    if row is not None:
         call.parts.wake(0)
-        return Message.model_validate(rows[0])
+        return Message.model_validate(row)
     found = await find_message(call, message)
     if found.status in already:
         return found

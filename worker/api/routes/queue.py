@@ -1,10 +1,9 @@
 """The queue as a whole: figures, and a push for when hints don't come."""
 
-from typing import Any
-
 from pydantic import Field
 
 from worker.api.http.routing import Access, Answer, Call, Routes
+from worker.supabase.tenant import messages
 
 routes = Routes("Queue")
 
@@ -63,7 +62,7 @@ class Drained(Answer):
 @routes.get("/api/stats", access=Access.MEMBER)
 async def get_stats(call: Call) -> Stats:
     """Show the organisation's figures, as far as the caller may see its rows."""
-    return Stats.model_validate(await call.tenant.call("whatsapp_stats"))
+    return Stats.model_validate(await messages.stats(call.tenant))
 
 
 @routes.post("/api/queue/drain", access=Access.SERVER)
@@ -74,6 +73,5 @@ async def drain(call: Call) -> Drained:
     messages, the operator all, or those of X-Org-Id.
     """
     call.parts.wake(0)
-    organization: Any = str(call.caller.organization) if call.caller.organization else None
-    due = await call.parts.rest.call("whatsapp_api_due", p_organization=organization)
+    due = await call.parts.calls.due(call.caller.organization)
     return Drained(woken=True, due=due)

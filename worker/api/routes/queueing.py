@@ -1,28 +1,23 @@
 """Putting messages into the queue for a call: recipients, options and keys as the queue's columns."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
-from urllib.parse import quote
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, HttpUrl, model_validator
 
-from worker.api.http.fields import ALL, UUID_PATTERN, Phone, Text, Whole, quoted
+from worker.api.http.fields import UUID_PATTERN, Phone, Text, Whole
 from worker.api.http.problem import Problem, invalid, not_found
 from worker.api.http.routing import Body, Call
-from worker.api.routes.messages import TABLE, Message, SendableKind
-from worker.errors import StoreError
+from worker.api.routes.messages import Message, SendableKind
+from worker.errors import DatabaseRefused, StoreError
 from worker.message import MessageStatus, seconds_until_due
-from worker.supabase.rest import Refused, Row
+from worker.supabase.tenant import Row, messages, templates
 
 #: ?wait= is over when a message has one of these.
 OVER = frozenset(MessageStatus) - {MessageStatus.PENDING, MessageStatus.SENDING}
-
-#: Characters of ids or keys in one question: PostgREST has them in its URL, and gateways take 8 kB of that.
-PER_QUESTION = 4_000
 
 #: Of an Idempotency-Key; a call to many adds what tells its recipients apart.
 LONGEST_KEY = 150
@@ -142,19 +137,10 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$", description
 
 async def find_template(call: Call, name: str, language: str | None) -> UUID:
     """Find a template that the organisation uses. Raises Problem 404."""
-    params = [("is_active", "is.true"), ("id" if "-" in name else "name", f"eq.{name}")]
-    if language:
-        params.append(("language", f"eq.{language}"))
-    columns = "id,organization_id,is_default,language"
-    found = await call.tenant.select_shared("whatsapp_message_templates", columns, *params)
-    if not found:
-        raise not_found("active template", "Templates are rows of whatsapp_message_templates.")
-
-    def order(row: Row) -> tuple[bool, bool, bool, str]:
-        """As the database has it (herald.template)."""
-        return (row["organization_id"] is None, not row["is_default"], row["language"] != "en", row["id"])
-
-    return UUID(min(found, key=order)["id"])
+    found = await templates.find(call.tenant, name, language)
+    if found is None:
+        raise not_found("active template", "Make one in the CRM, or switch it on.")
+    return found
 
 
 def idempotency_key(call: Call, options: Options) -> str | None:
@@ -182,15 +168,14 @@ async def put(call: Call, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """
     await call.parts.limits.send(call.organization)
     keyed = "idempotency_key" in rows[0]
-    once_by = "organization_id,idempotency_key" if keyed else ""
-    made = await call.tenant.insert(TABLE, rows, ALL, once_by=once_by)
+    made = await messages.insert(call.tenant, rows)
     if made:
         call.parts.wake(min(seconds_until_due(row, row["created_at"]) for row in made))
     if not keyed or len(made) == len(rows):
         return made, []
     new = {row["idempotency_key"] for row in made}
     asked = {row["idempotency_key"]: row for row in rows if row["idempotency_key"] not in new}
-    found = await _having(call, "idempotency_key", [quoted(key) for key in asked])
+    found = await messages.by_idempotency_keys(call.tenant, list(asked))
     if len(found) < len(asked):
         raise not_found("message", "A message with this idempotency key is there, but not for you to see.")
     for row in found:
@@ -198,46 +183,24 @@ async def put(call: Call, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     return made, found
 
 
-async def latest(call: Call, messages: Sequence[Message], seconds: float) -> list[Message]:
+async def latest(call: Call, queued: Sequence[Message], seconds: float) -> list[Message]:
     """Wait, so long at most, until all is over; the messages as they are then.
 
     They are queued: if they can't be looked at any more (Supabase is away, the token has expired), it is no error.
     """
-    now = {message.id: message for message in messages}
+    now = {message.id: message for message in queued}
 
     async def look() -> bool | None:
-        open_ones = [str(message.id) for message in now.values() if message.status not in OVER]
-        for row in await _having(call, "id", open_ones):
+        open_ones = [message.id for message in now.values() if message.status not in OVER]
+        for row in await messages.by_ids(call.tenant, open_ones):
             message = Message.model_validate(row)
             now[message.id] = message
         return True if all(message.status in OVER for message in now.values()) else None
 
-    if seconds and messages:
-        with suppress(StoreError, Refused):
-            await call.parts.changes.until([message.id for message in messages], look, seconds)
+    if seconds and queued:
+        with suppress(StoreError, DatabaseRefused):
+            await call.parts.changes.until([message.id for message in queued], look, seconds)
     return list(now.values())
-
-
-async def _having(call: Call, column: str, values: Sequence[str]) -> list[Row]:
-    """Read the messages that have one of these values."""
-    answers = await asyncio.gather(
-        *(call.tenant.select(TABLE, ALL, (column, f"in.({','.join(page)})")) for page in _pages(values))
-    )
-    return [row for answer in answers for row in answer]
-
-
-def _pages(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    page: list[str] = []
-    length = 0
-    for value in values:
-        room = len(quote(value)) + len("%2C")
-        if page and length + room > PER_QUESTION:
-            yield page
-            page, length = [], 0
-        page.append(value)
-        length += room
-    if page:
-        yield page
 
 
 def _must_be_the_same(found: Row, asked: Row) -> None:

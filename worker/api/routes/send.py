@@ -24,7 +24,7 @@ from worker.api.routes.queueing import (
     put,
 )
 from worker.message import MessageStatus
-from worker.supabase.rest import Row
+from worker.supabase.tenant import Row
 
 routes = Routes("Send")
 

@@ -1,0 +1,147 @@
+"""The one way to the project's database: PostgREST, over one pool of connections, with every answer judged here.
+
+Queries are built by the official ``postgrest`` client. Its ``execute()`` is not used: it hides the HTTP status, hands on
+a page of HTML or half a JSON document as if it were the result, and takes answers of any size.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import httpx
+from postgrest import AsyncPostgrestClient
+from postgrest.base_request_builder import RequestConfig
+
+from worker.backoff import delay
+from worker.errors import DatabaseRefused, SettingsError, StoreError
+from worker.supabase.sqlstate import Meaning, meaning_of, worker_error
+
+#: Seconds for one attempt. A list of 100 messages beside ten million rows takes 3 ms.
+ATTEMPT_SECONDS = 10.0
+
+#: Connections of the worker's own calls. The API has a pool of its own: no flood of requests makes a heartbeat wait.
+CONNECTIONS = 16
+
+#: Bytes of an answer. The largest in order, 50 claims with texts and media links, has about 4 MB.
+LARGEST_ANSWER = 64 * 2**20
+
+
+class Query(Protocol):
+    """A query that a builder of ``postgrest`` has made."""
+
+    @property
+    def request(self) -> RequestConfig[httpx.AsyncClient]:
+        """What is to be sent."""
+
+
+class Database:
+    """A project's database. ``call`` is for the worker's own functions, ``run`` for queries under anybody's token."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        path: str = "/rest/v1",
+        connections: int = CONNECTIONS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Raises SettingsError if the key can be none.
+
+        path: where PostgREST is; empty without a gateway in front.  transport: what carries requests, for tests.
+        """
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise SettingsError("SUPABASE_SERVICE_KEY: not a key; copy the secret key of this project")
+        self._url = url + path
+        self._key = key
+        self._rng = random.Random()  # noqa: S311 - jitter, not a secret
+        self._http = httpx.AsyncClient(
+            timeout=ATTEMPT_SECONDS,
+            limits=httpx.Limits(max_connections=connections),
+            follow_redirects=False,  # a redirect would carry the key elsewhere
+            transport=transport,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    def queries(self, token: str | None = None, headers: Mapping[str, str] | None = None) -> AsyncPostgrestClient:
+        """Give a builder of queries that act as the token's user, or without one as service_role."""
+        sent = {"apikey": self._key, "Authorization": f"Bearer {token or self._key}", **(headers or {})}
+        return AsyncPostgrestClient(self._url, headers=sent, http_client=self._http)
+
+    async def run(self, query: Query, *, seconds: float = ATTEMPT_SECONDS) -> Any:
+        """Send a query once; the answer's JSON, None if it has none.
+
+        Raises StoreError if no answer of the database came, or it is busy; else DatabaseRefused.
+        """
+        asked = query.request
+        content = None if asked.json is None else json.dumps(asked.json, separators=(",", ":")).encode()
+        kind = {} if content is None else {"Content-Type": "application/json"}
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._http.stream(
+                    asked.http_method,
+                    str(asked.path),
+                    params=asked.params,
+                    content=content,
+                    headers=[*asked.headers.multi_items(), *kind.items()],
+                ) as answer,
+            ):
+                return _judged(answer, await _read(answer))
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise StoreError(f"Supabase does not answer ({type(error).__name__})") from None
+
+    async def call(
+        self, function: str, arguments: Mapping[str, Any], *, attempts: int = 3, seconds: float = ATTEMPT_SECONDS
+    ) -> Any:
+        """Call a function as service_role; repeat while Supabase is away.
+
+        Each such function is idempotent, or its caller repairs a lost answer (``SupabaseOutbox.return_unknown``).
+        seconds: for each attempt.  Raises StoreError after the last one, else what ``worker_error`` says.
+        """
+        query = self.queries().rpc(function, dict(arguments))
+        for attempt in range(1, attempts + 1):
+            try:
+                return await self.run(query, seconds=seconds)
+            except DatabaseRefused as refused:
+                raise worker_error(refused, function) from None
+            except StoreError:
+                if attempt == attempts:
+                    raise
+            await asyncio.sleep(delay(attempt, self._rng, base=0.2, cap=2.0))
+        raise AssertionError("unreachable")
+
+
+async def _read(answer: httpx.Response) -> bytes:
+    content = bytearray()
+    async for part in answer.aiter_bytes():
+        content += part
+        if len(content) > LARGEST_ANSWER:
+            raise StoreError(f"Supabase's answer is larger than {LARGEST_ANSWER // 2**20} MB")
+    return bytes(content)
+
+
+def _judged(answer: httpx.Response, content: bytes) -> Any:
+    """Tell the database's answer from what something in between sends. Raises StoreError, DatabaseRefused."""
+    if answer.is_success and not content:
+        return None
+    if answer.is_redirect:
+        raise StoreError(f"Supabase redirects ({answer.status_code}): SUPABASE_URL must be the project's own address")
+    try:
+        if "json" not in answer.headers.get("Content-Type", ""):
+            raise ValueError
+        said = json.loads(content)
+    except ValueError:
+        raise StoreError(f"Supabase answered {answer.status_code} and no JSON") from None
+    if answer.is_success:
+        return said
+    told = said if isinstance(said, dict) else {}
+    code, hint = str(told.get("code") or ""), told.get("hint")
+    if meaning_of(answer.status_code, code) is Meaning.AWAY:
+        raise StoreError(f"Supabase is busy or away ({code or answer.status_code})")
+    raise DatabaseRefused(answer.status_code, code, str(told.get("message") or ""), str(hint) if hint else None)
