@@ -143,7 +143,7 @@ begin
     comment on column public.notification_queue.message_data is 'Values for the template''s {{placeholders}}.';
     comment on column public.notification_queue.priority is '1 to 10; 10 goes first.';
     comment on column public.notification_queue.attempts is 'How often it was tried.';
-    comment on column public.notification_queue.max_attempts is 'After so many it fails.';
+    comment on column public.notification_queue.max_attempts is 'Attempts before it fails.';
     comment on constraint notification_by_whatsapp_has_a_phone on public.notification_queue is
     'A notification by WhatsApp needs a phone number.';
     comment on constraint notification_queue_attempts_check on public.notification_queue is

@@ -83,7 +83,7 @@ create table public.workshop_automation_config (
   updated_at timestamptz not null default now()
 );
 comment on table public.workshop_automation_config is
-'One row an organisation, made with it: when its workshop messages go out, quiet hours, opt-out words, retention.';
+'One row per organisation, created with it: when its workshop messages go out, quiet hours, opt-out words, retention.';
 comment on column public.workshop_automation_config.timezone is 'IANA name; for quiet hours and workshops without a zone.';
 comment on column public.workshop_automation_config.message_schedule is
 'Per message type: {"at": "08:00", "day": 0} or {"offset": "-6 hours"}, "late": how late it may still go, "template", "enabled".';
@@ -93,10 +93,10 @@ comment on column public.workshop_automation_config.opt_out_words is
 'A person who writes one of these is suppressed at once.';
 comment on column public.workshop_automation_config.private_sessions is
 'Members see only the accounts that they own or are assigned to.';
-comment on column public.workshop_automation_config.retention_days is 'Bodies are redacted after so many days; null keeps them.';
+comment on column public.workshop_automation_config.retention_days is 'Days after which texts are redacted; null keeps them.';
 comment on column public.workshop_automation_config.in_doubt_policy is
 'Who settles a message in doubt: a person, or the account''s own phone if it confirms every send.';
-comment on column public.workshop_automation_config.paused_until is 'Nothing of this organisation goes out before.';
+comment on column public.workshop_automation_config.paused_until is 'Until then nothing of this organisation goes out.';
 comment on constraint config_in_doubt_policy_is_known on public.workshop_automation_config is
 'Messages in doubt are settled by a person (person) or by the account''s own phone (own_phone).';
 comment on constraint config_log_retention_is_sensible on public.workshop_automation_config is

@@ -198,7 +198,7 @@ begin
 end
 $$;
 comment on function public.whatsapp_sessions_deleted(uuid, uuid[]) is
-'For the worker: which of the accounts that its host has live stores of are deleted.';
+'For the worker: of the accounts whose live stores its host has, those that are deleted.';
 revoke execute on function public.whatsapp_sessions_deleted(uuid, uuid[]) from public, anon, authenticated;
 grant execute on function public.whatsapp_sessions_deleted(uuid, uuid[]) to service_role;
 

@@ -33,7 +33,7 @@ comment on column public.whatsapp_contacts.lid is 'WhatsApp''s id that hides the
 comment on column public.whatsapp_contacts.jid is 'WhatsApp''s id by number: 491701234567@s.whatsapp.net.';
 comment on column public.whatsapp_contacts.lead_id is 'The CRM''s own id of this person.';
 comment on column public.whatsapp_contacts.engagement_score is '0 to 100, the CRM''s judgement.';
-comment on column public.whatsapp_contacts.opted_out_at is 'From here on nothing is sent to them; only the CRM takes it back.';
+comment on column public.whatsapp_contacts.opted_out_at is 'From then on nothing is sent to them. Only an admin takes it back.';
 comment on column public.whatsapp_contacts.attributes is 'The CRM''s own facts about the person, for filters.';
 comment on constraint contact_attributes_are_an_object on public.whatsapp_contacts is
 'Attributes of a contact are an object, like {"city": "Lisbon"}.';

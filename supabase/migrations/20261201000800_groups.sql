@@ -78,7 +78,7 @@ foreign key (organization_id, whatsapp_group_id) references public.whatsapp_grou
 on delete set null (whatsapp_group_id);
 create index if not exists workshops_organization_group_idx on public.workshops (organization_id, whatsapp_group_id);
 comment on column public.workshops.automation_status is
-'What Herald has planned for this workshop; it writes it for the CRM to show.';
+'What Herald has planned for this workshop, written for the CRM to show.';
 comment on constraint workshops_whatsapp_group_id_fkey on public.workshops is
 'The group is not one of the organisation. Refresh the groups and choose again.';
 
@@ -100,7 +100,7 @@ create table public.whatsapp_group_members (
 );
 create index whatsapp_group_members_group_idx on public.whatsapp_group_members (organization_id, group_id);
 create index whatsapp_group_members_contact_idx on public.whatsapp_group_members (organization_id, contact_id);
-comment on table public.whatsapp_group_members is 'Who is in a group, as WhatsApp told at the last sync. Herald writes it.';
+comment on table public.whatsapp_group_members is 'Who is in a group, as WhatsApp showed it at the last sync. Herald writes it.';
 comment on constraint whatsapp_group_members_group_id_contact_id_key on public.whatsapp_group_members is
 'This person is on the group''s list already.';
 comment on constraint whatsapp_group_members_organization_id_contact_id_fkey on public.whatsapp_group_members is
@@ -152,7 +152,7 @@ begin
 end
 $$;
 comment on function public.whatsapp_groups_sync(uuid, uuid, bigint, jsonb) is
-'All groups that the account is in; those that are gone become inactive. How many there are.';
+'Stores all groups that the account is in; those that are gone become inactive. Returns how many there are.';
 revoke execute on function public.whatsapp_groups_sync(uuid, uuid, bigint, jsonb) from public, anon, authenticated;
 grant execute on function public.whatsapp_groups_sync(uuid, uuid, bigint, jsonb) to service_role;
 

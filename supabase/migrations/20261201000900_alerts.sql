@@ -24,7 +24,7 @@ comment on index public.whatsapp_alerts_open_key is
 'There is an open alert of this kind for the account already: Herald counts it up instead.';
 create index whatsapp_alerts_session_idx on public.whatsapp_alerts (organization_id, session_id);
 comment on table public.whatsapp_alerts is
-'What needs a person: one open row a kind and account; raised again it counts. organization_id null: the operator''s.';
+'What needs a person: one open row per kind and account; raised again, it is counted up. organization_id null: the operator''s.';
 comment on column public.whatsapp_alerts.details is 'Facts about the case, for a screen or a program.';
 comment on column public.whatsapp_alerts.acknowledged_by is 'The user who has seen it.';
 comment on constraint alert_details_are_an_object on public.whatsapp_alerts is 'The details of an alert are an object.';

@@ -105,7 +105,7 @@ create index messages_template_idx on public.scheduled_whatsapp_messages (templa
 create index messages_unredacted_idx on public.scheduled_whatsapp_messages (organization_id, scheduled_for)
 where redacted_at is null;
 comment on table public.scheduled_whatsapp_messages is
-'THE queue: one row a message and recipient. The CRM inserts, edits while pending, cancels and retries; Herald writes results.';
+'THE queue: one row per message and recipient. The CRM inserts, edits while pending, cancels and retries; Herald writes results.';
 comment on column public.scheduled_whatsapp_messages.template_variables is
 'Values for the template''s {{placeholders}}. While the message is pending, message_content follows template and values.';
 comment on column public.scheduled_whatsapp_messages.payload is
@@ -115,10 +115,10 @@ comment on column public.scheduled_whatsapp_messages.mentions is 'JIDs to mentio
 comment on column public.scheduled_whatsapp_messages.priority is '1 to 10; 10 goes first.';
 comment on column public.scheduled_whatsapp_messages.scheduled_day is
 'UTC day of scheduled_for. A column, because under row level security an index takes no condition on an expression.';
-comment on column public.scheduled_whatsapp_messages.expires_at is 'From here on it is never sent: it fails as expired.';
+comment on column public.scheduled_whatsapp_messages.expires_at is 'From then on it is never sent: it fails as expired.';
 comment on column public.scheduled_whatsapp_messages.max_retries is
-'How often a refused send is tried again before it fails.';
-comment on column public.scheduled_whatsapp_messages.next_attempt_at is 'Not before, after a failed attempt.';
+'How often a refused send is retried before it fails.';
+comment on column public.scheduled_whatsapp_messages.next_attempt_at is 'After a failed attempt: not sent before this.';
 comment on column public.scheduled_whatsapp_messages.wa_message_id is 'WhatsApp''s id, once it was sent.';
 comment on column public.scheduled_whatsapp_messages.responded_at is 'When the recipient first answered, within three days.';
 comment on column public.scheduled_whatsapp_messages.sent_by is 'The user who scheduled it; null: a rule or a server.';
@@ -240,7 +240,7 @@ create index open_messages_organization_idx on herald.open_messages (organizatio
 comment on table herald.open_messages is
 'The messages that are pending, sending or in doubt, as far as the claim looks at them. Kept by triggers of the queue.';
 comment on column herald.open_messages.priority is '1 to 10; 10 goes first.';
-comment on column herald.open_messages.next_attempt_at is 'Not before, after a failed attempt.';
+comment on column herald.open_messages.next_attempt_at is 'After a failed attempt: not sent before this.';
 
 alter table herald.open_messages enable row level security;
 
@@ -253,7 +253,7 @@ create table herald.sent_ids (
 );
 -- A hash, because these ids are random: a tree of ten million of them is 900 MB of cold pages, this 300.
 create index sent_ids_wa_message_id_idx on herald.sent_ids using hash (wa_message_id);
-comment on table herald.sent_ids is 'Under which id of WhatsApp''s a message went out: what a receipt is about. Kept by triggers.';
+comment on table herald.sent_ids is 'The WhatsApp id under which a message went out, for the receipts about it. Kept by triggers.';
 comment on column herald.sent_ids.wa_message_id is 'WhatsApp''s id of the message.';
 
 alter table herald.sent_ids enable row level security;

@@ -7,7 +7,7 @@ create table herald.limit_windows (
   width interval not null check (width < span)
 );
 comment on table herald.limit_windows is
-'How far back a limit counts (span), and in what steps (width). A step counts until all of it is past: never too little.';
+'How far back a limit counts (span), and in what steps (width). A step counts until all of it is past, so that never too little is counted.';
 comment on column herald.limit_windows.span is 'Over how long a limit counts.';
 comment on column herald.limit_windows.width is
 'The step in which it counts; a send leaves the count up to one step late.';

@@ -21,7 +21,7 @@ comment on table public.whatsapp_cloud_accounts is 'The Cloud API side of an acc
 comment on column public.whatsapp_cloud_accounts.phone_number_id is 'Meta''s id of the number.';
 comment on column public.whatsapp_cloud_accounts.business_account_id is 'Meta''s id of the WhatsApp business account.';
 comment on column public.whatsapp_cloud_accounts.rate_limit_tier is
-'How many people the business may write to in 24 hours; Meta tells it. All numbers of a business share it.';
+'How many people the business may write to in 24 hours; Meta sets it. All numbers of a business share it.';
 comment on constraint cloud_business_account_id_is_a_number on public.whatsapp_cloud_accounts is
 'The WhatsApp Business account id is a number; Meta''s Business Manager shows it.';
 comment on constraint cloud_phone_number_id_is_a_number on public.whatsapp_cloud_accounts is

@@ -9,7 +9,7 @@ create table herald.workers (
   started_at timestamptz not null,
   heartbeat_at timestamptz not null
 );
-comment on table herald.workers is 'One row a WORKER_ID: its running process (run_id) and last heartbeat.';
+comment on table herald.workers is 'One row per WORKER_ID: its running process (run_id) and last heartbeat.';
 comment on column herald.workers.worker_id is 'Its WORKER_ID setting, by default the host''s name.';
 comment on column herald.workers.run_id is
 'The one process that may write now; an earlier one of this WORKER_ID is fenced off.';
@@ -40,7 +40,7 @@ comment on column herald.session_leases.generation is
 'The newest generation of its credentials that was ever stored; null: none.';
 comment on column herald.session_leases.looked_at is 'When a claim last looked at this account; who waited longest comes first.';
 comment on column herald.session_leases.look_again_at is
-'Not before: all that was due here was held back by a rule a moment ago.';
+'Not looked at before this: a moment ago a rule held back all that was due here.';
 
 alter table herald.session_leases enable row level security;
 
@@ -142,7 +142,7 @@ begin
 end
 $$;
 comment on function public.whatsapp_heartbeat(uuid, integer, double precision) is
-'Renews the run''s leases and takes wanted sessions that nobody holds, up to its capacity; all that it holds.';
+'Renews the run''s leases and takes wanted sessions that nobody holds, up to its capacity. Returns all that it holds.';
 revoke execute on function public.whatsapp_heartbeat(uuid, integer, double precision) from public, anon, authenticated;
 grant execute on function public.whatsapp_heartbeat(uuid, integer, double precision) to service_role;
 

@@ -21,8 +21,8 @@ create table herald.message_claims (
 );
 create unique index message_claims_session_slot_key on herald.message_claims (session_id, slot);
 comment on table herald.message_claims is
-'Messages that are being sent. token fences settles; secret and incarnation tell after a crash whether it left.';
-comment on column herald.message_claims.slot is 'One message a slot of an account, also when two calls of a run cross.';
+'Messages that are being sent. token fences settles; secret and incarnation show after a crash whether it left.';
+comment on column herald.message_claims.slot is 'One message per slot of an account, also when two calls of a run cross.';
 comment on column herald.message_claims.token is 'Fences the settle: a result with another token is ignored.';
 comment on column herald.message_claims.former_token is
 'Set when adopted from an earlier holder: the token under which it may have been sent. Looked up, never sent again.';
@@ -429,7 +429,7 @@ as $$
   select coalesce(jsonb_agg(e.message_id), '[]'::jsonb) from extended as e
 $$;
 comment on function public.whatsapp_claims_extend(uuid, uuid[]) is
-'Keeps claims that are still being sent; those still held.';
+'Extends claims that are still being sent. Returns those still held.';
 revoke execute on function public.whatsapp_claims_extend(uuid, uuid[]) from public, anon, authenticated;
 grant execute on function public.whatsapp_claims_extend(uuid, uuid[]) to service_role;
 

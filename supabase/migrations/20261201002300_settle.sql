@@ -71,7 +71,7 @@ begin
 end
 $$;
 comment on function public.whatsapp_settle(uuid, jsonb) is
-'What came of sends. Idempotent by token; the ids of the messages that it settled.';
+'Writes what came of sends. Idempotent by token. Returns the ids of the messages that it settled.';
 revoke execute on function public.whatsapp_settle(uuid, jsonb) from public, anon, authenticated;
 grant execute on function public.whatsapp_settle(uuid, jsonb) to service_role;
 
@@ -105,6 +105,6 @@ begin
 end
 $$;
 comment on function public.whatsapp_settle_and_claim(uuid, jsonb, integer) is
-'Settle and claim in one round trip, and in how many seconds the next message is due.';
+'Settles and claims in one round trip. Returns also in how many seconds the next message is due.';
 revoke execute on function public.whatsapp_settle_and_claim(uuid, jsonb, integer) from public, anon, authenticated;
 grant execute on function public.whatsapp_settle_and_claim(uuid, jsonb, integer) to service_role;

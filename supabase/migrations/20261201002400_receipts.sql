@@ -18,11 +18,11 @@ create table public.whatsapp_delivery_logs (
   unique (message_id, recipient)
 );
 create index whatsapp_delivery_logs_age_idx on public.whatsapp_delivery_logs (organization_id, created_at);
-comment on table public.whatsapp_delivery_logs is 'One row a message and recipient (JID without device): who has it, who read it.';
+comment on table public.whatsapp_delivery_logs is 'One row per message and recipient (JID without device): who has it, who read it.';
 comment on column public.whatsapp_delivery_logs.session_id is
 'The account that sent it; kept after the account is gone.';
 comment on column public.whatsapp_delivery_logs.recipient is 'JID without device.';
-comment on column public.whatsapp_delivery_logs.error_code is 'The provider''s code, where it says one.';
+comment on column public.whatsapp_delivery_logs.error_code is 'The provider''s code, if it gives one.';
 comment on constraint whatsapp_delivery_logs_message_id_recipient_key on public.whatsapp_delivery_logs is
 'A message has one delivery row a recipient.';
 comment on constraint whatsapp_delivery_logs_message_id_fkey on public.whatsapp_delivery_logs is

@@ -120,6 +120,6 @@ begin
 end
 $$;
 comment on function public.whatsapp_reap() is
-'Fails what is past its time, puts in doubt what a dead worker left for ten minutes, forgets old receipts; the counts.';
+'Fails what is past its time, puts in doubt what a dead worker left for ten minutes, forgets old receipts. Returns the counts.';
 revoke execute on function public.whatsapp_reap() from public, anon, authenticated;
 grant execute on function public.whatsapp_reap() to service_role;

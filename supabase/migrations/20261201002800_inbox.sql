@@ -113,7 +113,7 @@ comment on table public.whatsapp_messages is 'One message of a conversation. Her
 comment on column public.whatsapp_messages.wa_message_id is 'WhatsApp''s id of the message.';
 comment on column public.whatsapp_messages.quoted_message_id is 'WhatsApp''s id of the message that this one answers.';
 comment on column public.whatsapp_messages.sender is 'JID of who wrote it, where a group has many.';
-comment on column public.whatsapp_messages.sent_at is 'As WhatsApp tells it.';
+comment on column public.whatsapp_messages.sent_at is 'As WhatsApp gives it.';
 comment on column public.whatsapp_messages.redacted_at is 'When its text was removed, by retention or with its writer''s data.';
 comment on constraint inbox_content_fits on public.whatsapp_messages is
 'The text is too long: up to 65,536 characters.';

@@ -22,7 +22,7 @@ comment on table public.whatsapp_webhook_events is
 comment on column public.whatsapp_webhook_events.organization_id is 'Null while it is not known whose number it is about.';
 comment on column public.whatsapp_webhook_events.dedup_key is 'Made from the event: the same event is stored once.';
 comment on column public.whatsapp_webhook_events.payload is 'As Meta sent it.';
-comment on column public.whatsapp_webhook_events.attempts is 'How often it was processed in vain.';
+comment on column public.whatsapp_webhook_events.attempts is 'How many times processing it failed.';
 comment on constraint webhook_event_attempts_are_counted on public.whatsapp_webhook_events is
 'Attempts are counted from 0.';
 comment on constraint whatsapp_webhook_events_dedup_key_key on public.whatsapp_webhook_events is

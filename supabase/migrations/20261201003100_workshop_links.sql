@@ -27,7 +27,7 @@ comment on column herald.workshop_links.generation is
 comment on column herald.workshop_links.since_generation is 'The generation with which the present link began.';
 comment on column herald.workshop_links.rules_made is
 'Rules that have made their task; one that a person deletes stays away.';
-comment on column herald.workshop_links.problem is 'What a person was told of by an alert; null: nothing.';
+comment on column herald.workshop_links.problem is 'The problem that an open alert reports; null: none.';
 comment on column herald.workshop_links.obstacle is 'Why nothing at all is scheduled; null: nothing is in the way.';
 comment on column herald.workshop_links.acted_on is
 'MD5 of all that the workshop says: what it was when it was acted on.';

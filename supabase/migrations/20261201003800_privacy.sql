@@ -245,7 +245,7 @@ begin
 end
 $$;
 comment on function public.whatsapp_erase_contact(uuid, text) is
-'For admins: removes all that is known of the person with this number (E.164), and returns how many rows of what.';
+'For admins: removes all that is known of the person with this number (E.164), and returns how many rows of each kind.';
 revoke execute on function public.whatsapp_erase_contact(uuid, text) from public, anon;
 grant execute on function public.whatsapp_erase_contact(uuid, text) to authenticated, service_role;
 

@@ -115,6 +115,6 @@ as $$
   from herald.queue_overview() as q
 $$;
 comment on function public.whatsapp_api_figures() is
-'For the worker''s metrics: how much of what is open, over all organisations.';
+'For the worker''s metrics: open messages by state and accounts by status, over all organisations.';
 revoke execute on function public.whatsapp_api_figures() from public, anon, authenticated;
 grant execute on function public.whatsapp_api_figures() to service_role;

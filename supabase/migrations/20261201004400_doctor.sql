@@ -13,7 +13,7 @@ create table herald.realtime_canaries (
   beat bigint not null default 1
 );
 comment on table herald.realtime_canaries is
-'One row a worker: what it changes to hear of it by Realtime. beat counts the changes; run_id is its process.';
+'One row per worker, which it changes to hear of the change by Realtime. beat counts the changes; run_id is its process.';
 
 alter table herald.realtime_canaries enable row level security;
 revoke all on herald.realtime_canaries from public, anon, authenticated;
@@ -54,7 +54,7 @@ begin
 end
 $$;
 comment on function public.whatsapp_doctor_canary() is
-'For herald doctor: a change that Realtime has to tell of; false if there is nothing to change.';
+'For herald doctor: a change that Realtime has to deliver; false if there is nothing to change.';
 revoke execute on function public.whatsapp_doctor_canary() from public, anon, authenticated;
 grant execute on function public.whatsapp_doctor_canary() to service_role;
 
@@ -576,6 +576,6 @@ begin
 end
 $$;
 comment on function public.whatsapp_doctor(jsonb, double precision) is
-'For herald doctor: what is wrong with the database, its schema and the work in it, each with what mends it.';
+'For herald doctor: what is wrong with the database, its schema and the work in it, each with what fixes it.';
 revoke execute on function public.whatsapp_doctor(jsonb, double precision) from public, anon, authenticated;
 grant execute on function public.whatsapp_doctor(jsonb, double precision) to service_role;
