@@ -14,7 +14,7 @@ from tests.kit.world import Row, World, qr_text
 DOCS = REPOSITORY / "docs"
 
 #: Pages whose statements may be run as they stand.
-PAGES = ["operations.md", "backup.md", "engine-upgrades.md"]
+PAGES = ["operations.md", "backup.md", "engine-upgrades.md", "keys.md", "sending-rules.md", "workshops.md"]
 
 
 def blocks(page: str) -> list[str]:

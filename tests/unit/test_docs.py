@@ -5,8 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from localstack.layout import REPOSITORY
+from worker.cli import app as herald
+from worker.session import REMEDY, Ending
 from worker.settings import Settings
 
 DOCS = REPOSITORY / "docs"
@@ -55,3 +58,48 @@ def test_programs_of_ours_that_a_page_runs_are_there(page: Path) -> None:
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
     for config in re.findall(r"deno task --config (\S+)", text):
         assert json.loads((REPOSITORY / config).read_text())["tasks"]
+
+
+#: Folders at the top of the repository: what begins with one of them is a path.
+TOP = sorted(entry.name for entry in REPOSITORY.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+#: Made by a program, so not in the repository.
+MADE = {"proxy/dist/server.mjs"}
+
+
+def paths(text: str) -> set[str]:
+    """What a page names by its path, in backticks or on a command line, such as `worker/logs.py` or `docs/`."""
+    folders = "|".join(map(re.escape, TOP))
+    found = re.findall(rf"(?<![\w./:@-])((?:{folders})/[\w./*-]*\w[*/]?)", text)
+    return {path for path in found if not path.startswith("node_modules/")} - MADE
+
+
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_every_path_that_a_page_names_is_there(page: Path) -> None:
+    assert sorted(path for path in paths(page.read_text()) if not any(REPOSITORY.glob(path.rstrip("/")))) == []
+
+
+def commands(app: typer.Typer) -> set[str]:
+    """Every command and group of the herald command, as it is typed: "queue", "queue list"."""
+    groups = {str(group.name): group.typer_instance for group in app.registered_groups}
+    own = {command.name or str(getattr(command.callback, "__name__", "")) for command in app.registered_commands}
+    return (
+        own | set(groups) | {f"{name} {one}" for name, group in groups.items() if group for one in commands(group)}
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_herald_command_that_a_page_names_is_there(page: Path) -> None:
+    known = commands(herald)
+    groups = {command.split()[0] for command in known if " " in command}
+    typed = re.findall(
+        r"(?:^|`)(?:herald|\S*python -m worker\.cli) ([a-z]+)(?: ([a-z]+)\b)?", page.read_text(), flags=re.M
+    )
+    for command, sub in typed:
+        assert command in known, command
+        assert command not in groups or not sub or f"{command} {sub}" in known, f"{command} {sub}"
+
+
+def test_what_the_page_on_engine_upgrades_looks_for_is_what_outdated_accounts_say() -> None:
+    [pattern] = re.findall(r"last_error like '([^']+)%'", (DOCS / "engine-upgrades.md").read_text())
+    assert REMEDY[Ending.OUTDATED].startswith(pattern)
