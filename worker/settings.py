@@ -113,8 +113,26 @@ def _absolute(path: Path) -> Path:
     return path
 
 
-def _capitals(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
+#: Other names of settings, as Supabase and its examples use them.
+ALIASES: Mapping[str, str] = {"SUPABASE_SERVICE_ROLE_KEY": "SUPABASE_SERVICE_KEY"}
+
+#: Other names of log levels, as other loggers use them.
+_LEVELS = {"WARN": "WARNING", "FATAL": "CRITICAL"}
+
+
+def _level(value: Any) -> Any:
+    return _LEVELS.get(value.upper(), value.upper()) if isinstance(value, str) else value
+
+
+def with_proper_names(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the settings that were given under an alias. Raises ValueError if both names are given and differ."""
+    named = dict(given)
+    for alias, name in ALIASES.items():
+        if alias in named:
+            value = named.pop(alias)
+            if named.setdefault(name, value) != value:
+                raise ValueError(f"{name} and {alias} are both set, and differ: remove one of them")
+    return named
 
 
 class Settings(BaseSettings):
@@ -160,7 +178,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(5.0, ge=0.5, le=20, description="seconds from 0.5 to 20")
     port: int = Field(3000, ge=1, le=65535, description="a port from 1 to 65535")
     host: str = Field("127.0.0.1", min_length=1, description="the address to listen on, such as 127.0.0.1")
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_capitals)] = (
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_level)] = (
         Field("INFO", description="one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
     )
     log_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
@@ -200,6 +218,11 @@ class Settings(BaseSettings):
     api_sends_per_minute: int = Field(
         10, ge=1, le=1_000_000, description="a whole number of send calls per organisation, from 1 to 1000000"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_aliases(cls, given: Any) -> Any:
+        return with_proper_names(given) if isinstance(given, Mapping) else given
 
     @model_validator(mode="after")
     def _a_lease_outlives_missed_heartbeats(self) -> "Settings":
@@ -245,14 +268,17 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     HERALD_ENV_FILE may name a .env file; what the environment itself sets wins over it, and an empty value
     counts as not set. Raises SettingsError: one line with the setting and its remedy, never its value.
     """
-    environ = os.environ if environ is None else environ
-    given = {**env_file(environ), **{name: text for name, text in environ.items() if text}}
     try:
-        return Settings.model_validate(given)
+        return Settings.model_validate(given_settings(os.environ if environ is None else environ))
     except ValidationError as error:
         problem = _problems(error)[0][1]
     # Raised out here, so that no crash reporter finds pydantic's error, and with it the input, as the context.
     raise SettingsError(problem)
+
+
+def given_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Read what the environment and the file of HERALD_ENV_FILE set, before any check. Raises SettingsError."""
+    return {**env_file(environ), **{name: text for name, text in environ.items() if text}}
 
 
 def setting_problems(given: Mapping[str, str]) -> list[tuple[str, str]]:

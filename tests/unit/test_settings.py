@@ -89,6 +89,22 @@ def test_every_setting_is_read_from_its_name() -> None:
     }
 
 
+def test_the_name_that_supabase_uses_for_the_secret_key_is_taken() -> None:
+    environ = {name: text for name, text in ENVIRON.items() if name != "SUPABASE_SERVICE_KEY"}
+    settings = load_settings(environ | {"SUPABASE_SERVICE_ROLE_KEY": "sb_secret_other"})
+    assert settings.supabase_service_key.get_secret_value() == "sb_secret_other"
+
+
+def test_the_secret_key_may_be_given_under_both_names_if_it_is_the_same() -> None:
+    settings = load_settings(ENVIRON | {"SUPABASE_SERVICE_ROLE_KEY": ENVIRON["SUPABASE_SERVICE_KEY"]})
+    assert settings.supabase_service_key.get_secret_value() == ENVIRON["SUPABASE_SERVICE_KEY"]
+
+
+@pytest.mark.parametrize(("given", "level"), [("warn", "WARNING"), ("Warning", "WARNING"), ("fatal", "CRITICAL")])
+def test_a_log_level_may_have_the_name_that_other_loggers_use(given: str, level: str) -> None:
+    assert load_settings(ENVIRON | {"LOG_LEVEL": given}).log_level == level
+
+
 def test_the_first_of_several_keys_is_the_active_one() -> None:
     environ = ENVIRON | {"ENCRYPTION_KEY": "", "ENCRYPTION_KEYS": f"b:{OTHER_KEY}, a:{KEY}"}
     assert list(load_settings(environ).sealing_keys().items()) == [("b", bytes(32)), ("a", bytes(range(32)))]
@@ -103,6 +119,10 @@ def test_the_first_of_several_keys_is_the_active_one() -> None:
         ({"SUPABASE_URL": "https://abc.supabase.co/rest/v1"}, "SUPABASE_URL is wrong"),
         ({"SUPABASE_URL": "https://abc.supabase.co:port-private"}, "SUPABASE_URL is wrong"),
         ({"SUPABASE_SERVICE_KEY": ""}, "SUPABASE_SERVICE_KEY is missing"),
+        (
+            {"SUPABASE_SERVICE_ROLE_KEY": "sb_secret_other"},
+            "SUPABASE_SERVICE_KEY and SUPABASE_SERVICE_ROLE_KEY are both set, and differ: remove one",
+        ),
         ({"ENCRYPTION_KEY": ""}, "ENCRYPTION_KEY is missing: it must be 32 random bytes"),
         (
             {"ENCRYPTION_KEY": base64.b64encode(bytes(31)).decode()},

@@ -8,13 +8,22 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from worker.api_keys import SHORTEST_KEY
 from worker.doctor.finding import Case, Finding, error, warning
 from worker.errors import SettingsError
-from worker.settings import Settings, env_file, load_settings, setting_problems
+from worker.settings import (
+    ALIASES,
+    Settings,
+    env_file,
+    given_settings,
+    load_settings,
+    setting_problems,
+    with_proper_names,
+)
 
 #: A secret of fewer different characters or bytes was not drawn at random: 32 random bytes have 26 and more.
 _LEAST_DIFFERENT = 10
@@ -28,12 +37,14 @@ _COPY_IT = "Supabase dashboard, Settings, API keys: copy the secret key (sb_secr
 def settings(case: Case) -> Iterator[Finding]:
     """Read the settings into the case, and say what is wrong with them."""
     try:
-        given = {**env_file(case.environ), **{name: text for name, text in case.environ.items() if text}}
+        given = given_settings(case.environ)
     except SettingsError as refusal:
         yield error("HERALD_ENV_FILE", str(refusal), "ls -l $HERALD_ENV_FILE")
         return
     for name, problem in setting_problems(given):
         yield error(name, problem, "docs/settings.md")
+    with suppress(ValueError):  # both names given: that is among the problems
+        given = with_proper_names(given)
     yield from _the_file(case.environ)
     yield from _the_url(given.get("SUPABASE_URL", ""))
     yield from _the_service_key(given.get("SUPABASE_SERVICE_KEY", ""))
@@ -59,7 +70,7 @@ def _the_file(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield error(
             "HERALD_ENV_FILE", f"Others on this machine can read {path}, and its keys.", f"chmod 600 {path}"
         )
-    known = {name.upper() for name in Settings.model_fields}
+    known = {name.upper() for name in Settings.model_fields} | ALIASES.keys()
     for name in env_file(environ):
         meant = difflib.get_close_matches(name, known, 1, 0.85)
         if name not in known and meant:
