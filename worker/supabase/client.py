@@ -21,6 +21,9 @@ from worker.supabase.sqlstate import Meaning, meaning_of, worker_error
 #: Seconds for one attempt. A list of 100 messages beside ten million rows takes 3 ms.
 ATTEMPT_SECONDS = 10.0
 
+#: Seconds, about: before a call is retried the first time; the pauses grow to ten times as much.
+FIRST_PAUSE_SECONDS = 0.2
+
 #: Connections of the worker's own calls. The API has a pool of its own: no flood of requests makes a heartbeat wait.
 CONNECTIONS = 16
 
@@ -46,22 +49,22 @@ class Database:
         *,
         path: str = "/rest/v1",
         connections: int = CONNECTIONS,
-        transport: httpx.AsyncBaseTransport | None = None,
+        first_pause: float = FIRST_PAUSE_SECONDS,
     ) -> None:
         """Raises SettingsError if the key can be none.
 
-        path: where PostgREST is; empty without a gateway in front.  transport: what carries requests, for tests.
+        path: where PostgREST is; empty without a gateway in front.  first_pause: seconds before the first retry.
         """
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise SettingsError("SUPABASE_SERVICE_KEY: not a key; copy the secret key of this project")
         self._url = url + path
         self._key = key
+        self._first_pause = first_pause
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._http = httpx.AsyncClient(
             timeout=ATTEMPT_SECONDS,
             limits=httpx.Limits(max_connections=connections),
             follow_redirects=False,  # a redirect would carry the key elsewhere
-            transport=transport,
         )
 
     async def aclose(self) -> None:
@@ -113,7 +116,7 @@ class Database:
             except StoreError:
                 if attempt == attempts:
                     raise
-            await asyncio.sleep(delay(attempt, self._rng, base=0.2, cap=2.0))
+            await asyncio.sleep(delay(attempt, self._rng, base=self._first_pause, cap=10 * self._first_pause))
         raise AssertionError("unreachable")
 
 
