@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from localstack.layout import REPOSITORY
+from worker.api.http.codes import CODES
 from worker.cli import app as herald
 from worker.session import REMEDY, Ending
 from worker.settings import Settings
@@ -103,3 +104,8 @@ def test_every_herald_command_that_a_page_names_is_there(page: Path) -> None:
 def test_what_the_page_on_engine_upgrades_looks_for_is_what_outdated_accounts_say() -> None:
     [pattern] = re.findall(r"last_error like '([^']+)%'", (DOCS / "engine-upgrades.md").read_text())
     assert REMEDY[Ending.OUTDATED].startswith(pattern)
+
+
+def test_every_code_of_the_api_is_on_its_pages() -> None:
+    pages = (DOCS / "api.md").read_text() + (DOCS / "events.md").read_text()
+    assert [code for code in CODES if f"`{code}`" not in pages] == []
