@@ -93,10 +93,8 @@ def commands(app: typer.Typer) -> set[str]:
 def test_every_herald_command_that_a_page_names_is_there(page: Path) -> None:
     known = commands(herald)
     groups = {command.split()[0] for command in known if " " in command}
-    typed = re.findall(
-        r"(?:^|`)(?:herald|\S*python -m worker\.cli) ([a-z]+)(?: ([a-z]+)\b)?", page.read_text(), flags=re.M
-    )
-    for command, sub in typed:
+    program = r"(?:^|`)(?:[A-Z_]+=\S+ )*(?:(?:\S*/)?herald|\S*python -m worker\.cli)"
+    for command, sub in re.findall(rf"{program} ([a-z]+)(?: ([a-z]+)\b)?", page.read_text(), flags=re.M):
         assert command in known, command
         assert command not in groups or not sub or f"{command} {sub}" in known, f"{command} {sub}"
 
