@@ -1,6 +1,7 @@
 """The documents hold together: links lead somewhere, scripts and settings are there, README names each page."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from worker.session import REMEDY, Ending
 from worker.settings import Settings
 
 DOCS = REPOSITORY / "docs"
-PAGES = [REPOSITORY / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 
 
 def prose(page: Path) -> str:
@@ -47,6 +48,15 @@ def test_the_readme_names_every_page() -> None:
 def test_every_setting_has_its_row() -> None:
     named = set(re.findall(r"`([A-Z_]+)`", (DOCS / "settings.md").read_text()))
     assert sorted({name.upper() for name in Settings.model_fields} - named) == []
+
+
+def test_ci_runs_what_contributors_run_and_pins_each_action_by_its_commit() -> None:
+    workflow = (REPOSITORY / ".github/workflows/ci.yml").read_text()
+    assert re.findall(r"run: (.+)", workflow) == [".ci/run"]
+    assert os.access(REPOSITORY / ".ci/run", os.X_OK)
+    used = re.findall(r"uses: (\S+)", workflow)
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
