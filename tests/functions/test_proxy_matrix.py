@@ -8,6 +8,7 @@ import pytest
 from localstack.client import Stack
 from tests.api.cells import CELLS, SPEAKERS, Cell, Speaker, Whose, expected
 from tests.kit.database import Db
+from tests.kit.http import loopback
 from tests.kit.served_api import PROXY_KEY, Ground, Served, make_ground, served
 from worker.api.app import ROUTES
 from worker.api.http.routing import Access
@@ -40,7 +41,7 @@ async def http(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A page of the CRM."""
     headers = {"apikey": stack.publishable_key}
     url = f"{stack.url}/functions/v1/proxy-whatsapp-vps"
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60, trust_env=False) as http:
+    async with loopback(base_url=url, headers=headers, timeout=60) as http:
         yield http
 
 

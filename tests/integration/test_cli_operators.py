@@ -6,7 +6,7 @@ import os
 import pty
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -15,38 +15,49 @@ import pytest
 
 from localstack.layout import REPOSITORY
 from simulator.client import Recipient
-from tests.conftest import MakeWorker, settled
+from tests.conftest import settled
 from tests.kit.doctor import herald, herald_json
+from tests.kit.phones import new_phone
 from tests.kit.worker_process import Worker, until
-from tests.kit.world import World
+from tests.kit.world import World, rows_of
 
-TEXT = "The kiln is hot and nobody else may read this"
+DOUBTED = new_phone()  #: to whom a message may have gone out
 
 
-@pytest.fixture
-async def account(world: World, worker: Worker, new_phone: Callable[[], str]) -> str:  # noqa: ARG001 - it serves
-    """A connected account; its id."""
+@pytest.fixture(scope="module")
+async def account(world: World, worker: Worker) -> str:  # noqa: ARG001 - it serves
+    """A connected account, which every test leaves connected; its id."""
     return await world.link("Front desk", new_phone())
 
 
 @pytest.fixture
-async def recipient(world: World, new_phone: Callable[[], str]) -> Recipient:
+async def idle_account(world: World) -> str:
+    """An account that is linked to no phone; its id."""
+    row = {"organization_id": world.organization, "display_name": "Back room"}
+    return str(rows_of(await world.admin.table("whatsapp_sessions").insert(row).execute())[0]["id"])
+
+
+@pytest.fixture(scope="module")
+async def recipient(world: World) -> Recipient:
     return await world.simulator.recipient(new_phone())
 
 
-async def queued(world: World, account: str, recipient: Recipient, **columns: Any) -> str:
-    row = {"session_id": account, "recipient_phone": f"+{recipient.phone}", "message_content": TEXT, **columns}
+@pytest.fixture
+def text() -> str:
+    """One that no other test sends."""
+    return f"The kiln is hot and nobody else may read this: {uuid4()}"
+
+
+async def queued(world: World, account: str, phone: str, text: str, **columns: Any) -> str:
+    row = {"session_id": account, "recipient_phone": f"+{phone}", "message_content": text, **columns}
     [message] = await world.schedule([row])
     return message
 
 
-async def doubtful(world: World, account: str, recipient: Recipient) -> str:
-    """A message of which nobody knows whether it left; its account is paused, so that it stays where it is put."""
-    await world.rows(
-        "update public.whatsapp_sessions set paused_until = now() + interval '1 hour' where id = %s returning id",
-        account,
-    )
-    message = await queued(world, account, recipient)
+@pytest.fixture
+async def doubtful(world: World, idle_account: str, text: str) -> str:
+    """A message of which nobody knows whether it left. Nobody serves its account, so it stays where it is put."""
+    message = await queued(world, idle_account, DOUBTED, text)
     for step in ("status = 'sending'", "status = 'in_doubt', error_code = 'wa-timeout'"):
         await world.rows(
             f"update public.scheduled_whatsapp_messages set {step} where id = %s returning id", message
@@ -63,39 +74,41 @@ async def audited(world: World, event: str, message: str) -> list[dict[str, Any]
 
 
 async def test_a_test_message_arrives_and_each_step_is_shown(
-    world: World, worker: Worker, account: str, recipient: Recipient
+    world: World, worker: Worker, account: str, recipient: Recipient, text: str
 ) -> None:
-    arguments = (account[:8], "--to", f"+{recipient.phone}", "--text", TEXT, "--delivered")
+    arguments = (account[:8], "--to", f"+{recipient.phone}", "--text", text, "--delivered")
     code, output = await herald(worker.environment, "send", *arguments)
     assert (code, output.count("queued as")) == (0, 1), output
     assert "sent: WhatsApp has it" in output
     assert "delivered: a phone has it" in output
-    await recipient.expects(TEXT)
-    assert recipient.times_received(TEXT) == 1
+    await recipient.expects(text)
+    assert recipient.times_received(text) == 1
     assert recipient.phone not in output
     rows = await world.rows("select 1 from public.whatsapp_audit_logs where event_type = 'message.queued'")
     assert rows
 
 
-async def test_the_same_key_sends_once(worker: Worker, account: str, recipient: Recipient) -> None:
-    arguments = ("send", account, "--to", f"+{recipient.phone}", "--text", TEXT, "--key", str(uuid4()))
+async def test_the_same_key_sends_once(worker: Worker, account: str, recipient: Recipient, text: str) -> None:
+    arguments = ("send", account, "--to", f"+{recipient.phone}", "--text", text, "--key", str(uuid4()))
     first = await herald_json(worker.environment, *arguments)
     again = await herald_json(worker.environment, *arguments)
     assert (first[0], again[0], first[1]["id"]) == (0, 0, again[1]["id"])
-    assert TEXT not in json.dumps(first[1])
-    await recipient.expects(TEXT)
-    assert recipient.times_received(TEXT) == 1
+    assert text not in json.dumps(first[1])
+    await recipient.expects(text)
+    assert recipient.times_received(text) == 1
 
 
-async def test_what_does_not_go_says_why_and_stays(worker: Worker, account: str, recipient: Recipient) -> None:
+async def test_what_does_not_go_says_why_and_stays(
+    worker: Worker, account: str, recipient: Recipient, text: str
+) -> None:
     code, output = await herald(worker.environment, "sessions", "pause", account, "--for", "30")
     assert (code, "sends nothing until" in output) == (0, True)
     code, output = await herald(
-        worker.environment, "send", account, "--to", f"+{recipient.phone}", "--text", TEXT, "--wait", "1"
+        worker.environment, "send", account, "--to", f"+{recipient.phone}", "--text", text, "--wait", "1"
     )
     assert (code, "waits: The account is paused." in output, "herald queue why" in output) == (1, True, True)
     assert (await herald(worker.environment, "sessions", "resume", account))[0] == 0
-    await recipient.expects(TEXT)
+    await recipient.expects(text)
 
 
 @pytest.mark.parametrize(
@@ -139,13 +152,13 @@ async def test_an_account_that_is_not_there_is_refused(worker: Worker) -> None:
 
 
 async def test_the_queue_is_listed_without_texts_and_numbers(
-    world: World, worker: Worker, account: str, recipient: Recipient
+    world: World, worker: Worker, doubtful: str, text: str
 ) -> None:
-    message = await doubtful(world, account, recipient)
+    message = doubtful
     code, output = await herald({**worker.environment, "COLUMNS": "100"}, "queue", "list", "--status", "in_doubt")
     assert (code, message in output, "wa-timeout" in output) == (0, True, True), output
-    assert TEXT not in output
-    assert recipient.phone not in output
+    assert text not in output
+    assert DOUBTED not in output
     _, overview = await herald_json(worker.environment, "queue", "--org", world.organization)
     assert overview[0]["in_doubt"] >= 1
     code, output = await herald(worker.environment, "queue", "why", message)
@@ -158,9 +171,9 @@ async def test_the_queue_is_listed_without_texts_and_numbers(
     [("sent", "message.settled"), ("failed", "message.settled"), ("pending", "message.retried")],
 )
 async def test_a_doubt_is_settled_by_the_operator(
-    world: World, worker: Worker, account: str, recipient: Recipient, verdict: str, event: str
+    world: World, worker: Worker, doubtful: str, verdict: str, event: str
 ) -> None:
-    message = await doubtful(world, account, recipient)
+    message = doubtful
     code, output = await herald(worker.environment, "queue", "settle", message, "--as", verdict, "--yes")
     assert (code, output) == (0, f"{message} is {verdict} now; it was in doubt.\n")
     row = await world.row("select * from public.scheduled_whatsapp_messages where id = %s", message)
@@ -172,10 +185,8 @@ async def test_a_doubt_is_settled_by_the_operator(
     assert (code, output) == (0, f"{message} was {verdict} already.\n")
 
 
-async def test_a_doubt_is_not_sent_again_by_the_way(
-    world: World, worker: Worker, account: str, recipient: Recipient
-) -> None:
-    message = await doubtful(world, account, recipient)
+async def test_a_doubt_is_not_sent_again_by_the_way(world: World, worker: Worker, doubtful: str) -> None:
+    message = doubtful
     for command in (("queue", "retry", message), ("queue", "settle", message, "--as", "pending")):
         code, output = await herald(worker.environment, *command)
         assert (code, "may have gone out" in output) == (1, True)
@@ -183,24 +194,23 @@ async def test_a_doubt_is_not_sent_again_by_the_way(
 
 
 async def test_a_step_that_is_not_a_persons_is_refused(
-    world: World, worker: Worker, account: str, recipient: Recipient
+    world: World, worker: Worker, account: str, recipient: Recipient, text: str
 ) -> None:
-    message = await queued(world, account, recipient)
+    message = await queued(world, account, recipient.phone, text)
     await settled(world, message, "delivered", "read")
     for command in (("cancel",), ("retry",), ("settle", "--as", "failed")):
         code, output = await herald(worker.environment, "queue", command[0], message, *command[1:])
         assert (code, output.startswith("herald: ")) == (1, True), output
-    waiting = await queued(world, account, recipient, scheduled_for="2040-01-01T10:00:00Z")
+    waiting = await queued(world, account, recipient.phone, text, scheduled_for="2040-01-01T10:00:00Z")
     assert (await herald(worker.environment, "queue", "cancel", waiting))[0] == 0
     await settled(world, waiting, "cancelled")
 
 
 async def test_a_failed_message_is_tried_again(
-    world: World, make_worker: MakeWorker, account: str, recipient: Recipient
+    world: World, worker: Worker, account: str, recipient: Recipient, text: str
 ) -> None:
-    del make_worker
-    environment = world.workers[0].environment
-    message = await queued(world, account, recipient, scheduled_for="2040-01-01T10:00:00Z")
+    environment = worker.environment
+    message = await queued(world, account, recipient.phone, text, scheduled_for="2040-01-01T10:00:00Z")
     await world.rows(
         "update public.scheduled_whatsapp_messages set status = 'failed', error_code = 'wa-rejected',"
         " scheduled_for = now() where id = %s returning id",
@@ -209,7 +219,7 @@ async def test_a_failed_message_is_tried_again(
     _, listed = await herald_json(environment, "queue", "list", "--status", "failed", "--org", world.organization)
     assert message in [one["id"] for one in listed]
     assert (await herald(environment, "queue", "retry", message))[0] == 0
-    await recipient.expects(TEXT)
+    await recipient.expects(text)
 
 
 def hears_ctrl_c() -> None:
@@ -254,9 +264,11 @@ async def test_watch_tells_in_lines_and_ends_cleanly(world: World, worker: Worke
         watch.send_signal(signal.SIGINT)
         rest, _ = await asyncio.wait_for(watch.communicate(), 10)
         assert (watch.returncode, b"Traceback" in rest) == (0, False)
+    await herald(worker.environment, "sessions", "connect", account)
+    await world.until_status(account, "connected")
 
 
-async def test_watch_fills_a_terminal_and_gives_it_back(worker: Worker, account: str) -> None:
+async def test_watch_fills_a_terminal_and_gives_it_back(worker: Worker, idle_account: str) -> None:
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker.cli", "watch", "--every", "0.3"),
@@ -279,7 +291,7 @@ async def test_watch_fills_a_terminal_and_gives_it_back(worker: Worker, account:
             return None
         return words in screen or None
 
-    await until(lambda: shows(account[:8].encode()), 20, "the account on the screen")
+    await until(lambda: shows(idle_account[:8].encode()), 20, "the account on the screen")
     process.send_signal(signal.SIGINT)
     assert await asyncio.wait_for(process.wait(), 10) == 0
     await until(lambda: shows(b"\x1b[?1049l"), 5, "the screen that was there before")
@@ -288,11 +300,11 @@ async def test_watch_fills_a_terminal_and_gives_it_back(worker: Worker, account:
     os.close(ours)
 
 
-async def test_the_audit_is_followed(worker: Worker, account: str) -> None:
-    async with watching(worker.environment, "audit", "--follow", "--account", account) as audit:
+async def test_the_audit_is_followed(worker: Worker, idle_account: str) -> None:
+    async with watching(worker.environment, "audit", "--follow", "--account", idle_account) as audit:
         await line_with(audit, "session.created")
-        await herald(worker.environment, "sessions", "pause", account, "--reason", "Kiln repair")
-        assert account[:8] in await line_with(audit, "session.paused")
+        await herald(worker.environment, "sessions", "pause", idle_account, "--reason", "Kiln repair")
+        assert idle_account[:8] in await line_with(audit, "session.paused")
         audit.send_signal(signal.SIGINT)
         await asyncio.wait_for(audit.communicate(), 10)
         assert audit.returncode == 0

@@ -10,6 +10,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from localstack.client import Stack
+from tests.kit.http import loopback
 
 PASSWORD = "correct horse"
 #: name → (organisation, role)
@@ -55,7 +56,7 @@ class Crm:
     def http(self, **options: Any) -> httpx.AsyncClient:
         """A client that sends the publishable key, as the CRM's does."""
         headers = {"apikey": self.stack.publishable_key}
-        return httpx.AsyncClient(base_url=self.stack.url, headers=headers, timeout=60, trust_env=False, **options)
+        return loopback(base_url=self.stack.url, headers=headers, timeout=60, **options)
 
     async def database(self) -> psycopg.AsyncConnection[dict[str, Any]]:
         return await psycopg.AsyncConnection[dict[str, Any]].connect(

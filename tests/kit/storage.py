@@ -13,6 +13,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from localstack.client import LocalStack, Stack
 from localstack.layout import Layout
+from tests.kit.http import loopback
 
 #: supabase hands its own default to an option of storage3 that storage3 calls deprecated.
 IGNORED = "ignore:The '.*' parameter is deprecated:DeprecationWarning"
@@ -62,10 +63,10 @@ class StorageWorld:
 
     async def plain(self) -> httpx.AsyncClient:
         """Storage without a key."""
-        return await self._closing.enter_async_context(httpx.AsyncClient(base_url=f"{self.stack.url}/storage/v1/"))
+        return await self._closing.enter_async_context(loopback(base_url=f"{self.stack.url}/storage/v1/"))
 
     async def _client(self, key: str) -> AsyncClient:
-        http = await self._closing.enter_async_context(httpx.AsyncClient())
+        http = await self._closing.enter_async_context(loopback())
         client = await acreate_client(self.stack.url, key, AsyncClientOptions(httpx_client=http))
         self._closing.push_async_callback(client.realtime.close)
         return client

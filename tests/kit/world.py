@@ -16,7 +16,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-import httpx
 import psycopg
 import zxingcpp
 from PIL import Image
@@ -27,6 +26,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from localstack.client import Stack
 from localstack.kept_logs import keep_logs, note_secrets
 from simulator.client import Simulator
+from tests.kit.http import loopback
 from tests.kit.noted_rows import note_rows
 from tests.kit.project import project
 from tests.kit.worker_process import Worker, free_port, until
@@ -104,14 +104,14 @@ class World:
 
     async def _client(self, key: str) -> AsyncClient:
         """An official client that is closed with the world."""
-        http = await self._exits.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
+        http = await self._exits.enter_async_context(loopback(timeout=30))
         client = await acreate_client(self.stack.url, key, AsyncClientOptions(httpx_client=http))
         self._exits.push_async_callback(client.realtime.close)
         return client
 
     async def realtime(self, mode: str) -> None:
         """Let the local stack serve Realtime (``on``), abort its sockets and refuse new ones (``cut``)."""
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with loopback() as http:
             headers = {"apikey": self.stack.secret_key}
             answer = await http.post(f"{self.stack.url}/localstack/realtime", json={"mode": mode}, headers=headers)
             answer.raise_for_status()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
@@ -22,12 +23,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         note_rows(stack.database_url)
 
 
-@pytest.fixture
-def db(stack: Stack) -> Iterator[Db]:
+@pytest.fixture(scope="session")
+def connection(stack: Stack) -> Iterator[psycopg.Connection[Row]]:
+    """One for all tests, so that Postgres compiles Herald's functions once and not for each test."""
     with Db.connect(stack.database_url) as db:
+        db.connection.prepare_threshold = None  # tests change tables, which a prepared statement does not survive
+        yield db.connection
+
+
+@pytest.fixture
+def db(connection: psycopg.Connection[Row]) -> Iterator[Db]:
+    """A transaction that is rolled back."""
+    db = Db(connection)
+    try:
         yield db
-        if db.connection.info.transaction_status is not TransactionStatus.INERROR:
+        if connection.info.transaction_status is not TransactionStatus.INERROR:
             assert db.rows(DRIFT) == [], "whatever a test does, the small tables follow the queue"
+    finally:
+        connection.rollback()
 
 
 @pytest.fixture
