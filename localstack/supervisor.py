@@ -6,6 +6,7 @@ SIGTERM, SIGINT   stop everything, keep the data
 SIGUSR1           reset: a new database with the same keys and ports
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -26,9 +27,10 @@ from localstack.layout import (
     remove_abandoned_databases,
     write_private,
 )
-from localstack.migrations import migrate
+from localstack.migrations import MIGRATIONS, migrate
 from localstack.ports import free_ports
 from localstack.process import Child
+from localstack.template import Template
 
 RESET = signal.SIGUSR1
 _STOPS = {signal.SIGTERM, signal.SIGINT}
@@ -95,9 +97,7 @@ class Supervisor:
         self._state.ports = free_ports(*PORT_NAMES, preferred=self._earlier_ports)
         self._state.url = f"http://127.0.0.1:{self._state.ports['gateway']}"
         self._start_database()
-        # The gateway's import time passes while the migrations run.
         self._add(gateway_child(self._layout, self._state, self._functions)).start()
-        self._fill_database()
         write_private(self._layout.env, env_file(self.environment()))
         self._add(postgrest_child(self._layout, self._state, self._credentials)).start()
         self._progress("PostgREST and gateway")
@@ -106,7 +106,31 @@ class Supervisor:
         self._publish(Phase.READY)
 
     def _start_database(self) -> None:
-        self._progress("Postgres: new cluster")
+        """Start it as it was left; a new one as a copy of a finished cluster, which the first stack makes."""
+        home = self._layout.database
+        whole = self._migrations == MIGRATIONS  # what a test gives in their place is not worth keeping
+        new = not postgres.is_complete(home) and not postgres.is_foreign()
+        template = Template.of(self._tree, MIGRATIONS if whole else None) if new else None
+        with contextlib.ExitStack() as building:
+            if template and not template.exists:
+                building.enter_context(template.building())
+            copied = template is not None and template.exists
+            if template and copied:
+                self._progress("Postgres: a copy of a finished cluster")
+                postgres.copy_cluster(self._tree, self._layout, self._credentials, template)
+            self._start_postgres()
+            if whole and not copied:
+                self._migrate()
+            if template and not copied:
+                self._children["postgres"].stop()
+                template.keep(home / "data")
+                self._children["postgres"].start()
+                self._await_ready("postgres")
+        if not whole:
+            self._migrate()
+
+    def _start_postgres(self) -> None:
+        self._progress("Postgres")
         data = postgres.make_cluster(self._tree, self._layout, self._credentials)
         for attempt in range(3):
             postgres.configure(data, self._state.ports["postgres"])
@@ -120,7 +144,7 @@ class Supervisor:
                 self._state.ports |= free_ports("postgres")
         postgres.prepare_database(self._layout.database, self._credentials, self._state.ports["postgres"])
 
-    def _fill_database(self) -> None:
+    def _migrate(self) -> None:
         if self._migrations is not None:
             self._progress("Migrations")
             migrate(self._credentials.dsn("postgres", self._state.ports["postgres"]), self._migrations)
@@ -188,7 +212,6 @@ class Supervisor:
         self._children.pop("postgres").stop()
         shutil.rmtree(self._layout.database)
         self._start_database()
-        self._fill_database()
         self._children["postgrest"].start()
         self._await_ready("postgrest")
         self._state.resets += 1
