@@ -1,11 +1,13 @@
 """A message and its life: statuses, legal steps, and the claim under which one worker may send it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from worker.session import ProviderName
 
 
 class MessageStatus(StrEnum):
@@ -50,7 +52,7 @@ def seconds_until_due(row: Mapping[str, Any], at: str) -> float:
 
 
 class MessageKind(StrEnum):
-    """What a message carries, as ``herald.claim_bodies`` names it. Each transport says which ones it can send."""
+    """What a message carries, as ``herald.claim_bodies`` names it. Each provider says which ones it can send."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -74,24 +76,35 @@ class MessageKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebTrace:
+    """How a message that went to WhatsApp Web is found again after a crash.
+
+    secret: 32 bytes that the provider puts into the message; the store keeps them with the message's id.
+    incarnation: the live store at the time of the claim; only there does a missing secret mean "not sent".
+    former_token: set if the claim was taken over from a dead holder: look the message up, never send it.
+    """
+
+    secret: bytes = field(repr=False)
+    incarnation: UUID
+    former_token: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A message that this worker alone may send until the claim ends.
 
-    token fences every write about it; until is database time, UTC. secret is 32 bytes that the transport puts
-    into the message so that its id can be found again after a crash; incarnation is the live store that the
-    session had when the message was claimed: absence of the secret means "not sent" in that store only.
+    token: fences every write about it.  until: database time, UTC.
     """
 
     message_id: UUID
     token: UUID
     organization_id: UUID
     session_id: UUID
+    provider: ProviderName
     until: datetime
-    secret: bytes
-    incarnation: UUID
     to: str  #: a group's JID (…@g.us), a person's number in E.164 (+49…), or their JID or LID
     kind: MessageKind
-    text: str
-    media_url: str | None = None
+    text: str = field(repr=False)
+    media_url: str | None = field(default=None, repr=False)
     attempt: int = 1
-    former_token: UUID | None = None  #: set: taken over from a dead holder; to be looked up, never sent
+    trace: WebTrace | None = None  #: None: the account has no web store

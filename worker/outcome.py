@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +48,12 @@ class Indeterminate:
 
 
 Outcome = Accepted | Rejected | Unavailable | Indeterminate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The outcome of a claim. The token fences it, so writing it twice changes nothing."""
+
+    message_id: UUID
+    token: UUID
+    outcome: Outcome

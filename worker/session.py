@@ -7,6 +7,18 @@ from enum import StrEnum
 from uuid import UUID
 
 
+class ProviderName(StrEnum):
+    """How an account reaches WhatsApp: ``whatsapp_sessions.provider``."""
+
+    WEB = "web"  #: WhatsApp Web: the worker is a device that a phone has linked
+    CLOUD = "cloud"  #: Meta's Cloud API
+    UNKNOWN = "unknown"  #: newer than this worker: a database is migrated before its workers are upgraded
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ProviderName":  # noqa: ARG003 - Enum's signature
+        return cls.UNKNOWN
+
+
 class SessionStatus(StrEnum):
     """The statuses of ``whatsapp_sessions``."""
 
@@ -69,6 +81,7 @@ class Held:
 
     session_id: UUID
     organization_id: UUID
+    provider: ProviderName
     epoch: int
     lease_seconds: float
     desired_state: DesiredState

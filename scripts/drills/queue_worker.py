@@ -14,12 +14,12 @@ from uuid import UUID, uuid4
 
 from localstack.client import Stack
 from worker.message import Claim
-from worker.outbox import Settlement
-from worker.outcome import Accepted
+from worker.outcome import Accepted, Settlement
 from worker.session import Held
 from worker.supabase.client import Database
+from worker.supabase.credentials import SupabaseCredentials
+from worker.supabase.leases import SupabaseLeases
 from worker.supabase.outbox import SupabaseOutbox, claim_from, settlement_row
-from worker.supabase.registry import SupabaseRegistry
 
 LEASE_SECONDS, HEARTBEAT_SECONDS = 20.0, 5.0
 AT_ONCE = 16  #: calls at a time while sessions are opened, as the worker's client has connections
@@ -63,7 +63,8 @@ class BenchWorker:
     def __init__(self, database: Database, name: str) -> None:
         self.database = database
         self.run = uuid4()
-        self.registry = SupabaseRegistry(database, self.run, LEASE_SECONDS)
+        self.leases = SupabaseLeases(database, self.run, LEASE_SECONDS)
+        self.credentials = SupabaseCredentials(database, self.run)
         self.held: dict[UUID, Held] = {}
         self._name = name
         self._capacity = 0
@@ -76,7 +77,7 @@ class BenchWorker:
         worker = cls(database, name)
         async with AsyncExitStack() as exits:
             exits.push_async_callback(worker._end)
-            await worker.registry.start(name, "bench")
+            await worker.leases.start(name, "bench")
             worker._heart = asyncio.create_task(worker._beat())
             await worker.hold(sessions)
             yield worker
@@ -86,8 +87,8 @@ class BenchWorker:
         self._capacity = sessions
         surplus = [self.held.pop(session) for session in sorted(self.held)[sessions:]]
         async with asyncio.timeout(60):
-            await self._each(surplus, self.registry.release)
-            fresh = [held for held in await self.registry.heartbeat(sessions) if held.session_id not in self.held]
+            await self._each(surplus, self.leases.release)
+            fresh = [held for held in await self.leases.heartbeat(sessions) if held.session_id not in self.held]
             await self._each(fresh, self._open)
         self.held |= {held.session_id: held for held in fresh}
         if len(self.held) != sessions:
@@ -141,8 +142,8 @@ class BenchWorker:
         return (time.perf_counter() - begun) * 1000
 
     async def _open(self, held: Held) -> None:
-        await self.registry.attach(held, uuid4())
-        await self.registry.report(held, status="connected", whatsapp_id="4915100000000@s.whatsapp.net")
+        await self.credentials.attach(held, uuid4())
+        await self.leases.report(held, status="connected", whatsapp_id="4915100000000@s.whatsapp.net")
 
     async def _each(self, sessions: Sequence[Held], do: Any) -> None:
         turn = asyncio.Semaphore(AT_ONCE)
@@ -160,7 +161,7 @@ class BenchWorker:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            await self.registry.heartbeat(self._capacity)
+            await self.leases.heartbeat(self._capacity)
 
     async def _end(self) -> None:
         if self._heart:

@@ -6,8 +6,8 @@ from simulator.client import Recipient
 from tests.kit.phones import new_phone
 from tests.kit.provider_world import World
 from worker.errors import ProviderError
+from worker.groups import GroupSetting, Member, MemberChange
 from worker.outcome import Accepted
-from worker.ports import GroupSetting, Member, MemberChange
 
 
 async def test_a_group_is_made_of_those_who_can_be_added(world: World, asha: Recipient, bela: Recipient) -> None:

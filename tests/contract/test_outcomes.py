@@ -12,8 +12,8 @@ from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
 from tests.kit.phones import new_phone
 from tests.kit.provider_world import PATIENCE, World, provider_world
+from worker.events import Connected, Ended
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
-from worker.ports import Connected, Ended
 from worker.providers.web.engine_process import EngineRefusal
 from worker.providers.web.outcomes import MOVING, NACKS, NOT_OPEN, TABLE, outcome_of
 from worker.providers.web.shards import ShardLimits

@@ -12,10 +12,11 @@ from simulator.faults import FaultKind
 from tests.kit.phones import new_phone
 from tests.kit.provider_world import PATIENCE, World
 from worker.errors import ProviderError
+from worker.events import Connected, Ended, Inbound, QrShown, Receipt, SentFact
 from worker.message import MessageKind
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
-from worker.ports import Connected, Ended, Inbound, QrShown, Receipt, SentFact, Unsent, Written
 from worker.providers.web.outcomes import NACKS
+from worker.providers.web.ports import Unsent, Written
 from worker.session import Ending
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
@@ -185,16 +186,18 @@ async def test_a_send_without_acknowledgement_is_in_doubt_under_its_id(
     outcome = await asyncio.wait_for(sending, PATIENCE)
     assert isinstance(outcome, Indeterminate)
     assert outcome.wa_message_id == written.wa_message_id
-    assert await world.transport.lookup(session, claim.secret) == written
+    assert claim.trace
+    assert await world.transport.lookup(session, claim.trace.secret) == written
 
 
 async def test_the_store_tells_what_was_sent_and_what_was_not(world: World, asha: Recipient) -> None:
     session = await world.link(new_phone())
     claim = world.claim(session, f"+{asha.phone}", "looked up")
+    assert claim.trace
     outcome = await world.transport.send(claim)
     assert isinstance(outcome, Accepted)
     for _ in ("open", "closed"):
-        assert await world.transport.lookup(session, claim.secret) == Written(outcome.wa_message_id)
+        assert await world.transport.lookup(session, claim.trace.secret) == Written(outcome.wa_message_id)
         assert isinstance(await world.transport.lookup(session, b"?" * 32), Unsent)
         await world.transport.close(session)
 

@@ -12,9 +12,10 @@ from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
 from tests.kit.phones import new_phone
 from tests.kit.provider_world import PATIENCE, World, provider_world
+from worker.events import Ended, SentFact
 from worker.outcome import Accepted, Unavailable
-from worker.ports import Ended, SentFact, Unsent
 from worker.providers.web.outcomes import after_death
+from worker.providers.web.ports import Unsent
 from worker.providers.web.shards import ShardLimits
 from worker.session import Ending
 

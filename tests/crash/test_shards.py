@@ -14,8 +14,8 @@ from simulator.faults import FaultKind
 from tests.kit.phones import new_phone
 from tests.kit.provider_world import PATIENCE, World, provider_world
 from tests.kit.worker_process import until
+from worker.events import Connected, Ended
 from worker.outcome import Accepted, Indeterminate
-from worker.ports import Connected, Ended
 from worker.providers.web.shards import ShardLimits
 from worker.session import Ending
 

@@ -10,8 +10,8 @@ from tests.kit.faults.gate import HttpGate, Trouble
 from tests.kit.world import World
 from worker.errors import StoreError
 from worker.supabase.client import Database
+from worker.supabase.leases import SupabaseLeases
 from worker.supabase.outbox import SupabaseOutbox
-from worker.supabase.registry import SupabaseRegistry
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_a_queue_call_waits_six_seconds_for_an_answer_that_the_network_swa
     gate: HttpGate, database: Database
 ) -> None:
     run = uuid4()
-    await SupabaseRegistry(database, run, 20).start("swallowed", "0")
+    await SupabaseLeases(database, run, 20).start("swallowed", "0")
     gate.network.half_open()
     begun = time.monotonic()
     with pytest.raises(StoreError):
@@ -57,10 +57,10 @@ async def test_a_queue_call_waits_six_seconds_for_an_answer_that_the_network_swa
 async def test_a_heartbeat_that_the_network_swallowed_leaves_its_lease_time_for_another(
     gate: HttpGate, database: Database
 ) -> None:
-    registry = SupabaseRegistry(database, uuid4(), 10)
-    await registry.start("half-open", "0")
+    leases = SupabaseLeases(database, uuid4(), 10)
+    await leases.start("half-open", "0")
     gate.network.half_open()
     begun = time.monotonic()
     with pytest.raises(StoreError):
-        await registry.heartbeat(0)
+        await leases.heartbeat(0)
     assert 2.5 <= time.monotonic() - begun <= 5

@@ -12,11 +12,13 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from simulator.client import Simulator
-from worker.message import Claim, MessageKind
+from worker.events import Connected, Event, Inbound, QrShown, Receipt
+from worker.message import Claim, MessageKind, WebTrace
 from worker.outcome import Outcome, Unavailable
-from worker.ports import Connected, Event, Inbound, QrShown, Receipt, Written
+from worker.providers.web.ports import Written
 from worker.providers.web.provider import WhatsAppWeb
 from worker.providers.web.shards import ShardLimits
+from worker.session import ProviderName
 
 E = TypeVar("E", bound=Event)
 
@@ -115,9 +117,10 @@ class World:
 
     async def until_written(self, claim: Claim) -> Written:
         """Wait until the message is in its store, from where it leaves."""
+        assert claim.trace
         async with asyncio.timeout(PATIENCE):
             while True:
-                match await self.transport.lookup(claim.session_id, claim.secret):
+                match await self.transport.lookup(claim.session_id, claim.trace.secret):
                     case Written() as written:
                         return written
 
@@ -135,9 +138,9 @@ class World:
             token=uuid4(),
             organization_id=uuid4(),
             session_id=session_id,
+            provider=ProviderName.WEB,
             until=datetime.now(UTC) + timedelta(minutes=2),
-            secret=os.urandom(32),
-            incarnation=uuid4(),
+            trace=WebTrace(secret=os.urandom(32), incarnation=uuid4()),
             to=to,
             kind=kind,
             text=text,

@@ -8,12 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from worker.message import Claim, MessageKind
-from worker.outbox import Outbox, Round, Settlement
-from worker.outcome import Outcome, Rejected
+from worker.outcome import Outcome, Rejected, Settlement
+from worker.ports import Outbox, Round
 from worker.sending.dispatcher import Dispatcher
 from worker.sending.fetches import Fetches
 from worker.sending.ledger import Ledger
+from worker.session import ProviderName
 from worker.supabase.outbox import claim_from
 
 
@@ -31,7 +34,7 @@ class Queue(Outbox):
         return Round(settled=frozenset(), claims=claims, next_due=None)
 
 
-def claim_of(kind: str) -> Claim:
+def claim_of(kind: str, provider: str = "web") -> Claim:
     """A claim as the database hands it out."""
     ids = ("message_id", "token", "organization_id", "session_id", "incarnation")
     row: dict[str, Any] = {name: str(uuid4()) for name in ids} | {
@@ -39,6 +42,7 @@ def claim_of(kind: str) -> Claim:
         "secret": base64.b64encode(bytes(32)).decode(),
         "to": "1@g.us",
         "kind": kind,
+        "provider": provider,
         "text": "",
         "media_url": "https://example.com/a.png",
         "attempt": 1,
@@ -55,9 +59,9 @@ async def outcome_of(claim: Claim) -> Outcome:
     async def acknowledge(_session: UUID, _sequence: int) -> None: ...
 
     work, queue = asyncio.Event(), Queue(claim)  # type: ignore[abstract]
-    transport: Any = SimpleNamespace(kinds={MessageKind.IMAGE})
+    web: Any = SimpleNamespace(kinds={MessageKind.IMAGE})
     ledger, fetches = Ledger(queue, acknowledge, work), Fetches(breaks, lambda _: 0.0)
-    running = asyncio.create_task(Dispatcher(queue, transport, ledger, work, fetches, lambda _: None).run())
+    running = asyncio.create_task(Dispatcher(queue, {ProviderName.WEB: web}, ledger, work, fetches).run())
     work.set()
     async with asyncio.timeout(5):
         outcome = (await queue.settled.get()).outcome
@@ -76,3 +80,11 @@ async def test_a_kind_that_is_newer_than_the_worker_fails_its_message_and_not_th
     outcome = await outcome_of(claim_of("hologram"))
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.retry) == ("unsupported-kind", False)
+
+
+@pytest.mark.parametrize("provider", ["cloud", "carrier pigeon"])
+async def test_an_account_that_the_worker_has_no_provider_for_fails_its_message_with_words(provider: str) -> None:
+    outcome = await outcome_of(claim_of("text", provider))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.retry) == ("unsupported-provider", False)
+    assert "Upgrade the worker" in outcome.reason

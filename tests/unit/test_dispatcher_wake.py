@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from worker.message import seconds_until_due
-from worker.outbox import Outbox, Round, Settlement
+from worker.outcome import Settlement
+from worker.ports import Outbox, Round
 from worker.sending.dispatcher import Dispatcher
 from worker.sending.ledger import Ledger
 
@@ -53,7 +54,7 @@ async def dispatcher(queue: Queue) -> AsyncIterator[Dispatcher]:
     work = asyncio.Event()
     outbox: Outbox = Looked()  # type: ignore[abstract]
     unused: Any = None
-    made = Dispatcher(outbox, unused, Ledger(outbox, acknowledge, work), work, unused, lambda _: None)
+    made = Dispatcher(outbox, unused, Ledger(outbox, acknowledge, work), work, unused)
     running = asyncio.create_task(made.run())
     yield made
     running.cancel()

@@ -10,7 +10,7 @@ import pytest
 from worker.engine import protocol, shapes
 from worker.engine.calls import HANDLERS
 from worker.engine.protocol import Call, Change, Code, EventName, InboundKind, ReceiptType, SendKind, Setting
-from worker.ports import GroupSetting, MemberChange
+from worker.groups import GroupSetting, MemberChange
 from worker.providers.web.outcomes import TABLE
 from worker.session import Ending
 

@@ -12,6 +12,7 @@ from worker.message import Claim, MessageKind
 from worker.sending import fetches
 from worker.sending.fetches import PER_ACCOUNT, Fetches, NotYet
 from worker.sending.media import Media
+from worker.session import ProviderName
 
 SLOW, QUICK = "https://slow.example/1.png", "https://quick.example/1.png"
 PICTURE = Media(b"png", "image/png")
@@ -64,9 +65,8 @@ def claim(session: UUID | None = None) -> Claim:
         token=uuid4(),
         organization_id=uuid4(),
         session_id=session or uuid4(),
+        provider=ProviderName.WEB,
         until=datetime.now(UTC),
-        secret=bytes(32),
-        incarnation=uuid4(),
         to="+491",
         kind=MessageKind.IMAGE,
         text="",

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from worker.session import LEASE_MARGIN, DesiredState, Held, Lease, SessionStatus
+from worker.session import LEASE_MARGIN, DesiredState, Held, Lease, ProviderName, SessionStatus
 
 
 def held(until: datetime, seconds: float = 20.0) -> Held:
@@ -15,6 +15,7 @@ def held(until: datetime, seconds: float = 20.0) -> Held:
     return Held(
         session_id=uuid4(),
         organization_id=uuid4(),
+        provider=ProviderName.WEB,
         epoch=1,
         lease_seconds=seconds,
         desired_state=DesiredState.CONNECTED,

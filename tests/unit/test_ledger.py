@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from worker.errors import StoreError, Unstorable
-from worker.message import Claim, MessageKind
-from worker.outbox import Outbox
+from worker.events import Receipt, SentFact
+from worker.message import Claim, MessageKind, WebTrace
 from worker.outcome import Accepted, Indeterminate, Unavailable
-from worker.ports import Receipt, SentFact
+from worker.ports import Outbox
 from worker.sending.ledger import RECEIPTS_PER_CALL, Ledger
+from worker.session import ProviderName
 
 NOW = datetime(2026, 11, 20, 19, 0, tzinfo=UTC)
 SESSION = uuid4()
@@ -58,13 +59,12 @@ def claimed(former: UUID | None = None) -> Claim:
         token=uuid4(),
         organization_id=uuid4(),
         session_id=SESSION,
+        provider=ProviderName.WEB,
         until=NOW,
-        secret=bytes(32),
-        incarnation=uuid4(),
         to="+491511234567",
         kind=MessageKind.TEXT,
         text="hello",
-        former_token=former,
+        trace=WebTrace(secret=bytes(32), incarnation=uuid4(), former_token=former),
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from worker.errors import EngineError, StoreError
-from worker.ports import Receipt
+from worker.events import Receipt
 from worker.sessions.leftovers import Leftovers
 
 
@@ -30,8 +30,8 @@ async def test_what_an_account_left_that_cannot_be_told_holds_up_no_other(tmp_pa
         (tmp_path / str(account)).mkdir()
         (tmp_path / str(account) / "journal.jsonl").write_text("")
     spoiled = UUID(next(tmp_path.iterdir()).name)  # the one that is looked at first
-    registry, outbox, transport = AsyncMock(), AsyncMock(), AsyncMock()
-    registry.deleted.return_value = []
+    leases, outbox, journals = AsyncMock(), AsyncMock(), AsyncMock()
+    leases.deleted.return_value = []
     told: list[UUID] = []
 
     async def journalled(account: UUID) -> list[Receipt]:
@@ -44,8 +44,8 @@ async def test_what_an_account_left_that_cannot_be_told_holds_up_no_other(tmp_pa
             raise StoreError("Supabase refused the call")
         told.append(given[0].session_id)
 
-    transport.journalled.side_effect, outbox.receipts.side_effect = journalled, receipts
-    leftovers = Leftovers(tmp_path, registry, outbox, transport, holds=lambda _: False)
+    journals.journalled.side_effect, outbox.receipts.side_effect = journalled, receipts
+    leftovers = Leftovers(tmp_path, leases, outbox, journals, holds=lambda _: False)
     await leftovers.look()
     assert set(told) == set(accounts) - {spoiled}
     await leftovers.look()

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from tests.unit.test_lease import held
-from worker.ports import Transport
-from worker.registry import Registry, Sealed
+from worker.ports import Credentials, Sealed
+from worker.providers.web.ports import Copies
 from worker.vault import live_store
 from worker.vault.keyring import Keyring
 from worker.vault.live_store import LiveStore
@@ -29,7 +29,7 @@ class Store:
         self.asked.append(ratchets)
         return self.content
 
-    async def write_credentials(self, _held: object, sealed: Sealed) -> None:
+    async def write(self, _held: object, sealed: Sealed) -> None:
         self.written.append(sealed)
 
 
@@ -42,7 +42,7 @@ def store() -> Store:
 def live(store: Store, tmp_path: Path) -> LiveStore:
     made: Any = store
     keyring = Keyring({"default": bytes(32)})
-    return LiveStore(held(datetime.now(UTC)), tmp_path, cast("Registry", made), cast("Transport", made), keyring)
+    return LiveStore(held(datetime.now(UTC)), tmp_path, cast("Credentials", made), cast("Copies", made), keyring)
 
 
 async def test_what_changes_with_every_message_is_sealed_once_an_hour(

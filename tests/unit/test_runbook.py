@@ -62,7 +62,7 @@ def message_codes() -> set[str]:
         for word in node.keywords
         if word.arg == "code" and (text := is_text(word.value))
     }
-    table = [*outcomes.TABLE.values(), outcomes.after_death(None), outcomes.MOVING]
+    table = [*outcomes.TABLE.values(), outcomes.after_death(None), outcomes.MOVING, outcomes.NOT_MIGRATED]
     made |= {outcome.code for outcome in table if not isinstance(outcome, Accepted)}
     return made | set().union(*(codes_of_sql(path.read_text()) for path in MIGRATIONS))
 
@@ -83,7 +83,7 @@ def alert_kinds() -> set[str]:
     """Kinds that migrations and workers raise; a worker names them by a constant of its module."""
     found = {kind for path in MIGRATIONS for kind, _ in re.findall(_RAISE, path.read_text()) if kind}
     for path in sorted((REPOSITORY / "worker").rglob("*.py")):
-        for call in re.findall(r"registry\.alert\(\s*[\w.]+,\s*(\w+),", text := path.read_text()):
+        for call in re.findall(r"leases\.alert\(\s*[\w.]+,\s*(\w+),", text := path.read_text()):
             found |= set(re.findall(rf'^{call} = "([a-z0-9-]+)"', text, flags=re.M)) or {f"{call} of {path.name}"}
     return found
 

@@ -1,47 +1,34 @@
 """A stop ends, whatever an account is doing."""
 
 import asyncio
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-from unittest.mock import AsyncMock
-from uuid import uuid4
 
 import pytest
 
+from tests.unit.supervised import HELD, Account, Scene
+from worker.errors import HeraldError
 from worker.sessions import supervisor
 
 
 async def test_an_account_that_should_end_and_goes_on_instead_is_handed_over(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its row could not be written, so that it began again: it is connected, and never ends by itself."""
     monkeypatch.setattr(supervisor, "DRAIN_SECONDS", 0.05)
-    registry, ledger, account, asked = AsyncMock(), AsyncMock(), uuid4(), asyncio.Event()
-    ledger.until_settled.side_effect = lambda *_: asked.set()
-    stopping = supervisor.Supervisor(
-        registry=registry,
-        outbox=AsyncMock(),
-        transport=AsyncMock(),
-        ledger=ledger,
-        keyring=AsyncMock(),
-        state_dir=tmp_path,
-        capacity=1,
-        qr_window=1.0,
-        wake=lambda: None,
-    )
-    held = SimpleNamespace(session_id=account)
-    ending: Any = SimpleNamespace(ending=True, held=held, close=AsyncMock())
-    again: Any = SimpleNamespace(ending=False, held=held, close=AsyncMock())
+    monkeypatch.setattr(supervisor, "RESTART_SECONDS", 0.0)
+    asked, again = asyncio.Event(), asyncio.Event()
+
+    async def begin_again() -> None:
+        await asked.wait()
+        raise HeraldError("its row could not be written")
 
     async def go_on() -> None:
-        await asked.wait()
-        stopping._sessions[account] = again
+        again.set()
         await asyncio.Event().wait()
 
-    stopping._sessions[account] = ending
-    stopping._runs[account] = asyncio.create_task(go_on())
+    scene = await Scene.serving(Account(ending=True, run=begin_again), Account(run=go_on))
+    scene.calls.ledger.until_settled.side_effect = lambda *_: asked.set()
     async with asyncio.timeout(2):
-        await stopping.stop()
-    again.close.assert_awaited_once()
-    registry.release.assert_awaited_once_with(held)
+        await scene.supervisor.stop()
+    assert again.is_set()
+    scene.calls.close.assert_awaited_once()
+    scene.calls.leases.release.assert_awaited_once_with(HELD)

@@ -30,6 +30,7 @@ from worker.api.routes import accounts, commands, groups, groups_write, messages
 from worker.api.routes.health import Health, health_handler
 from worker.api_keys import ApiKey
 from worker.errors import DatabaseRefused, StoreError
+from worker.outcome import Settlement
 from worker.settings import Settings
 from worker.supabase.api_calls import ApiCalls
 from worker.supabase.client import Database
@@ -145,6 +146,11 @@ class Api:
 
     async def __aenter__(self) -> Self:
         return self
+
+    def settled(self, settlement: Settlement) -> None:
+        """Count a send, and answer whoever waits for its message."""
+        self._metrics.settled(settlement.outcome)
+        self.changes.tell(settlement.message_id)
 
     async def run(self) -> None:
         """Keep the project's signing keys at hand, until cancelled."""

@@ -1,20 +1,20 @@
-"""Carries claimed messages to their session's transport, and what came of them back, in one exchange a turn.
+"""Carries claimed messages to their provider and the outcomes back, in one exchange a turn.
 
 The loop sleeps until there is a reason to look: a hint, an outcome, the time that the database named, or the poll.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from worker.errors import MediaError, StoreError
 from worker.message import Claim
-from worker.outbox import Outbox, Settlement
-from worker.outcome import Indeterminate, Outcome, Rejected, Unavailable
-from worker.ports import Transport
+from worker.outcome import Indeterminate, Outcome, Rejected, Settlement, Unavailable
+from worker.ports import Outbox, Provider
 from worker.sending.fetches import Fetches, NotYet
 from worker.sending.ledger import Ledger
+from worker.session import ProviderName
 
 log = structlog.get_logger()
 
@@ -25,24 +25,23 @@ CLAIMS_PER_EXCHANGE = 100
 class Dispatcher:
     """One per worker. ``wake`` may be called from anywhere on the loop, any number of times.
 
-    settled hears of every outcome once the database has it.
+    listeners: hear of every settlement once the database has it; append to it.
     """
 
     def __init__(
         self,
         outbox: Outbox,
-        transport: Transport,
+        providers: Mapping[ProviderName, Provider],
         ledger: Ledger,
         work: asyncio.Event,
         fetches: Fetches,
-        settled: Callable[[Settlement], None],
     ) -> None:
         self._outbox = outbox
-        self._transport = transport
+        self._providers = providers
         self._ledger = ledger
         self._work = work
         self._fetches = fetches
-        self._settled = settled
+        self.listeners: list[Callable[[Settlement], None]] = []
         self._sends: set[asyncio.Task[None]] = set()
         self._claiming = True
         self._repair = False
@@ -50,7 +49,7 @@ class Dispatcher:
         self._timer: asyncio.TimerHandle | None = None
 
     def wake(self, after: float = 0.0) -> None:
-        """Look at the queue now, or in so many seconds if nothing else makes it look before."""
+        """Look at the queue now, or after these seconds if nothing else makes it look before."""
         if after > 0:
             self._look_again_in(after)
         else:
@@ -86,7 +85,8 @@ class Dispatcher:
         self._repair = False
         self._ledger.settled(settlements)
         for settlement in settlements:
-            self._settled(settlement)
+            for listen in self.listeners:
+                listen(settlement)
         for claim in answer.claims:
             self._ledger.took(claim)
             self._start(claim)
@@ -130,7 +130,11 @@ class Dispatcher:
         )
 
     async def _attempt(self, claim: Claim) -> Outcome:
-        if claim.kind not in self._transport.kinds:
+        provider = self._providers.get(claim.provider)
+        if provider is None:
+            reason = "This version of Herald can't send for this kind of account. Upgrade the worker, then retry."
+            return Rejected(code="unsupported-provider", reason=reason)
+        if claim.kind not in provider.kinds:
             reason = f"This version can't send a message of kind {claim.kind.value}."
             return Rejected(code="unsupported-kind", reason=reason)
         media: bytes | None = None
@@ -148,8 +152,8 @@ class Dispatcher:
                 return Unavailable(code="media-waits", reason=reason, retry_after=found.seconds)
             media = found.content
         try:
-            return await self._transport.send(claim, media)
+            return await provider.send(claim, media)
         except Exception as error:
-            # A transport that raises has a bug; the message may be out, so it is not tried again.
+            # A provider that raises has a bug; the message may be out, so it is not tried again.
             log.exception("send_raised", message_id=str(claim.message_id))
             return Indeterminate(reason=f"The send broke off ({type(error).__name__}).")

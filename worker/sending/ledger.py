@@ -1,4 +1,4 @@
-"""Gathers what came of sends, and receipts, until the dispatcher's next exchange carries them to the database.
+"""The ledger of what is in hand: claims, their outcomes, and receipts, until an exchange writes them.
 
 One lane: outcomes of a session and its receipts are written one after the other, never at the same time, so that a
 receipt finds its message settled or waits for it (herald.apply_receipts).
@@ -12,10 +12,10 @@ from uuid import UUID
 import structlog
 
 from worker.errors import Unstorable
+from worker.events import Receipt, SentFact
 from worker.message import Claim
-from worker.outbox import Outbox, Settlement
-from worker.outcome import Accepted, Outcome
-from worker.ports import Receipt, SentFact
+from worker.outcome import Accepted, Outcome, Settlement
+from worker.ports import Outbox
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ RECEIPTS_PER_CALL = 500
 
 
 class Ledger:
-    """Collects settlements and receipts, and acknowledges journalled events once they are safe."""
+    """One per worker. Acknowledges a journalled event once all before it is in the database."""
 
     def __init__(
         self, outbox: Outbox, acknowledge: Callable[[UUID, int], Awaitable[None]], work: asyncio.Event
@@ -50,7 +50,7 @@ class Ledger:
         self._claims[claim.message_id] = claim
 
     def outcome(self, claim: Claim, outcome: Outcome) -> None:
-        """Note what came of a claim; the first word on a token counts."""
+        """Note the outcome of a claim; the first one for a token counts."""
         if self._claims.get(claim.message_id) is claim:
             settlement = Settlement(message_id=claim.message_id, token=claim.token, outcome=outcome)
             self._settlements.setdefault(claim.token, settlement)
@@ -78,7 +78,8 @@ class Ledger:
 
     def knows_sent(self, claim: Claim) -> bool:
         """Settle an adopted claim by what the journal told of its former token; whether it did."""
-        fact = self._facts.pop(claim.former_token, None) if claim.former_token else None
+        former = claim.trace.former_token if claim.trace else None
+        fact = self._facts.pop(former, None) if former else None
         if fact:
             self.outcome(claim, Accepted(wa_message_id=fact.wa_message_id, at=fact.at))
         return fact is not None
@@ -108,7 +109,7 @@ class Ledger:
         return any(claim.session_id == session_id for claim in self._claims.values())
 
     async def until_settled(self, session_id: UUID, seconds: float) -> None:
-        """Wait, so long at most, until nothing of a session is in hand; only a lease's holder may settle."""
+        """Wait, at most these seconds, until nothing of a session is in hand; only a lease's holder may settle."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.holds(session_id):

@@ -8,16 +8,20 @@ import asyncio
 import base64
 import binascii
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from worker.errors import MediaError
+
+#: WhatsApp refuses larger pictures.
+MAX_IMAGE_BYTES = 5 * 1024 * 1024
 
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -57,6 +61,13 @@ async def fetch(
             return _image(await _download(url, max_bytes, allow_private, trusted_hosts, resolver))
     except TimeoutError:
         raise MediaError(f"The media did not arrive within {timeout:g} seconds.", retry=True) from None
+
+
+def fetching_for(storage_url: str) -> Callable[[str], Awaitable[Media]]:
+    """Make a worker's ``fetch``: pictures that WhatsApp takes; the project's Storage may be on a private host."""
+    storage = urlsplit(storage_url)
+    port = storage.port or {"http": 80, "https": 443}[storage.scheme]
+    return partial(fetch, max_bytes=MAX_IMAGE_BYTES, trusted_hosts=frozenset({f"{storage.hostname}:{port}"}))
 
 
 def is_public(address: str) -> bool:

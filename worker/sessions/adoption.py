@@ -1,10 +1,10 @@
-"""What an earlier holder of a session left claimed: settled by evidence, never sent again without."""
+"""The claims that an earlier holder of a web session left: settled by evidence, never sent again without it."""
 
 from worker.errors import HeraldError, LostLease
 from worker.message import Claim
-from worker.outbox import Outbox
 from worker.outcome import Indeterminate, Outcome, Unavailable
-from worker.ports import Transport, Unsent
+from worker.ports import Outbox
+from worker.providers.web.ports import Traces, Unsent
 from worker.sending.ledger import Ledger
 from worker.session import Held
 from worker.vault.live_store import LiveStore
@@ -16,11 +16,11 @@ _NOT_SENT = Unavailable(code="herald-stopped", reason="The worker stopped before
 
 
 class Adoption:
-    """One acquisition's claims of the holders before it."""
+    """The claims that the earlier holders left, for one acquisition of a session."""
 
-    def __init__(self, held: Held, outbox: Outbox, ledger: Ledger, store: LiveStore, transport: Transport) -> None:
+    def __init__(self, held: Held, outbox: Outbox, ledger: Ledger, store: LiveStore, traces: Traces) -> None:
         self._held, self._outbox, self._ledger = held, outbox, ledger
-        self._store, self._transport = store, transport
+        self._store, self._traces = store, traces
         self._done = False
 
     async def run(self) -> None:
@@ -34,10 +34,10 @@ class Adoption:
                 self._ledger.outcome(claim, await self._judge(claim))
 
     async def _judge(self, claim: Claim) -> Outcome:
-        if claim.incarnation != self._store.incarnation:
+        if claim.trace is None or claim.trace.incarnation != self._store.incarnation:
             return _HOST_LOST
         try:
-            found = await self._transport.lookup(self._held.session_id, claim.secret)
+            found = await self._traces.lookup(self._held.session_id, claim.trace.secret)
         except LostLease:
             raise
         except HeraldError as error:

@@ -1,20 +1,18 @@
 """Carries out what people ask of a session's holder (table whatsapp_commands).
 
-The database has checked who asks and what is asked, hands out one command a session at a time, and fails what no
-worker answers in time. An answer is read by the organisation's admins and is kept: it holds no keys.
+The database checks who asks and what they ask, hands out one command a session at a time, and fails a command that
+no worker answers in time. The organisation's admins read the answer, and it is kept: it holds no keys.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from worker.errors import HeraldError, LostLease, StoreError
-from worker.registry import Command, Registry
-from worker.sessions.group_work import GroupWork
-from worker.sessions.live_session import LiveSession
+from worker.ports import Command, Commands
 from worker.sessions.supervisor import Supervisor
 
 log = structlog.get_logger()
@@ -23,46 +21,27 @@ log = structlog.get_logger()
 COMMAND_SECONDS = 100.0
 
 
-async def _refresh_groups(session: LiveSession, _command: Command) -> dict[str, object]:
-    return {"groups": await session.sync_groups()}
-
-
-async def _pairing_code(session: LiveSession, command: Command) -> dict[str, object]:
-    return {"code": await session.pairing_code(str(command.arguments["phone"]))}
-
-
-_WORK: Mapping[str, Callable[[LiveSession, Command], Awaitable[Mapping[str, Any]]]] = {
-    "refresh_groups": _refresh_groups,
-    "pairing_code": _pairing_code,
-    "create_group": lambda session, command: GroupWork(session).create(command),
-    "group_invite": lambda session, command: GroupWork(session).invite(command),
-    "group_members": lambda session, command: GroupWork(session).change_members(command),
-    "update_group": lambda session, command: GroupWork(session).update(command),
-    "sync_contacts": lambda session, command: GroupWork(session).sync_contacts(command),
-}
-
-
-class Commands:
+class CommandRunner:
     """Takes commands and answers each; a slow one holds up no other account's."""
 
-    def __init__(self, registry: Registry, supervisor: Supervisor, ended: Callable[[UUID], None]) -> None:
-        self._registry = registry
+    def __init__(self, commands: Commands, supervisor: Supervisor, ended: Callable[[UUID], None]) -> None:
+        self._commands = commands
         self._supervisor = supervisor
         self._ended = ended  #: hears of each that has ended; its account may have more, for `run_pending`
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     async def run_pending(self) -> None:
-        """Take what is pending for our sessions and begin with it. Raises StoreError."""
+        """Take the pending commands for our sessions and begin with them. Raises StoreError."""
         if self._stopping:
             return
-        for command in await self._registry.take_commands():
+        for command in await self._commands.take():
             task = asyncio.create_task(self._answer(command), name=f"command {command.kind}")
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
     async def finish(self, seconds: float) -> None:
-        """Take no more; what is not answered in so many seconds fails in the database, which says so."""
+        """Take no more; the database fails what is not answered within these seconds, and says so."""
         self._stopping = True
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
@@ -72,7 +51,7 @@ class Commands:
     async def _answer(self, command: Command) -> None:
         result, error = await self._outcome(command)
         try:
-            await self._registry.finish_command(command, result=result, error=error)
+            await self._commands.finish(command, result=result, error=error)
         except (StoreError, LostLease) as unwritten:
             # Not repeated: the database fails it as one that may have been done, which is the truth.
             log.warning("command_unanswered", kind=command.kind, error=unwritten)
@@ -101,7 +80,7 @@ class Commands:
         session = self._supervisor.session(command.session_id)
         if session is None:
             raise HeraldError("This account is not being served. Press connect first.")
-        work = _WORK.get(command.kind)
+        work = session.commands.get(command.kind)
         if work is None:
-            raise HeraldError(f"This worker does not know the command {command.kind}. Upgrade it.")
-        return await work(session, command)
+            raise HeraldError(f"This worker can't do {command.kind} with this kind of account. Upgrade it.")
+        return await work(command)

@@ -1,8 +1,8 @@
-"""What STATE_DIR still holds of accounts that this worker does not serve.
+"""What STATE_DIR still holds of web accounts that this worker does not serve.
 
-Another worker may have taken one over while this one was dead. Its journal here may know of receipts that WhatsApp
-has been told were heard, and that nobody has written: they are told, once a change. The live stores of deleted
-accounts are wiped.
+Another worker may have taken an account over while this one was dead. The journal here may hold receipts that were
+confirmed to WhatsApp and that nobody has written: they are written, each time the journal has changed. The live
+stores of deleted accounts are wiped.
 """
 
 import shutil
@@ -13,9 +13,9 @@ from uuid import UUID
 import structlog
 
 from worker.errors import EngineError, StoreError
-from worker.outbox import Outbox
-from worker.ports import Receipt, SentFact, Transport
-from worker.registry import Registry
+from worker.events import Receipt, SentFact
+from worker.ports import Leases, Outbox
+from worker.providers.web.ports import Journals
 
 log = structlog.get_logger()
 
@@ -26,25 +26,25 @@ class Leftovers:
     def __init__(
         self,
         state_dir: Path,
-        registry: Registry,
+        leases: Leases,
         outbox: Outbox,
-        transport: Transport,
+        journals: Journals,
         holds: Callable[[UUID], bool],
     ) -> None:
         self._state_dir = state_dir
-        self._registry = registry
+        self._leases = leases
         self._outbox = outbox
-        self._transport = transport
+        self._journals = journals
         self._holds = holds
         self._told: dict[UUID, float] = {}  #: the journal's time of change
 
     async def look(self) -> None:
-        """Wipe what is deleted, tell what is new. What of one account can't be told waits, and holds up no other.
+        """Wipe deleted accounts, write new receipts. An account whose receipts can't be written holds up no other.
 
         Raises StoreError, LostLease.
         """
         left = self._left()
-        for session_id in await self._registry.deleted(left) if left else ():
+        for session_id in await self._leases.deleted(left) if left else ():
             if not self._holds(session_id):
                 shutil.rmtree(self._state_dir / str(session_id), ignore_errors=True)
                 log.info("deleted_account_wiped", session_id=str(session_id))
@@ -68,7 +68,7 @@ class Leftovers:
             return
         receipts = [
             event.as_receipt() if isinstance(event, SentFact) else event
-            for event in await self._transport.journalled(session_id)
+            for event in await self._journals.journalled(session_id)
             if isinstance(event, SentFact | Receipt)
         ]
         if receipts:

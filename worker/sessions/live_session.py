@@ -1,4 +1,4 @@
-"""One account under our lease: opens it, keeps its row true, brings it back, and closes it in order.
+"""One WhatsApp Web account under our lease: opens it, keeps its row true, reconnects it, and closes it in order.
 
 opening ──► waiting for a scan ──► connected ──► closed (asked, or lease lost)
 ▲                │                  │
@@ -7,21 +7,23 @@ opening ──► waiting for a scan ──► connected ──► closed (asked
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
 from worker.backoff import delay
 from worker.errors import CrashLoop, CredentialsError, EngineError, ProviderError, StoreError
-from worker.outbox import Outbox
-from worker.ports import Connected, Ended, QrShown, Transport
-from worker.registry import Registry
-from worker.sending.ledger import Ledger
+from worker.events import Connected, Ended, QrShown, SessionEvent
+from worker.ports import Command, Leases
+from worker.providers.web.ports import WebAccounts
 from worker.session import REMEDY, Ending, Held, Lease, SessionStatus
 from worker.sessions.adoption import Adoption
-from worker.sessions.qr import qr_data_uri
+from worker.sessions.group_work import GroupWork
+from worker.sessions.linking import Linking
+from worker.sessions.port import CommandWork
 from worker.vault.live_store import LiveStore
 
 log = structlog.get_logger()
@@ -51,10 +53,10 @@ class LiveSession:
         *,
         lease: Lease,
         store: LiveStore,
-        registry: Registry,
-        outbox: Outbox,
-        transport: Transport,
-        ledger: Ledger,
+        leases: Leases,
+        accounts: WebAccounts,
+        adoption: Adoption,
+        groups: GroupWork,
         wake: Callable[[], None],
         qr_window: float,
         rng: random.Random,
@@ -63,21 +65,20 @@ class LiveSession:
         self.ready = self.ending = False
         self._lease = lease
         self._store = store
-        self.registry = registry
-        self.transport = transport
-        self._adoption = Adoption(held, outbox, ledger, store, transport)
+        self._leases = leases
+        self._accounts = accounts
+        self._adoption = adoption
+        self._groups = groups
+        self._linking = Linking(lease, qr_window)
         self._wake = wake
-        self._qr_window = qr_window
         self._rng = rng
-        self._events: asyncio.Queue[QrShown | Connected | Ended] = asyncio.Queue()
-        self._syncing = asyncio.Lock()
+        self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._failures = 0
-        self._qr_since: float | None = None
         self._opened = False
         self._looped = held.status is SessionStatus.ERROR  #: an alert may be open, maybe by another worker
-        self._shown: dict[str, object] = {}  #: what the row shows while it waits for a scan
+        self.commands: Mapping[str, CommandWork] = {**groups.commands, "pairing_code": self._pairing_code}
 
-    def hear(self, event: QrShown | Connected | Ended) -> None:
+    def hear(self, event: SessionEvent) -> None:
         """Take an event of this session, in order."""
         self._events.put_nowait(event)
 
@@ -94,7 +95,7 @@ class LiveSession:
     async def close(self) -> None:
         """Stop the connection and save its state with the clean flag. Lease and row are the caller's."""
         self.ready = False
-        await self.transport.close(self.held.session_id)  # also one whose opening was cut off half-way
+        await self._accounts.close(self.held.session_id)  # also one whose opening was cut off half-way
         opened, self._opened = self._opened, False
         if opened and self._store.linked:
             await self._store.snapshot(clean=True)
@@ -113,20 +114,20 @@ class LiveSession:
         await self._report(SessionStatus.LOGGED_OUT, desired_state="disconnected", last_error=None)
 
     async def _unlink(self) -> None:
-        """Unlink at WhatsApp if it can be told, else only here: the phone then still lists the device."""
+        """Unlink at WhatsApp if it can be told, else only here: then the phone still lists the device."""
         if self._opened:
             try:
-                await self.transport.logout(self.held.session_id)
+                await self._accounts.logout(self.held.session_id)
             except (ProviderError, EngineError) as error:
                 log.warning("logout_unconfirmed", session_id=str(self.held.session_id), error=error)
-                await self.transport.close(self.held.session_id)
+                await self._accounts.close(self.held.session_id)
             self._opened = False
         await self._store.forget()
 
     async def abandon(self) -> None:
         """The lease is lost: close the sockets and write nothing."""
         self.ready = False
-        await self.transport.close(self.held.session_id)
+        await self._accounts.close(self.held.session_id)
 
     async def snapshot(self) -> None:
         """Seal the live store if it has changed. Raises StoreError, LostLease, CredentialsError."""
@@ -134,19 +135,15 @@ class LiveSession:
             log.debug("snapshot_written", session_id=str(self.held.session_id))
 
     async def sync_groups(self) -> int:
-        """Read the account's groups and write them; how many there are.
-
-        One after the other: an older list that came later would hide a group that was just made.
-        """
-        async with self._syncing:
-            return await self.registry.sync_groups(self.held, await self.transport.groups(self.held.session_id))
+        """Read the account's groups and write their rows; how many there are."""
+        return await self._groups.sync()
 
     async def _open(self) -> None:
-        self._shown = {}
+        self._linking.show_nothing()
         while True:
             await self._report(SessionStatus.CONNECTING, retry_count=self._failures)
             try:
-                await self.transport.open(self.held.session_id, str(self._store.path), self._lease.deadline)
+                await self._accounts.open(self.held.session_id, str(self._store.path), self._lease.deadline)
             except CrashLoop as loop:
                 await self._wait_out(loop)
             except EngineError as error:
@@ -157,7 +154,7 @@ class LiveSession:
                 return
 
     async def _wait_out(self, loop: CrashLoop) -> None:
-        """Its engine dies whenever this session opens: it waits, and a person sees why; the others go on."""
+        """Wait, because its engine dies whenever this session opens. A person sees why; other accounts go on."""
         log.error("session_crash_loop", session_id=str(self.held.session_id), attempt=loop.deaths)
         text = (
             f"One of Herald's processes ended {loop.deaths} times while this account was opened; other accounts "
@@ -165,18 +162,18 @@ class LiveSession:
             "Herald; if that does not help, log this account out and scan a new QR code."
         )
         await self._report(SessionStatus.ERROR, last_error=text, retry_count=loop.deaths)
-        await self.registry.alert(self.held, CRASH_LOOP, text, deaths=loop.deaths)
+        await self._leases.alert(self.held, CRASH_LOOP, text, deaths=loop.deaths)
         self._looped = True
         await asyncio.sleep(loop.seconds)
 
-    async def _take(self, event: QrShown | Connected | Ended) -> bool:
+    async def _take(self, event: SessionEvent) -> bool:
         """React to an event; False when the session has ended for now."""
         match event:
             case QrShown():
                 return await self._show_qr(event)
             case Connected():
                 return await self._connected(event)
-            case Ended(ending=Ending.QR_TIMEOUT) if not self._qr_window_is_over():
+            case Ended(ending=Ending.QR_TIMEOUT) if not self._linking.is_over():
                 await self._open()
                 return True
             case Ended(ending=Ending.ENGINE):
@@ -191,39 +188,30 @@ class LiveSession:
                 await self._need_person(event.ending, self._told_of(event))
                 return False
 
-    async def _next_event(self) -> QrShown | Connected | Ended:
-        """Wait for what happens next; a QR that nobody scans within the window ends the session."""
-        window = None if self._qr_since is None else self._qr_since + self._qr_window
+    async def _next_event(self) -> SessionEvent:
+        """Wait for the next event; a QR that nobody scans within the window ends the session."""
         try:
-            async with asyncio.timeout_at(window):
+            async with asyncio.timeout_at(self._linking.ends_at):
                 return await self._events.get()
         except TimeoutError:
-            await self.transport.close(self.held.session_id)
+            await self._accounts.close(self.held.session_id)
             return Ended(session_id=self.held.session_id, ending=Ending.QR_TIMEOUT, retry=False)
 
     async def _show_qr(self, event: QrShown) -> bool:
-        self._qr_since = self._qr_since or asyncio.get_running_loop().time()
-        self._shown |= {
-            "qr_code": qr_data_uri(event.text),
-            "qr_expires_at": self._lease.database_time() + timedelta(seconds=event.seconds),
-        }
-        await self._report(SessionStatus.QR_PENDING, **self._shown)
+        await self._report(SessionStatus.QR_PENDING, **self._linking.show_qr(event))
         return True
 
-    async def pairing_code(self, phone: str) -> str:
-        """Ask for an 8-character code and show it beside the QR; E.164. Raises ProviderError if none is shown."""
-        if not self._shown:
+    async def _pairing_code(self, command: Command) -> Mapping[str, Any]:
+        """Ask for an 8-character code and show it beside the QR. Raises ProviderError if none is shown."""
+        if not self._linking.shows:
             raise ProviderError("This account shows no QR code now. Press connect, and ask while the QR is shown.")
-        code = await self.transport.pairing_code(self.held.session_id, phone)
-        self._shown["pairing_code"] = code
-        await self._report(SessionStatus.QR_PENDING, **self._shown)
-        return code
-
-    def _qr_window_is_over(self) -> bool:
-        return self._qr_since is not None and asyncio.get_running_loop().time() - self._qr_since >= self._qr_window
+        code = await self._accounts.pairing_code(self.held.session_id, str(command.arguments["phone"]))
+        await self._report(SessionStatus.QR_PENDING, **self._linking.show_code(code))
+        return {"code": code}
 
     async def _connected(self, event: Connected) -> bool:
-        self._failures, self._qr_since, self._shown = 0, None, {}
+        self._failures = 0
+        self._linking.linked()
         await self._adoption.run()
         if event.newly_paired:
             if self.held.phone_number not in (None, event.phone):
@@ -241,7 +229,7 @@ class LiveSession:
             return await self._refuse_number()
         if self._looped:
             self._looped = False
-            await self.registry.alert(self.held, CRASH_LOOP, None)
+            await self._leases.alert(self.held, CRASH_LOOP, None)
         self.ready = True
         log.info("session_connected", session_id=str(self.held.session_id), epoch=self.held.epoch)
         self._wake()
@@ -257,7 +245,7 @@ class LiveSession:
         return False
 
     async def _reopen(self) -> None:
-        """Its engine ended, or gave it away: no fault of this session's, so it opens again at once."""
+        """Open again at once: its engine ended or gave it away, which is no fault of this session's."""
         self.ready = False
         await asyncio.sleep(self._rng.uniform(0.0, REOPEN_SECONDS))
         await self._open()
@@ -286,11 +274,11 @@ class LiveSession:
         self._opened = False
 
     def _told_of(self, event: Ended) -> str:
-        """Say until when a ban lasts, where WhatsApp has said it."""
+        """Add the end of a ban to the remedy, if WhatsApp has named it."""
         if event.seconds is None:
             return REMEDY[event.ending]
         until = self._lease.database_time() + timedelta(seconds=event.seconds)
         return f"{REMEDY[event.ending]} It ends on {until:%Y-%m-%d at %H:%M} UTC."
 
     async def _report(self, status: SessionStatus, **facts: object) -> bool:
-        return await self.registry.report(self.held, status=status.value, **facts)
+        return await self._leases.report(self.held, status=status.value, **facts)

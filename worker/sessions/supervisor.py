@@ -1,29 +1,24 @@
 """Holds the leases of this worker's sessions and runs each of them; the heartbeat says what is wanted.
 
-A session that the heartbeat no longer lists is not ours any more: its sockets are closed at once and nothing is
-written about it. The engine closes them by itself should this process hang (``extend_lease``).
+A session that the heartbeat no longer lists is not ours any more: it is abandoned at once and nothing is written
+about it. Each provider's factory hears how long its sessions are ours, in case this process hangs.
 """
 
 import asyncio
-import random
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from worker.errors import HeraldError, LostLease
-from worker.outbox import Outbox
-from worker.ports import Connected, Ended, QrShown, Transport
-from worker.registry import Registry
+from worker.events import SessionEvent
+from worker.ports import Leases
 from worker.sending.ledger import Ledger
-from worker.session import DesiredState, Held, Lease, SessionStatus
-from worker.sessions.live_session import LiveSession
-from worker.vault.keyring import Keyring
-from worker.vault.live_store import LiveStore
+from worker.session import DesiredState, Held, Lease, ProviderName, SessionStatus
+from worker.sessions.port import Session, Sessions
 
 log = structlog.get_logger()
 
@@ -33,41 +28,32 @@ DRAIN_SECONDS = 10.0
 #: What the last sends of a closed session get to be settled in, seconds; then its next holder looks them up.
 SETTLE_SECONDS = 3.0
 
+#: How long a session that failed waits before it starts again from its store, seconds.
+RESTART_SECONDS = 2.0
+
+
+#: What the row of an account says that this worker has no provider for.
+UNKNOWN_PROVIDER = "This worker can't serve this kind of account. Ask the operator to upgrade it."
+
 
 class Supervisor:
-    """Starts and stops LiveSessions so that they match the leases that this worker holds."""
+    """Starts and stops sessions so that they match the leases that this worker holds."""
 
     def __init__(
-        self,
-        *,
-        registry: Registry,
-        outbox: Outbox,
-        transport: Transport,
-        ledger: Ledger,
-        keyring: Keyring,
-        state_dir: Path,
-        capacity: int,
-        qr_window: float,
-        wake: Callable[[], None],
+        self, *, leases: Leases, factories: Mapping[ProviderName, Sessions], ledger: Ledger, capacity: int
     ) -> None:
-        self._registry = registry
-        self._outbox = outbox
-        self._transport = transport
+        self._rows = leases
+        self._factories = factories
         self._ledger = ledger
-        self._keyring = keyring
-        self._state_dir = state_dir
         self._capacity = capacity
-        self._qr_window = qr_window
-        self._wake = wake
-        self._rng = random.Random()  # noqa: S311 - jitter, not a secret
-        self._sessions: dict[UUID, LiveSession] = {}
+        self._sessions: dict[UUID, Session] = {}
         self._leases: dict[UUID, Lease] = {}
         self._runs: dict[UUID, asyncio.Task[None]] = {}
         self._endings: dict[UUID, asyncio.Task[None]] = {}
         self._beating = asyncio.Lock()
         self._stopping = False
 
-    def session(self, session_id: UUID) -> LiveSession | None:
+    def session(self, session_id: UUID) -> Session | None:
         """Find a session that this worker serves."""
         return self._sessions.get(session_id)
 
@@ -86,7 +72,7 @@ class Supervisor:
         sessions = self._sessions.values()
         return {"held": len(sessions), "connected": sum(session.ready for session in sessions)}
 
-    def hear(self, event: QrShown | Connected | Ended) -> None:
+    def hear(self, event: SessionEvent) -> None:
         """Hand an event to its session."""
         if session := self._sessions.get(event.session_id):
             session.hear(event)
@@ -98,9 +84,7 @@ class Supervisor:
         """
         async with self._beating:
             asked = time.monotonic()
-            held = {
-                h.session_id: h for h in await self._registry.heartbeat(0 if self._stopping else self._capacity)
-            }
+            held = {h.session_id: h for h in await self._rows.heartbeat(0 if self._stopping else self._capacity)}
             for session_id in self._sessions.keys() - held.keys():
                 self._abandon(session_id)
             self._renew(held, asked)
@@ -112,7 +96,7 @@ class Supervisor:
         """Move the deadlines of what we served when we asked; a lease that we lost in between is not renewed."""
         for session_id in self._leases.keys() - held.keys():
             del self._leases[session_id]
-        deadlines: dict[UUID, float] = {}
+        deadlines: dict[ProviderName, dict[UUID, float]] = {}
         for session_id, one in held.items():
             session = self._sessions.get(session_id)
             lease = self._leases.get(session_id)
@@ -120,8 +104,9 @@ class Supervisor:
                 self._leases[session_id] = Lease(one, asked)
             else:
                 lease.renew(one, asked)
-                deadlines[session_id] = lease.deadline
-        self._transport.extend_lease(deadlines)
+                deadlines.setdefault(one.provider, {})[session_id] = lease.deadline
+        for provider, factory in self._factories.items():
+            factory.extend(deadlines.get(provider, {}))
 
     def _match(self, held: Held) -> None:
         if held.session_id in self._endings:
@@ -133,13 +118,22 @@ class Supervisor:
             self._abandon(held.session_id)
         elif running and running.ending:
             return  # its row no longer wants it, by its own word: to disconnect it now would hide why it ended
+        elif held.provider not in self._factories:
+            self._end(held.session_id, self._decline(held))
         elif held.desired_state is not DesiredState.CONNECTED:
             self._end(held.session_id, self._retire(held, running or self._make(held)))
         elif running is None:
             self._start(held)
 
+    async def _decline(self, held: Held) -> None:
+        """Give back an account whose provider is newer than this worker, with words in its row."""
+        log.warning("provider_unknown", session_id=str(held.session_id))
+        with told(held):
+            await self._rows.report(held, status=SessionStatus.ERROR, last_error=UNKNOWN_PROVIDER)
+            await self._rows.release(held)
+
     def _end(self, session_id: UUID, ending: Coroutine[Any, Any, None]) -> None:
-        """Let a session end beside the heartbeat: closing one takes seconds, and the others' leases don't wait."""
+        """End a session beside the heartbeat: closing one takes seconds, and the others' leases don't wait."""
 
         def ended(_: asyncio.Task[None]) -> None:
             self._endings.pop(session_id, None)
@@ -148,8 +142,8 @@ class Supervisor:
         self._endings[session_id] = task
         task.add_done_callback(ended)
 
-    async def _retire(self, held: Held, session: LiveSession) -> None:
-        """An admin wants it disconnected or logged out: do so, say so, and give it back."""
+    async def _retire(self, held: Held, session: Session) -> None:
+        """Disconnect it or log it out as an admin wants, report that, and give it back."""
         await self._halt(held.session_id)
         with told(held):
             if held.desired_state is DesiredState.LOGGED_OUT:
@@ -160,11 +154,11 @@ class Supervisor:
                     del self._sessions[held.session_id]
             else:
                 await session.close()
-                await self._registry.report(held, status="disconnected")
+                await self._rows.report(held, status="disconnected")
             await self._release(held)
 
     async def reconnect(self, session_id: UUID) -> None:
-        """Close a session in order and begin it anew at once, also one that backs off or shows a QR.
+        """Close a session in order and start it again at once, also one that backs off or shows a QR.
 
         Raises HeraldError if this worker does not serve it.
         """
@@ -174,12 +168,12 @@ class Supervisor:
         self._end(session_id, self._begin_anew(session))
         await asyncio.wait([self._endings[session_id]])  # whoever asked may give up; it is done all the same
 
-    async def _begin_anew(self, session: LiveSession) -> None:
-        """The lease stays, and so does the wish: if this process dies, the next holder opens the account."""
+    async def _begin_anew(self, session: Session) -> None:
+        """Keep lease and desired state meanwhile: if this process dies, the next holder opens the account."""
         held = session.held
         await self._halt(held.session_id)
         with told(held):
-            await self._registry.report(held, status=SessionStatus.CONNECTING)  # nothing is claimed for it now
+            await self._rows.report(held, status=SessionStatus.CONNECTING)  # nothing is claimed for it now
         await self._ledger.until_settled(held.session_id, DRAIN_SECONDS)
         with told(held):
             await session.close()
@@ -189,22 +183,8 @@ class Supervisor:
         elif held.session_id in self._leases:
             self._start(held)
 
-    def _make(self, held: Held) -> LiveSession:
-        store = LiveStore(
-            held, self._state_dir / str(held.session_id), self._registry, self._transport, self._keyring
-        )
-        return LiveSession(
-            held,
-            lease=self._leases[held.session_id],
-            store=store,
-            registry=self._registry,
-            outbox=self._outbox,
-            transport=self._transport,
-            ledger=self._ledger,
-            wake=self._wake,
-            qr_window=self._qr_window,
-            rng=self._rng,
-        )
+    def _make(self, held: Held) -> Session:
+        return self._factories[held.provider].make(held, self._leases[held.session_id])
 
     def _start(self, held: Held) -> None:
         session = self._make(held)
@@ -212,7 +192,7 @@ class Supervisor:
         task = asyncio.create_task(self._run(session), name=f"session {held.session_id}")
         self._runs[held.session_id] = task
 
-    async def _run(self, session: LiveSession) -> None:
+    async def _run(self, session: Session) -> None:
         held = session.held
         while True:
             try:
@@ -220,11 +200,11 @@ class Supervisor:
             except LostLease:
                 await session.abandon()
             except HeraldError as error:
-                # Supabase or the engine is away: close, wait for a heartbeat's time, begin again from the store.
+                # Supabase or the engine is away: close, wait, begin again from the store.
                 log.warning("session_restarts", session_id=str(held.session_id), error=error)
                 with suppress(HeraldError):
                     await session.abandon()
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(RESTART_SECONDS)
                 if held.session_id not in self._leases:
                     break
                 session = self._make(held)
@@ -255,7 +235,7 @@ class Supervisor:
     def _abandon(self, session_id: UUID) -> None:
         """The lease is not ours any more: close the sockets, write nothing."""
 
-        async def abandon(session: LiveSession) -> None:
+        async def abandon(session: Session) -> None:
             await self._halt(session_id)
             with suppress(HeraldError):
                 await session.abandon()
@@ -301,14 +281,14 @@ class Supervisor:
             await self._release(session.held)
 
     async def _release(self, held: Held) -> None:
-        """Give it back when what came of its last sends is written: without the lease that is not allowed."""
+        """Give it back once its last outcomes are written: without the lease that is not allowed."""
         await self._ledger.until_settled(held.session_id, SETTLE_SECONDS)
-        await self._registry.release(held)
+        await self._rows.release(held)
 
 
 @contextmanager
 def told(held: Held) -> Iterator[None]:
-    """Log what Supabase or the engine refused and go on: the next heartbeat sets it right."""
+    """Log what Supabase or the engine refused and go on: the next heartbeat repairs it."""
     try:
         yield
     except HeraldError as error:

@@ -6,34 +6,41 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from worker.message import Claim, MessageKind
-from worker.outbox import Round, Settlement
-from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
-from worker.session import Held
+from worker.events import Receipt
+from worker.message import Claim, MessageKind, WebTrace
+from worker.outcome import Accepted, Indeterminate, Rejected, Settlement, Unavailable
+from worker.ports import Round
+from worker.session import Held, ProviderName
 from worker.supabase.client import Database
-from worker.ports import Receipt
 
-#: Seconds for one attempt at a call of the queue. One whose answer a half-open network swallowed holds up all others
-#: until then, and the full rate shall be back 10 s after a cut; on a healthy project a claim of 50 takes 10 ms.
+#: Seconds for one attempt at a call of the queue. If a half-open network swallows an answer, all other calls wait
+#: this long, and the full rate must be back 10 s after a cut. On a healthy project a claim of 50 takes 10 ms.
 QUEUE_SECONDS = 6.0
 
 
 def claim_from(row: dict[str, Any]) -> Claim:
     """Read one claim as herald.claim_bodies has it."""
-    former = row.get("former_token")
     return Claim(
         message_id=UUID(row["message_id"]),
         token=UUID(row["token"]),
         organization_id=UUID(row["organization_id"]),
         session_id=UUID(row["session_id"]),
+        provider=ProviderName(row.get("provider", "web")),  # a database without the column has web accounts only
         until=datetime.fromisoformat(row["until"]),
-        secret=base64.b64decode(row["secret"]),
-        incarnation=UUID(row["incarnation"]),
         to=row["to"],
         kind=MessageKind(row["kind"]),
         text=row["text"],
         media_url=row["media_url"],
         attempt=row["attempt"],
+        trace=_trace_from(row) if row["incarnation"] else None,
+    )
+
+
+def _trace_from(row: dict[str, Any]) -> WebTrace:
+    former = row.get("former_token")
+    return WebTrace(
+        secret=base64.b64decode(row["secret"]),
+        incarnation=UUID(row["incarnation"]),
         former_token=UUID(former) if former else None,
     )
 
@@ -54,7 +61,7 @@ def settlement_row(settlement: Settlement) -> dict[str, Any]:
 
 
 class SupabaseOutbox:
-    """Implements worker.outbox.Outbox for one run of the worker."""
+    """Implements worker.ports.Outbox for one run of the worker."""
 
     def __init__(self, database: Database, run: UUID) -> None:
         self._database = database
@@ -82,12 +89,17 @@ class SupabaseOutbox:
     async def extend(self, message_ids: Sequence[UUID]) -> frozenset[UUID]:
         """See Outbox."""
         arguments = {"p_run": self._run, "p_messages": [str(i) for i in message_ids]}
-        return frozenset(UUID(i) for i in await self._database.call("whatsapp_claims_extend", arguments, seconds=QUEUE_SECONDS))
+        return frozenset(
+            UUID(i) for i in await self._database.call("whatsapp_claims_extend", arguments, seconds=QUEUE_SECONDS)
+        )
 
     async def adopt(self, held: Held) -> list[Claim]:
         """See Outbox. A repeat gives the same claims under the same tokens."""
         arguments = {"p_run": self._run, "p_session": str(held.session_id), "p_epoch": held.epoch}
-        return [claim_from(row) for row in await self._database.call("whatsapp_claims_adopt", arguments, seconds=QUEUE_SECONDS)]
+        return [
+            claim_from(row)
+            for row in await self._database.call("whatsapp_claims_adopt", arguments, seconds=QUEUE_SECONDS)
+        ]
 
     async def receipts(self, receipts: Sequence[Receipt]) -> None:
         """See Outbox."""

@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 import structlog
 
 from worker.errors import CredentialsError
-from worker.ports import Transport
-from worker.registry import Registry, Sealed
+from worker.ports import Credentials, Sealed
+from worker.providers.web.ports import Copies
 from worker.session import Held
 from worker.vault.keyring import Keyring, Place
 
@@ -29,12 +29,12 @@ class LiveStore:
     """Prepares, snapshots and removes one session's store. ``folder`` is STATE_DIR/SESSION, mode 0700."""
 
     def __init__(
-        self, held: Held, folder: Path, registry: Registry, transport: Transport, keyring: Keyring
+        self, held: Held, folder: Path, credentials: Credentials, copies: Copies, keyring: Keyring
     ) -> None:
         self.held = held
         self.folder = folder
-        self._registry = registry
-        self._transport = transport
+        self._credentials = credentials
+        self._copies = copies
         self._keyring = keyring
         self._secret = b""
         self._generation = 0
@@ -63,7 +63,7 @@ class LiveStore:
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._secret = await self._organization_secret()
-        sealed = await self._registry.read_credentials(self.held)
+        sealed = await self._credentials.read(self.held)
         plaintext = self._open(sealed) if sealed else None
         self._generation = sealed.generation if sealed else 0
         ours = self._incarnation_on_disk()
@@ -75,10 +75,10 @@ class LiveStore:
         if sealed and (sealed.clean or not kept):
             # From now on a snapshot is only good for the incarnation that is about to change it.
             await self.snapshot(clean=False, force=True)
-        await self._registry.attach(self.held, self.incarnation)
+        await self._credentials.attach(self.held, self.incarnation)
 
     async def _organization_secret(self) -> bytes:
-        secret = await self._registry.organization_secret(self.held)
+        secret = await self._credentials.organization_secret(self.held)
         if secret is None:
             raise CredentialsError(
                 "The database's Vault has lost the secret that this organisation's credentials are sealed with: "
@@ -107,7 +107,7 @@ class LiveStore:
             self.path.touch(mode=0o600)
             self.path.write_bytes(plaintext)
             if not sealed.fresh:
-                await self._transport.forget_ratchets(self.held.session_id)
+                await self._copies.forget_ratchets(self.held.session_id)
             log.info(
                 "store_restored", session_id=str(self.held.session_id), kind="fresh" if sealed.fresh else "stale"
             )
@@ -118,11 +118,11 @@ class LiveStore:
 
         clean: nothing is sent any more; only then do ratchets go with it.
         """
-        fingerprint = await self._transport.fingerprint(self.held.session_id)
+        fingerprint = await self._copies.fingerprint(self.held.session_id)
         changed = fingerprint != self._fingerprint or clean or force
         if not changed and time.monotonic() - self._sealed_at < LONGEST_UNSEALED:
             return False
-        plaintext = await self._transport.snapshot(self.held.session_id, ratchets=clean)
+        plaintext = await self._copies.snapshot(self.held.session_id, ratchets=clean)
         digest = hashlib.sha256(plaintext).digest()
         written = changed or digest != self._digest
         if written:
@@ -134,7 +134,7 @@ class LiveStore:
         generation = self._generation + 1
         place = self._place(generation, self.incarnation, clean=clean)
         record = self._keyring.seal(plaintext, place, self._secret)
-        await self._registry.write_credentials(
+        await self._credentials.write(
             self.held,
             Sealed(
                 generation=generation,
@@ -149,10 +149,10 @@ class LiveStore:
     async def forget(self) -> None:
         """The device is unlinked: remove its state here and in the database."""
         self.wipe()
-        await self._registry.forget_credentials(self.held)
+        await self._credentials.forget(self.held)
 
     def wipe(self) -> None:
-        """Remove the files; the transport must have closed the session."""
+        """Remove the files; the provider must have closed the session."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _incarnation_on_disk(self) -> UUID | None:

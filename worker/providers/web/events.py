@@ -1,4 +1,4 @@
-"""Event frames of an engine as the events of ``worker.ports``."""
+"""Event frames of an engine as the events of ``worker.events``."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ import structlog
 
 from worker.engine.framing import Frame
 from worker.engine.protocol import EventName
-from worker.ports import Connected, Ended, Event, EventSink, Inbound, QrShown, Receipt, SentFact
+from worker.events import Connected, Ended, Event, EventSink, Inbound, QrShown, Receipt, SentFact
 from worker.session import Ending
 
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ from uuid import UUID
 from worker.engine.framing import Frame
 from worker.engine.protocol import Call, Change, Code, Detail, Setting
 from worker.errors import ProviderError
-from worker.ports import Group, GroupDetail, GroupSetting, Member, MemberChange, MemberOutcome
+from worker.groups import Group, GroupDetail, GroupSetting, Member, MemberChange, MemberOutcome
 from worker.providers.web.engine_process import EngineRefusal
 
 _LOOK = "so it may have happened all the same. Look at the group before you try again."
@@ -63,7 +63,7 @@ def refused(refusal: EngineRefusal) -> ProviderError:
 
 
 class GroupCalls(ABC):
-    """The part of the transport that asks about groups and changes them."""
+    """The part of the provider that asks about groups and changes them (``worker.ports.Groups``)."""
 
     @abstractmethod
     async def _ask(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from worker.engine.protocol import Code, Detail
 from worker.outcome import Indeterminate, Outcome, Rejected, Unavailable
-from worker.ports import Unsent, Written
 from worker.providers.web.engine_process import EngineRefusal
+from worker.providers.web.ports import Unsent, Written
 from worker.session import Ending
 
 #: Wait so long before a session is used again that is not connected, seconds.
@@ -41,6 +41,10 @@ def _doubt(code: str, what: str) -> Indeterminate:
 
 
 NOT_OPEN = _later("not-open", "The account is not connected; this goes out when it is.")
+NOT_MIGRATED = _permanent(
+    "herald-not-migrated", "The worker and the database do not match. Push the migrations, then retry."
+)
+
 MOVING = _later("herald-moving", "The account moves to another process; this goes out in a moment.", 1.0)
 
 #: WhatsApp's number → what came of the send.

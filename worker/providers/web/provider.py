@@ -13,21 +13,14 @@ import structlog
 from worker.engine.framing import Frame
 from worker.engine.protocol import Call, Code
 from worker.errors import EngineError, ProviderError
-from worker.message import Claim, MessageKind
+from worker.events import Connected, Ended, Event, EventSink, QrShown
+from worker.message import Claim, MessageKind, WebTrace
 from worker.outcome import Accepted, Outcome
-from worker.ports import (
-    Connected,
-    Ended,
-    Event,
-    EventSink,
-    QrShown,
-    Unsent,
-    Written,
-)
 from worker.providers.web.engine_process import EngineRefusal
 from worker.providers.web.events import Teller, event_of, time_of
 from worker.providers.web.groups import CUT_OFF, GroupCalls, refused
-from worker.providers.web.outcomes import MOVING, NOT_OPEN, after_death, outcome_of
+from worker.providers.web.outcomes import MOVING, NOT_MIGRATED, NOT_OPEN, after_death, outcome_of
+from worker.providers.web.ports import Unsent, Written
 from worker.providers.web.shards import Shard, ShardLimits, Shards
 from worker.session import Ending
 
@@ -50,7 +43,7 @@ MEMORY_SECONDS, MOVE_SECONDS = 10.0, 15.0
 
 
 class WhatsAppWeb(GroupCalls):
-    """A Transport over engine processes.
+    """The provider of WhatsApp Web: Provider, Groups, and the ports of ``worker.providers.web.ports``.
 
     command: ENGINE_COMMAND, to which the state folder is appended. sink: gets each session's events in order.
     """
@@ -75,7 +68,7 @@ class WhatsAppWeb(GroupCalls):
         self._teller = Teller(sink)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # ---- life of the transport
+    # ---- life of the provider
 
     async def start(self) -> None:
         """Start the first engine; EngineError if ENGINE_COMMAND does not work."""
@@ -190,20 +183,22 @@ class WhatsAppWeb(GroupCalls):
     async def send(self, claim: Claim, media: bytes | None = None) -> Outcome:
         """Send once. Never raises for what the provider does: that is the outcome."""
         shard, session_id = self._shards.of(claim.session_id), claim.session_id
+        if claim.trace is None:
+            return NOT_MIGRATED
         if session_id in self._moving:
             return MOVING
         if shard is None:
             return NOT_OPEN
         self._sending[session_id] = self._sending.get(session_id, 0) + 1
         try:
-            return await self._send(shard, claim, media)
+            return await self._send(shard, claim, claim.trace, media)
         finally:
             self._sending[session_id] -= 1
             if not self._sending[session_id]:
                 del self._sending[session_id]
             self._sent.set()
 
-    async def _send(self, shard: Shard, claim: Claim, media: bytes | None) -> Outcome:
+    async def _send(self, shard: Shard, claim: Claim, trace: WebTrace, media: bytes | None) -> Outcome:
         try:
             sent = await shard.call(
                 Call.SEND,
@@ -213,7 +208,7 @@ class WhatsAppWeb(GroupCalls):
                 to=claim.to,
                 kind=claim.kind.value,
                 text=claim.text,
-                secret=base64.b64encode(claim.secret).decode(),
+                secret=base64.b64encode(trace.secret).decode(),
                 **({"media": base64.b64encode(media).decode()} if media is not None else {}),
             )
         except EngineRefusal as refusal:
@@ -223,10 +218,10 @@ class WhatsAppWeb(GroupCalls):
             hung = shard.alive
             await shard.kill_and_wait()
             try:
-                trace = await self.lookup(claim.session_id, claim.secret)
+                found = await self.lookup(claim.session_id, trace.secret)
             except EngineError:
                 return after_death(None)
-            return after_death(trace, by_itself=hung or shard.crashed)
+            return after_death(found, by_itself=hung or shard.crashed)
         return Accepted(wa_message_id=sent["wa_message_id"], at=time_of(sent["at"]))
 
     async def lookup(self, session_id: UUID, secret: bytes) -> Unsent | Written:

@@ -149,7 +149,7 @@ class Shards:
 
     async def _start_one(self) -> Shard:
         if self._closed:
-            raise EngineError("the transport is closed")
+            raise EngineError("the provider is closed")
         shard = Shard(
             self._command, self._state_dir, self._on_event, self._died, send_seconds=self.limits.send_seconds
         )
