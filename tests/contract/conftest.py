@@ -1,4 +1,4 @@
-"""A transport of the test's own, before the WhatsApp that all tests share."""
+"""A web provider of the test's own, before the WhatsApp that all tests share."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from simulator.client import Simulator
-from tests.kit.provider_world import World, provider_world
+from tests.kit.web_world import WebWorld, web_world
 
 
 @pytest.fixture
-async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
-    async with provider_world(simulator, tmp_path / "state") as made:
+async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[WebWorld]:
+    async with web_world(simulator, tmp_path / "state") as made:
         yield made

@@ -11,7 +11,7 @@ import pytest
 from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
 from tests.kit.phones import new_phone
-from tests.kit.provider_world import PATIENCE, World, provider_world
+from tests.kit.web_world import PATIENCE, WebWorld, web_world
 from worker.events import Connected, Ended
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
 from worker.providers.web.engine_process import EngineRefusal
@@ -20,25 +20,25 @@ from worker.providers.web.shards import ShardLimits
 
 
 @pytest.fixture
-async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[World]:
+async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[WebWorld]:
     """A world whose sends hang after 6 seconds."""
-    async with provider_world(simulator, tmp_path / "state", ShardLimits(send_seconds=6.0)) as made:
+    async with web_world(simulator, tmp_path / "state", ShardLimits(send_seconds=6.0)) as made:
         yield made
 
 
-async def test_every_number_that_whatsapp_refuses_with_has_its_outcome(world: World, asha: Recipient) -> None:
+async def test_every_number_that_whatsapp_refuses_with_has_its_outcome(world: WebWorld, asha: Recipient) -> None:
     phone = new_phone()
     session = await world.link(phone)
     outcomes = {}
     for number in NACKS:
         await world.simulator.fault(FaultKind.NACK, phone, count=1, code=int(number))
-        outcomes[number] = await world.transport.send(world.claim(session, f"+{asha.phone}", f"refused {number}"))
+        outcomes[number] = await world.provider.send(world.claim(session, f"+{asha.phone}", f"refused {number}"))
     assert outcomes == NACKS
     await world.simulator.fault(FaultKind.NACK, phone, count=1, code=599)
-    unknown = await world.transport.send(world.claim(session, f"+{asha.phone}", "refused 599"))
+    unknown = await world.provider.send(world.claim(session, f"+{asha.phone}", "refused 599"))
     assert isinstance(unknown, Rejected)
     assert (unknown.code, unknown.retry) == ("wa-nack-599", True)
-    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "and on")), Accepted)
+    assert isinstance(await world.provider.send(world.claim(session, f"+{asha.phone}", "and on")), Accepted)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ async def test_every_number_that_whatsapp_refuses_with_has_its_outcome(world: Wo
     [(FaultKind.LOG_OUT, "wa-logged-out"), (FaultKind.REPLACED, "wa-stream-replaced")],
 )
 async def test_an_end_in_mid_send_leaves_a_doubt_that_says_which(
-    world: World, asha: Recipient, fault: FaultKind, code: str
+    world: WebWorld, asha: Recipient, fault: FaultKind, code: str
 ) -> None:
     phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.STALL_PROCESSED, phone, count=1)
     text = f"out before {code}"
-    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{asha.phone}", text)))
+    sending = asyncio.create_task(world.provider.send(world.claim(session, f"+{asha.phone}", text)))
     await asha.expects(text)
     await world.simulator.fault(fault, phone)
     outcome = await asyncio.wait_for(sending, PATIENCE)
@@ -63,34 +63,34 @@ async def test_an_end_in_mid_send_leaves_a_doubt_that_says_which(
     await world.events.expects(Ended)
 
 
-async def test_a_lease_that_ends_in_mid_send_leaves_a_doubt(world: World, asha: Recipient) -> None:
+async def test_a_lease_that_ends_in_mid_send_leaves_a_doubt(world: WebWorld, asha: Recipient) -> None:
     phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.STALL_PROCESSED, phone, count=1)
-    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{asha.phone}", "lease over")))
+    sending = asyncio.create_task(world.provider.send(world.claim(session, f"+{asha.phone}", "lease over")))
     await asha.expects("lease over")
-    world.transport.extend_lease({session: time.monotonic() + 0.2})
+    world.provider.extend_lease({session: time.monotonic() + 0.2})
     outcome = await asyncio.wait_for(sending, PATIENCE)
     assert isinstance(outcome, Indeterminate)
     assert outcome.code == "herald-lease-ended"
 
 
 async def test_a_question_before_the_message_that_is_never_answered_costs_an_attempt(
-    world: World, asha: Recipient
+    world: WebWorld, asha: Recipient
 ) -> None:
     phone = new_phone()
     session = await world.link(phone)
     await world.simulator.fault(FaultKind.STALL_QUERY, phone, count=1)
-    outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "who is that"))
+    outcome = await world.provider.send(world.claim(session, f"+{asha.phone}", "who is that"))
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.retry) == ("wa-no-answer", True)
     assert asha.times_received("who is that") == 0
 
 
-async def test_an_account_that_nobody_has_linked_says_so(world: World, asha: Recipient) -> None:
+async def test_an_account_that_nobody_has_linked_says_so(world: WebWorld, asha: Recipient) -> None:
     session = await world.link(new_phone())
-    await world.transport.logout(session)
-    outcome = await world.transport.send(world.claim(session, f"+{asha.phone}", "not linked"))
+    await world.provider.logout(session)
+    outcome = await world.provider.send(world.claim(session, f"+{asha.phone}", "not linked"))
     assert outcome == NOT_OPEN
     assert len(world.events.all(Connected)) == 1
 

@@ -13,7 +13,7 @@ import pytest
 from simulator.client import Recipient, Simulator
 from tests.kit.faults.proxy import Direction, TcpProxy
 from tests.kit.phones import new_phone
-from tests.kit.provider_world import World, provider_world
+from tests.kit.web_world import WebWorld, web_world
 from tests.kit.worker_process import until
 from worker.outcome import Accepted, Indeterminate
 
@@ -30,16 +30,16 @@ async def network(simulator: Simulator) -> AsyncIterator[TcpProxy]:
 
 
 @pytest.fixture
-async def world(simulator: Simulator, network: TcpProxy, tmp_path: Path) -> AsyncIterator[World]:
+async def world(simulator: Simulator, network: TcpProxy, tmp_path: Path) -> AsyncIterator[WebWorld]:
     found_by = tmp_path / "simulator.json"
     endpoint = json.loads(simulator.file.read_text())
     found_by.write_text(json.dumps({**endpoint, "proxy": f"http://127.0.0.1:{network.port}"}))
-    async with provider_world(simulator, tmp_path / "state", found_by=found_by) as made:
+    async with web_world(simulator, tmp_path / "state", found_by=found_by) as made:
         yield made
 
 
 @pytest.fixture
-async def session(world: World) -> UUID:
+async def session(world: WebWorld) -> UUID:
     return await world.link(new_phone())
 
 
@@ -58,12 +58,12 @@ async def until_more_vanished(network: TcpProxy) -> None:
 
 
 async def test_a_message_that_vanished_on_the_way_goes_out_soon_and_once(
-    world: World, session: UUID, network: TcpProxy, asha: Recipient
+    world: WebWorld, session: UUID, network: TcpProxy, asha: Recipient
 ) -> None:
     logged_in = time.monotonic()
-    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "before")), Accepted)
+    assert isinstance(await world.provider.send(world.claim(session, f"+{asha.phone}", "before")), Accepted)
     network.half_open()
-    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{asha.phone}", "vanished")))
+    sending = asyncio.create_task(world.provider.send(world.claim(session, f"+{asha.phone}", "vanished")))
     await until_more_vanished(network)
     await network.heal()
     assert isinstance(await sending, Accepted)
@@ -73,18 +73,18 @@ async def test_a_message_that_vanished_on_the_way_goes_out_soon_and_once(
 
 
 async def test_a_session_closes_while_nobody_answers_and_its_engine_lives_on(
-    world: World, session: UUID, network: TcpProxy, asha: Recipient
+    world: WebWorld, session: UUID, network: TcpProxy, asha: Recipient
 ) -> None:
-    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "before")), Accepted)
-    engines = list(world.transport.engine_pids)
+    assert isinstance(await world.provider.send(world.claim(session, f"+{asha.phone}", "before")), Accepted)
+    engines = list(world.provider.engine_pids)
     network.half_open()
-    sending = asyncio.create_task(world.transport.send(world.claim(session, f"+{asha.phone}", "vanished")))
+    sending = asyncio.create_task(world.provider.send(world.claim(session, f"+{asha.phone}", "vanished")))
     await until_more_vanished(network)  # the message
     await until_more_vanished(network)  # what is said beside it
-    await world.transport.close(session)
+    await world.provider.close(session)
     assert isinstance(await sending, Indeterminate)
     await network.cut()
     await network.heal()
     await world.open(session)
-    assert isinstance(await world.transport.send(world.claim(session, f"+{asha.phone}", "after")), Accepted)
-    assert list(world.transport.engine_pids) == engines
+    assert isinstance(await world.provider.send(world.claim(session, f"+{asha.phone}", "after")), Accepted)
+    assert list(world.provider.engine_pids) == engines

@@ -1,37 +1,19 @@
 """What breaks before the send settles its message as unsent: it is never in doubt, and holds up no other."""
 
-import asyncio
 import base64
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
+from tests.kit.one_claim import dispatched
 from worker.message import Claim, MessageKind
-from worker.outcome import Outcome, Rejected, Settlement
-from worker.ports import Outbox, Round
-from worker.sending.dispatcher import Dispatcher
-from worker.sending.fetches import Fetches
-from worker.sending.ledger import Ledger
+from worker.outcome import Outcome, Rejected
+from worker.sending.media import Media
 from worker.session import ProviderName
 from worker.supabase.outbox import claim_from
-
-
-class Queue(Outbox):
-    """Gives one claim, and hears what came of it."""
-
-    def __init__(self, claim: Claim) -> None:
-        self.claims: tuple[Claim, ...] = (claim,)
-        self.settled: asyncio.Queue[Settlement] = asyncio.Queue()
-
-    async def settle_and_claim(self, settlements: Sequence[Settlement], _limit: int) -> Round:
-        for settlement in settlements:
-            self.settled.put_nowait(settlement)
-        claims, self.claims = self.claims, ()
-        return Round(settled=frozenset(), claims=claims, next_due=None)
 
 
 def claim_of(kind: str, provider: str = "web") -> Claim:
@@ -53,20 +35,11 @@ def claim_of(kind: str, provider: str = "web") -> Claim:
 async def outcome_of(claim: Claim) -> Outcome:
     """What the dispatcher makes of a claim whose media break."""
 
-    async def breaks(_url: str) -> Any:
+    async def breaks(_url: str) -> Media:
         raise UnicodeError("label too long")
 
-    async def acknowledge(_session: UUID, _sequence: int) -> None: ...
-
-    work, queue = asyncio.Event(), Queue(claim)  # type: ignore[abstract]
     web: Any = SimpleNamespace(kinds={MessageKind.IMAGE})
-    ledger, fetches = Ledger(queue, acknowledge, work), Fetches(breaks, lambda _: 0.0)
-    running = asyncio.create_task(Dispatcher(queue, {ProviderName.WEB: web}, ledger, work, fetches).run())
-    work.set()
-    async with asyncio.timeout(5):
-        outcome = (await queue.settled.get()).outcome
-    running.cancel()
-    return outcome
+    return (await dispatched(claim, {ProviderName.WEB: web}, breaks)).outcome
 
 
 async def test_an_error_that_nobody_foresaw_settles_the_message_as_unsent() -> None:

@@ -1,4 +1,4 @@
-"""A transport, the server that it speaks to, and people with phones."""
+"""WhatsApp Web as a provider, the server that it speaks to, and people with phones."""
 
 import asyncio
 import os
@@ -58,8 +58,8 @@ class Events:
         return max((number for event, number in self.seen if event.session_id == session_id), default=0)
 
 
-class World:
-    """What a contract test may touch. For another transport: another class with these names."""
+class WebWorld:
+    """A WhatsApp Web provider, its events, and the simulated WhatsApp that its accounts are linked to."""
 
     def __init__(
         self,
@@ -74,23 +74,23 @@ class World:
         self.state_dir = state_dir
         self.limits = limits or ShardLimits()
         self.events = Events()
-        self.transport = self._transport()
+        self.provider = self._make_provider()
 
-    def _transport(self) -> WhatsAppWeb:
+    def _make_provider(self) -> WhatsAppWeb:
         launcher = [sys.executable, "-m", "simulator.launch_engine", "--simulator", str(self.found_by)]
         return WhatsAppWeb([*launcher, "--", "worker.engine"], self.state_dir, self.events, self.limits)
 
     async def restart(self) -> None:
-        """Stop the transport and start another on the same state, as a new daemon would; its events are fresh."""
-        await self.transport.aclose()
+        """Stop the provider and start another on the same state, as a new daemon would; its events are fresh."""
+        await self.provider.aclose()
         self.events = Events()
-        self.transport = self._transport()
-        await self.transport.start()
+        self.provider = self._make_provider()
+        await self.provider.start()
 
     async def begin(self, session_id: UUID, seconds: float = LEASE) -> None:
         """Open a session under a lease that ends in so many seconds; what follows comes as events."""
-        store = str(self.transport.store_path(session_id))
-        await self.transport.open(session_id, store, time.monotonic() + seconds)
+        store = str(self.provider.store_path(session_id))
+        await self.provider.open(session_id, store, time.monotonic() + seconds)
 
     async def open(self, session_id: UUID) -> Connected:
         """Open a session that is linked, and wait until it is connected."""
@@ -120,14 +120,14 @@ class World:
         assert claim.trace
         async with asyncio.timeout(PATIENCE):
             while True:
-                match await self.transport.lookup(claim.session_id, claim.trace.secret):
+                match await self.provider.lookup(claim.session_id, claim.trace.secret):
                     case Written() as written:
                         return written
 
     async def send_when_available(self, claim: Claim) -> Outcome:
         """Send as the queue would: again while the answer is that the session is not there."""
         async with asyncio.timeout(PATIENCE):
-            while isinstance(outcome := await self.transport.send(claim), Unavailable):
+            while isinstance(outcome := await self.provider.send(claim), Unavailable):
                 pass
         return outcome
 
@@ -148,13 +148,13 @@ class World:
 
 
 @asynccontextmanager
-async def provider_world(
+async def web_world(
     simulator: Simulator, state_dir: Path, limits: ShardLimits | None = None, found_by: Path | None = None
-) -> AsyncIterator[World]:
-    """A world whose transport runs for the length of the block."""
-    made = World(simulator, state_dir, limits, found_by)
-    await made.transport.start()
+) -> AsyncIterator[WebWorld]:
+    """A world whose provider runs for the length of the block."""
+    made = WebWorld(simulator, state_dir, limits, found_by)
+    await made.provider.start()
     try:
         yield made
     finally:
-        await made.transport.aclose()
+        await made.provider.aclose()
