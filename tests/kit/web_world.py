@@ -12,7 +12,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from simulator.client import Simulator
-from worker.events import Connected, Event, Inbound, QrShown, Receipt
+from worker.events import Connected, Event, EventSink, Inbound, QrShown, Receipt
 from worker.message import Claim, MessageKind, WebTrace
 from worker.outcome import Outcome, Unavailable
 from worker.providers.web.ports import Written
@@ -33,10 +33,13 @@ class Events:
     """A sink that remembers what it was told; a wait is for an event, with a deadline."""
 
     def __init__(self) -> None:
+        self.also: EventSink | None = None  #: hears everything too
         self.seen: list[tuple[Event, int]] = []
         self._news = asyncio.Condition()
 
     async def __call__(self, event: Event, sequence: int) -> None:
+        if self.also:
+            await self.also(event, sequence)
         async with self._news:
             self.seen.append((event, sequence))
             self._news.notify_all()

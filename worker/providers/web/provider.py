@@ -137,7 +137,7 @@ class WhatsAppWeb(GroupCalls):
 
     async def close(self, session_id: UUID) -> None:
         """Stop the session. Idempotent; an engine that does not stop it is killed."""
-        shard = self._shards.of(session_id)
+        shard = self._shards.where.get(session_id)
         if shard is None:
             return
         try:
@@ -168,7 +168,7 @@ class WhatsAppWeb(GroupCalls):
         return str((await self._ask(Call.PAIRING_CODE, session_id, phone=phone))["code"])
 
     async def _ask(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:
-        shard = self._shards.of(session_id)
+        shard = self._shards.where.get(session_id)
         if shard is None:
             raise refused(EngineRefusal(Code.NOT_OPEN))
         try:
@@ -182,7 +182,7 @@ class WhatsAppWeb(GroupCalls):
 
     async def send(self, claim: Claim, media: bytes | None = None) -> Outcome:
         """Send once. Never raises for what the provider does: that is the outcome."""
-        shard, session_id = self._shards.of(claim.session_id), claim.session_id
+        shard, session_id = self._shards.where.get(claim.session_id), claim.session_id
         if claim.trace is None:
             return NOT_MIGRATED
         if session_id in self._moving:
@@ -245,7 +245,7 @@ class WhatsAppWeb(GroupCalls):
         await self._store(Call.FORGET_RATCHETS, session_id)
 
     async def _store(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:
-        shard = self._shards.of(session_id) or await self._shards.any()
+        shard = self._shards.where.get(session_id) or await self._shards.any()
         try:
             return await shard.call(call, timeout=STORE_TIMEOUT, session=str(session_id), **arguments)
         except EngineRefusal:
@@ -261,7 +261,7 @@ class WhatsAppWeb(GroupCalls):
         """Move the deadlines at which the engines close these sessions by themselves."""
         by_shard: dict[Shard, dict[UUID, float]] = {}
         for session_id, deadline in deadlines.items():
-            if (shard := self._shards.of(session_id)) is not None:
+            if (shard := self._shards.where.get(session_id)) is not None:
                 by_shard.setdefault(shard, {})[session_id] = deadline
         for shard, told in by_shard.items():
             self._background(self._extend(shard, told))
@@ -295,7 +295,7 @@ class WhatsAppWeb(GroupCalls):
             while session_id in self._sending:
                 self._sent.clear()
                 await self._sent.wait()
-            if self._shards.of(session_id) is not shard or session_id in self._changing:
+            if self._shards.where.get(session_id) is not shard or session_id in self._changing:
                 return
             back = self._awaited[session_id] = asyncio.get_running_loop().create_future()
             await self.close(session_id)
@@ -315,7 +315,7 @@ class WhatsAppWeb(GroupCalls):
 
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
         """Everything up to this journalled event is safe in the database."""
-        if sequence and (shard := self._shards.of(session_id)) is not None:
+        if sequence and (shard := self._shards.where.get(session_id)) is not None:
             await _quietly(shard.call(Call.ACK, timeout=STORE_TIMEOUT, session=str(session_id), seq=sequence))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,7 @@ class Shards:
         self._on_event, self._on_loss = on_event, on_loss
         self._shards: list[Shard] = []
         self._where: dict[UUID, Shard] = {}
+        self.where: Mapping[UUID, Shard] = self._where  #: the engine that each open session is in
         self._placing = asyncio.Lock()
         self._closed = False
         self.suspects = Suspects()
@@ -104,10 +105,6 @@ class Shards:
     def sizes(self) -> dict[int, int]:
         """The engines that run, by process id, and how many sessions each holds."""
         return {shard.pid: len(shard.sessions) for shard in self._shards}
-
-    def of(self, session_id: UUID) -> Shard | None:
-        """Find the engine that a session is open in."""
-        return self._where.get(session_id)
 
     async def any(self) -> Shard:
         """Give an engine that lives: stores can be read in each."""
