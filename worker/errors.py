@@ -1,19 +1,22 @@
-"""What can go wrong, and who can mend it.
+"""What can go wrong, and who can fix it: every error that Herald raises on purpose, outside the engine program.
 
 HeraldError
 ├── SettingsError         the operator: a setting is missing or wrong; the text says which and how
-├── InUse                 nobody, if it is a predecessor that still stops; else the operator: two share a setting
+├── InUse                 nobody, if a predecessor is still stopping; else the operator: two share a setting
 ├── SessionError          the org admin: this account needs a person (scan again, unban, new number)
 │   └── CredentialsError  sealed with a key that we don't have, or changed since
-├── ProviderError         nobody yet: the provider refused or is away; the queue retries
-├── MediaError            who wrote the message: its media can't be fetched or isn't what it must be
+├── ProviderError         nobody yet: WhatsApp refused a request or is away; the text says what to do
+├── MediaError            whoever wrote the message: its media can't be fetched, or are not what they must be
 ├── EngineError           nobody: the engine process died or broke the protocol; it is started again
+│   ├── EngineRefused     nobody: the engine answered a call with an error code; the provider reads it
 │   └── CrashLoop         the operator, if it lasts: engines die of this session; it waits, the others go on
-├── CommandRefused        the operator: what the command asked for can't be done; the text says why
-├── DatabaseRefused       who asked: the database refuses the query; sqlstate.py says what its code means
+├── CommandRefused        the operator: what a herald command asked for can't be done; the text says why
+├── DatabaseRefused       the caller: the database refuses the query; sqlstate.py says what its code means
 ├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
 │   └── Unstorable        nobody: the database can't take what was given, however often; it is left out
-└── LostLease             another worker has it now; stop at once
+└── LostLease             nobody: another worker has it now; stop at once
+
+The API answers with a Problem (worker/api/http/problem.py), which is an answer and no error.
 """
 
 
@@ -42,7 +45,7 @@ class ProviderError(HeraldError):
 
 
 class MediaError(HeraldError):
-    """A message's media could not be had; retry: the host may serve it later."""
+    """A message's media could not be fetched; retry: the host may serve it later."""
 
     def __init__(self, text: str, *, retry: bool = False) -> None:
         super().__init__(text)
@@ -51,6 +54,19 @@ class MediaError(HeraldError):
 
 class EngineError(HeraldError):
     """The engine process died, or answered what the protocol does not allow."""
+
+
+class EngineRefused(EngineError):  # noqa: N818 - an answer, not a fault of the engine
+    """The engine answered a call with an error of the protocol.
+
+    code, detail: worker.engine.protocol.  wa_message_id: of a send that may have left.
+    """
+
+    def __init__(self, code: str, detail: str = "", wa_message_id: str | None = None) -> None:
+        super().__init__(f"{code} {detail}".strip())
+        self.code = code
+        self.detail = detail
+        self.wa_message_id = wa_message_id
 
 
 class CrashLoop(EngineError):  # noqa: N818 - it reads as the sentence that it is

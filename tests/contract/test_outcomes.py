@@ -12,9 +12,9 @@ from simulator.client import Recipient, Simulator
 from simulator.faults import FaultKind
 from tests.kit.phones import new_phone
 from tests.kit.web_world import PATIENCE, WebWorld, web_world
+from worker.errors import EngineRefused
 from worker.events import Connected, Ended
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
-from worker.providers.web.engine_process import EngineRefusal
 from worker.providers.web.outcomes import MOVING, NACKS, NOT_OPEN, TABLE, outcome_of
 from worker.providers.web.shards import ShardLimits
 
@@ -112,7 +112,7 @@ def test_what_can_fail_for_ever_counts_attempts_or_says_it_waits() -> None:
 
 
 def test_details_lead_to_their_row_and_unknown_ones_to_the_codes_own() -> None:
-    assert outcome_of(EngineRefusal("unsent", "query 500")) is TABLE["unsent", "query"]
-    assert outcome_of(EngineRefusal("unsent", "KeyError")) is TABLE["unsent", ""]
-    assert outcome_of(EngineRefusal("not-connected", "lost")) is TABLE["not-connected", ""]
-    assert outcome_of(EngineRefusal("never heard of")).code == "wa-unconfirmed"  # type: ignore[union-attr]
+    assert outcome_of(EngineRefused("unsent", "query 500")) is TABLE["unsent", "query"]
+    assert outcome_of(EngineRefused("unsent", "KeyError")) is TABLE["unsent", ""]
+    assert outcome_of(EngineRefused("not-connected", "lost")) is TABLE["not-connected", ""]
+    assert outcome_of(EngineRefused("never heard of")).code == "wa-unconfirmed"  # type: ignore[union-attr]

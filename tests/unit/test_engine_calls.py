@@ -9,7 +9,8 @@ import pytest
 
 from worker.engine import shapes
 from worker.engine.protocol import Call, Code
-from worker.providers.web.engine_process import EngineProcess, EngineRefusal
+from worker.errors import EngineRefused
+from worker.providers.web.engine_process import EngineProcess
 
 SESSION = str(uuid4())
 
@@ -24,7 +25,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[EngineProcess]:
 
 
 async def refusal(engine: EngineProcess, call: str, **arguments: object) -> tuple[str, str]:
-    with pytest.raises(EngineRefusal) as refused:
+    with pytest.raises(EngineRefused) as refused:
         await engine.call(call, timeout=10, **arguments)
     return refused.value.code, refused.value.detail
 

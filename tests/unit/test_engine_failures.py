@@ -3,8 +3,8 @@
 import pytest
 
 from worker.engine.failures import explain
+from worker.errors import EngineRefused
 from worker.outcome import Indeterminate, Rejected, Unavailable
-from worker.providers.web.engine_process import EngineRefusal
 from worker.providers.web.outcomes import NACKS, outcome_of
 
 
@@ -34,18 +34,18 @@ def test_a_text_is_read_once(text: str, code: str, detail: str, *, sure: bool) -
 
 def test_only_doubt_is_doubt() -> None:
     for code in ("not-open", "not-connected", "rejected", "invalid", "unsent"):
-        assert not isinstance(outcome_of(EngineRefusal(code, "403")), Indeterminate)
-    doubt = outcome_of(EngineRefusal("unknown", "lost", "3EB0"))
+        assert not isinstance(outcome_of(EngineRefused(code, "403")), Indeterminate)
+    doubt = outcome_of(EngineRefused("unknown", "lost", "3EB0"))
     assert isinstance(doubt, Indeterminate)
     assert (doubt.code, doubt.wa_message_id) == ("wa-connection-lost", "3EB0")
 
 
 def test_what_the_protocol_does_not_name_is_doubt() -> None:
-    assert isinstance(outcome_of(EngineRefusal("internal", "KeyError")), Indeterminate)
+    assert isinstance(outcome_of(EngineRefused("internal", "KeyError")), Indeterminate)
 
 
 def test_an_unknown_number_is_tried_again() -> None:
-    outcome = outcome_of(EngineRefusal("rejected", "599"))
+    outcome = outcome_of(EngineRefused("rejected", "599"))
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.retry) == ("wa-nack-599", True)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from worker.engine.framing import Frame
-from worker.errors import EngineError
-from worker.providers.web.engine_process import EngineProcess, EngineRefusal
+from worker.errors import EngineError, EngineRefused
+from worker.providers.web.engine_process import EngineProcess
 
 SPEAK = """
 import sys
@@ -43,7 +43,7 @@ async def test_calls_get_their_answers_and_events_come_in_order(tmp_path: Path) 
     first, second = await asyncio.gather(
         engine.call("one", timeout=5), engine.call("two", timeout=5), return_exceptions=True
     )
-    assert isinstance(first, EngineRefusal)
+    assert isinstance(first, EngineRefused)
     assert first.code == "locked"
     assert second == {"n": 2}
     assert [event["event"] for event in engine.events] == ["a", "b"]

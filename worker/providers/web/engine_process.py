@@ -15,7 +15,7 @@ import structlog
 from worker.engine import framing, protocol
 from worker.engine.framing import Frame
 from worker.engine.protocol import Call
-from worker.errors import EngineError
+from worker.errors import EngineError, EngineRefused
 
 log = structlog.get_logger()
 
@@ -32,16 +32,6 @@ _CRASH = re.compile(
 
 #: What the library says whenever a client connects.
 _NOISE = "Press Ctrl+C to exit"
-
-
-class EngineRefusal(EngineError):  # noqa: N818 - an answer, not a fault of the engine
-    """The engine answered a call with an error of the protocol."""
-
-    def __init__(self, code: str, detail: str = "", wa_message_id: str | None = None) -> None:
-        super().__init__(f"{code} {detail}".strip())
-        self.code = code
-        self.detail = detail
-        self.wa_message_id = wa_message_id
 
 
 class EngineProcess:
@@ -104,7 +94,7 @@ class EngineProcess:
         log.info("engine_started", pid=self.pid, version=str(hello.get("engine")))
 
     async def call(self, name: str, *, timeout: float, **arguments: Any) -> Frame:
-        """Make a call; EngineRefusal with its error, EngineError if the engine is dead or silent for so long."""
+        """Make a call; EngineRefused with its error, EngineError if the engine is dead or silent for so long."""
         process = self._process
         if process is None or process.stdin is None or self._ended.is_set():
             raise EngineError("the engine is not running")
@@ -123,7 +113,7 @@ class EngineProcess:
             self._pending.pop(call_id, None)
         if "error" in frame:
             error = frame["error"]
-            raise EngineRefusal(str(error.get("code")), str(error.get("detail", "")), error.get("wa_message_id"))
+            raise EngineRefused(str(error.get("code")), str(error.get("detail", "")), error.get("wa_message_id"))
         body: Frame = frame.get("ok", {})
         return body
 

@@ -10,9 +10,8 @@ from uuid import UUID
 
 from worker.engine.framing import Frame
 from worker.engine.protocol import Call, Change, Code, Detail, Setting
-from worker.errors import ProviderError
+from worker.errors import EngineRefused, ProviderError
 from worker.groups import Group, GroupDetail, GroupSetting, Member, MemberChange, MemberOutcome
-from worker.providers.web.engine_process import EngineRefusal
 
 _LOOK = "so it may have happened all the same. Look at the group before you try again."
 _NO_ANSWER = f"WhatsApp did not answer in time, {_LOOK}"
@@ -50,7 +49,7 @@ _REFUSALS: dict[tuple[str, str], str] = {
 }
 
 
-def refused(refusal: EngineRefusal) -> ProviderError:
+def refused(refusal: EngineRefused) -> ProviderError:
     """Say what a refused request means and what to do next."""
     code, detail = refusal.code, refusal.detail
     word, _, number = detail.partition(" ")

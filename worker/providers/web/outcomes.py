@@ -12,8 +12,8 @@ message's row, whether the message may have left (only Indeterminate says so), a
 from dataclasses import replace
 
 from worker.engine.protocol import Code, Detail
+from worker.errors import EngineRefused
 from worker.outcome import Indeterminate, Outcome, Rejected, Unavailable
-from worker.providers.web.engine_process import EngineRefusal
 from worker.providers.web.ports import Unsent, Written
 from worker.session import Ending
 
@@ -118,7 +118,7 @@ _ENGINE_CRASHED = _passing("herald-engine-crashed", "One of Herald's processes b
 _ENGINE_DOUBT = _doubt("herald-engine-ended", "One of Herald's processes ended")
 
 
-def outcome_of(refusal: EngineRefusal) -> Outcome:
+def outcome_of(refusal: EngineRefused) -> Outcome:
     """Read a refusal; what the protocol does not name may have left."""
     code, detail = refusal.code, refusal.detail
     for key in ((code, detail), (code, detail.partition(" ")[0]), (code, ""), (Code.UNKNOWN, "")):

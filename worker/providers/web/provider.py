@@ -12,11 +12,10 @@ import structlog
 
 from worker.engine.framing import Frame
 from worker.engine.protocol import Call, Code
-from worker.errors import EngineError, ProviderError
+from worker.errors import EngineError, EngineRefused, ProviderError
 from worker.events import Connected, Ended, Event, EventSink, QrShown
 from worker.message import Claim, MessageKind, WebTrace
 from worker.outcome import Accepted, Outcome
-from worker.providers.web.engine_process import EngineRefusal
 from worker.providers.web.events import Teller, event_of, time_of
 from worker.providers.web.groups import CUT_OFF, GroupCalls, refused
 from worker.providers.web.outcomes import MOVING, NOT_MIGRATED, NOT_OPEN, after_death, outcome_of
@@ -150,7 +149,7 @@ class WhatsAppWeb(GroupCalls):
         self._changing.add(session_id)
         try:
             await shard.call(call, timeout=LIFE_TIMEOUT, session=str(session_id), **arguments)
-        except EngineRefusal:
+        except EngineRefused:
             raise
         except EngineError:
             await shard.kill_and_wait()
@@ -170,10 +169,10 @@ class WhatsAppWeb(GroupCalls):
     async def _ask(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:
         shard = self._shards.where.get(session_id)
         if shard is None:
-            raise refused(EngineRefusal(Code.NOT_OPEN))
+            raise refused(EngineRefused(Code.NOT_OPEN))
         try:
             return await shard.call(call, timeout=ASK_TIMEOUT, session=str(session_id), **arguments)
-        except EngineRefusal as refusal:
+        except EngineRefused as refusal:
             raise refused(refusal) from None
         except EngineError:
             raise ProviderError(CUT_OFF) from None
@@ -211,7 +210,7 @@ class WhatsAppWeb(GroupCalls):
                 secret=base64.b64encode(trace.secret).decode(),
                 **({"media": base64.b64encode(media).decode()} if media is not None else {}),
             )
-        except EngineRefusal as refusal:
+        except EngineRefused as refusal:
             return outcome_of(refusal)
         except EngineError:
             # It died, or hangs and is killed: its store outlives it and knows whether the message left.
@@ -248,7 +247,7 @@ class WhatsAppWeb(GroupCalls):
         shard = self._shards.where.get(session_id) or await self._shards.any()
         try:
             return await shard.call(call, timeout=STORE_TIMEOUT, session=str(session_id), **arguments)
-        except EngineRefusal:
+        except EngineRefused:
             raise
         except EngineError:
             if shard.alive:
