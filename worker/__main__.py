@@ -18,17 +18,17 @@ log = structlog.get_logger()
 
 
 class Exit(IntEnum):
-    """How a worker ends, for whoever starts it again (ecosystem.config.js, the Dockerfile, systemd)."""
+    """How a worker ends, for the program that starts it again (ecosystem.config.js, the Dockerfile, systemd)."""
 
     STOPPED = 0  #: in order
     BROKE = 1  #: a bug: start it again
-    SETTINGS = 2  #: a setting is wrong: useless to start it again before somebody has mended it
+    SETTINGS = 2  #: a setting is wrong: do not start it again before somebody has fixed it
     REPLACED = 3  #: another worker has started under its WORKER_ID: if both are started again, they never end
     LATER = 4  #: Supabase, the port or the state folder can't be had now: start it again
 
 
 def exit_of(error: HeraldError) -> Exit:
-    """Who can mend it decides."""
+    """Choose by who can fix it."""
     match error:
         case SettingsError():
             return Exit.SETTINGS

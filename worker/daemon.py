@@ -44,10 +44,10 @@ log = structlog.get_logger()
 
 VERSION = "0.1.0"
 
-#: Seconds that Supabase may take to answer at the start; then the operator is told.
+#: Seconds that Supabase may take to answer at the start; then the worker ends and says so.
 START_SECONDS = 8.0
 
-#: What commands under way get at a stop, seconds.
+#: How long a stop waits for commands under way, seconds.
 COMMANDS_STOP_SECONDS = 3.0
 
 

@@ -39,7 +39,7 @@ NEXT: Mapping[MessageStatus, frozenset[MessageStatus]] = {
 
 
 def seconds_until_due(row: Mapping[str, Any], at: str) -> float:
-    """How long a row of the queue was not due yet at this time of the database's; 0 if it was, or nobody can tell.
+    """Seconds from ``at`` (database time) until a row of the queue is due; 0 if it is, or if the row does not say.
 
     The row may lack columns, as Realtime leaves them out of large ones.
     """

@@ -1,4 +1,4 @@
-"""What a send can come to: a fact with its certainty, never a bool."""
+"""The outcomes of a send: facts with their certainty, never a bool."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ class Rejected:
 class Unavailable:
     """Surely not sent, and not the message's fault: goes back to the queue, costs no attempt.
 
-    pause: the whole account sends nothing for so long, because its provider said so.
+    pause: the provider said that the whole account must send nothing for this time.
     """
 
     reason: str

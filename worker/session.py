@@ -40,7 +40,7 @@ class DesiredState(StrEnum):
 
 
 class Ending(StrEnum):
-    """Why a connection ended, as stable codes; each is told to the admin with its own remedy."""
+    """Why a connection ended, as stable codes. The admin reads the remedy of each."""
 
     LOST = "wa-connection-lost"  #: network or server; reconnects by itself
     LOGGED_OUT = "wa-logged-out"

@@ -79,7 +79,7 @@ class Dispatcher:
             if returned:
                 log.info("claims_returned", count=returned)
         settlements = self._ledger.take()
-        self._forget_timer()  # the answer names the next time; what is told of meanwhile sets a timer of its own
+        self._forget_timer()  # the answer names the next time; a hint that comes meanwhile sets its own timer
         self._repair = True  # until the answer is here
         answer = await self._outbox.settle_and_claim(settlements, CLAIMS_PER_EXCHANGE if self._claiming else 0)
         self._repair = False

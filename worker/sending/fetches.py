@@ -13,8 +13,8 @@ from uuid import UUID
 from worker.message import Claim
 from worker.sending.media import Media
 
-#: How long a claim waits: a share of its account's gap between two sends, at least and at most so many seconds.
-#: Not at all if its host let another wait as long lately.
+#: How long a claim waits: a share of its account's gap between two sends, with a least and a most (seconds).
+#: It does not wait at all if its host lately made another wait as long.
 SHARE, LEAST, MOST = 0.8, 0.1, 1.5
 
 #: How long that counts, seconds.
@@ -23,7 +23,7 @@ SLOW_FOR = 60.0
 #: How many media of one account, and of all, may be on their way or wait to be taken; each has 5 MB at most.
 PER_ACCOUNT, IN_ALL = 4, 64
 
-#: How long media are kept that nobody takes, seconds: their message may be cancelled, or with another worker.
+#: How long fetched media are kept for their message, seconds: it may be cancelled, or with another worker.
 KEPT = 120.0
 
 FetchMedia = Callable[[str], Awaitable[Media]]
@@ -31,7 +31,7 @@ FetchMedia = Callable[[str], Awaitable[Media]]
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """The media are on their way. seconds: until it is worth while to ask again."""
+    """The media are on their way. seconds: ask again after this time."""
 
     seconds: float
 
@@ -81,7 +81,7 @@ class Fetches:
         return fetch.task.result()
 
     def stop(self) -> None:
-        """Let nobody wait any more, and end what is under way: the worker stops."""
+        """End every wait and every fetch: the worker stops."""
         self._stopping.set()
         for fetch in self._fetches.values():
             fetch.task.cancel()
@@ -109,14 +109,14 @@ class Fetches:
 
         def ended(_: asyncio.Task[Media]) -> None:
             if not task.cancelled():
-                task.exception()  # it is told to whoever asks, and nobody may
+                task.exception()  # reads it, or asyncio logs it: maybe no claim asks again
             loop.call_later(KEPT, forget)
 
         task.add_done_callback(ended)
         return made
 
     async def _finished(self, task: asyncio.Task[Media], patience: float) -> bool:
-        """Wait so long at most, and not at all once the worker stops."""
+        """Wait at most ``patience`` seconds, and not at all once the worker stops."""
         stopping = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait({task, stopping}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -124,7 +124,7 @@ class Fetches:
 
 
 def _host(url: str) -> str:
-    """Who serves a URL; nobody for a data: URI, or what is no URL."""
+    """The host of a URL; empty for a data: URI, or for what is no URL."""
     try:
         return urlsplit(url[:2048]).netloc
     except ValueError:

@@ -77,7 +77,7 @@ class Ledger:
         self.safe_after_next_exchange(fact.session_id, sequence)
 
     def knows_sent(self, claim: Claim) -> bool:
-        """Settle an adopted claim by what the journal told of its former token; whether it did."""
+        """Settle an adopted claim if the journal says that its former token was sent; whether it does."""
         former = claim.trace.former_token if claim.trace else None
         fact = self._facts.pop(former, None) if former else None
         if fact:
@@ -131,7 +131,7 @@ class Ledger:
                 del self._journalled[session_id]
 
     async def _write(self, receipts: list[Receipt]) -> None:
-        """Write receipts without those that the database can't take: they would hold up all others for ever."""
+        """Write receipts. Drop those that the database can't take: they would hold up all others for ever."""
         try:
             await self._outbox.receipts(receipts)
         except Unstorable as error:

@@ -63,13 +63,13 @@ class CommandRunner:
                 return await self._carry_out(command), None
         except TimeoutError:
             error: Exception = HeraldError(
-                "WhatsApp did not answer in time, so it may have happened all the same. Look before you ask again."
+                "WhatsApp did not answer in time, but it may have happened. Look before you try again."
             )
         except HeraldError as refused:
             error = refused
         except Exception:
             log.exception("command_broke", session_id=str(command.session_id), kind=command.kind)
-            error = HeraldError("Something broke while this was done. Look before you ask again.")
+            error = HeraldError("Something broke while this was done. Look before you try again.")
         log.warning("command_failed", session_id=str(command.session_id), kind=command.kind, error=error)
         return None, str(error)
 

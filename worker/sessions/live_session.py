@@ -114,7 +114,7 @@ class LiveSession:
         await self._report(SessionStatus.LOGGED_OUT, desired_state="disconnected", last_error=None)
 
     async def _unlink(self) -> None:
-        """Unlink at WhatsApp if it can be told, else only here: then the phone still lists the device."""
+        """Unlink at WhatsApp if it answers, else only here: then the phone still lists the device."""
         if self._opened:
             try:
                 await self._accounts.logout(self.held.session_id)
@@ -158,8 +158,8 @@ class LiveSession:
         log.error("session_crash_loop", session_id=str(self.held.session_id), attempt=loop.deaths)
         text = (
             f"One of Herald's processes ended {loop.deaths} times while this account was opened; other accounts "
-            f"go on. Herald tries again in {loop.seconds:.0f} seconds. If it goes on, have the operator upgrade "
-            "Herald; if that does not help, log this account out and scan a new QR code."
+            f"go on. Herald tries again in {loop.seconds:.0f} seconds. If this goes on, ask the operator to "
+            "upgrade Herald; if that does not help, log this account out and scan a new QR code."
         )
         await self._report(SessionStatus.ERROR, last_error=text, retry_count=loop.deaths)
         await self._leases.alert(self.held, CRASH_LOOP, text, deaths=loop.deaths)
@@ -185,7 +185,7 @@ class LiveSession:
             case Ended():
                 if event.ending is Ending.LOGGED_OUT:
                     await self._store.forget()
-                await self._need_person(event.ending, self._told_of(event))
+                await self._need_person(event.ending, self._words_for(event))
                 return False
 
     async def _next_event(self) -> SessionEvent:
@@ -273,7 +273,7 @@ class LiveSession:
         await self._report(status, last_error=text or REMEDY[ending], desired_state="disconnected")
         self._opened = False
 
-    def _told_of(self, event: Ended) -> str:
+    def _words_for(self, event: Ended) -> str:
         """Add the end of a ban to the remedy, if WhatsApp has named it."""
         if event.seconds is None:
             return REMEDY[event.ending]

@@ -114,7 +114,7 @@ class Supervisor:
         running = self._sessions.get(held.session_id)
         if running and running.held.epoch != held.epoch:
             # The lease lapsed and came back to us: what was claimed before is to be looked up, not trusted. The
-            # next heartbeat begins anew.
+            # next heartbeat starts it again.
             self._abandon(held.session_id)
         elif running and running.ending:
             return  # its row no longer wants it, by its own word: to disconnect it now would hide why it ended
@@ -147,7 +147,7 @@ class Supervisor:
         await self._halt(held.session_id)
         with told(held):
             if held.desired_state is DesiredState.LOGGED_OUT:
-                self._sessions[held.session_id] = session  # it may have to connect for that, and hear of it
+                self._sessions[held.session_id] = session  # it may have to connect for that, and needs its events
                 try:
                     await session.logout()
                 finally:
@@ -165,10 +165,10 @@ class Supervisor:
         session = self._sessions.get(session_id)
         if session is None or session.ending or session_id in self._endings:
             raise HeraldError("This account is not being served. Look at its status; if it is off, press connect.")
-        self._end(session_id, self._begin_anew(session))
-        await asyncio.wait([self._endings[session_id]])  # whoever asked may give up; it is done all the same
+        self._end(session_id, self._start_again(session))
+        await asyncio.wait([self._endings[session_id]])  # the caller may give up; the reconnection goes on
 
-    async def _begin_anew(self, session: Session) -> None:
+    async def _start_again(self, session: Session) -> None:
         """Keep lease and desired state meanwhile: if this process dies, the next holder opens the account."""
         held = session.held
         await self._halt(held.session_id)
@@ -271,7 +271,7 @@ class Supervisor:
     async def _hand_over(self, session_id: UUID) -> None:
         await self._ledger.until_settled(session_id, DRAIN_SECONDS)
         if (session := self._sessions.get(session_id)) and session.ending:
-            # Not for ever: if its row could not be written, it has begun again.
+            # With a limit: if its row could not be written, it has started again.
             await asyncio.wait([self._runs[session_id]], timeout=DRAIN_SECONDS)
         if (session := self._sessions.get(session_id)) is None:
             return  # lost, or ended by itself meanwhile

@@ -1,6 +1,6 @@
 """Seals session state with AES-256-GCM, so that the database alone opens no account.
 
-Every record is encrypted under a data key of its own. The data key is wrapped by a key that comes from one of the
+Every record is encrypted under its own data key. The data key is wrapped by a key that comes from one of the
 operator's key-encryption keys and the organisation's secret (HKDF-SHA256), so that neither opens anything alone::
 
     version 2 | id length 1 | key id | nonce 12 | wrapped data key 32+16 ‖ nonce 12 | zlib body | tag 16
@@ -37,7 +37,7 @@ _PURPOSE = b"herald: wraps the data keys of an organisation's sessions"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The row that a record stands in, as the row tells it: the record opens nowhere else."""
+    """The row that a record belongs to: the record opens nowhere else."""
 
     organization: UUID
     session: UUID

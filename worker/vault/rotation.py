@@ -1,4 +1,4 @@
-"""Puts sealed records under the active key while workers run: wraps each one's data key anew, and nothing else.
+"""Puts sealed records under the active key while workers run: wraps each data key again, and changes nothing else.
 
 Safe to be killed and to be run again: every record is under one key or the other at every moment, and a worker
 that has both reads it. What a worker writes meanwhile wins, and is looked at again in the next pass.

@@ -94,7 +94,7 @@ class EngineProcess:
         log.info("engine_started", pid=self.pid, version=str(hello.get("engine")))
 
     async def call(self, name: str, *, timeout: float, **arguments: Any) -> Frame:
-        """Make a call; EngineRefused with its error, EngineError if the engine is dead or silent for so long."""
+        """Make a call; EngineRefused with its error, EngineError if it is dead, or silent for ``timeout``."""
         process = self._process
         if process is None or process.stdin is None or self._ended.is_set():
             raise EngineError("the engine is not running")

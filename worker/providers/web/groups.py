@@ -13,7 +13,7 @@ from worker.engine.protocol import Call, Change, Code, Detail, Setting
 from worker.errors import EngineRefused, ProviderError
 from worker.groups import Group, GroupDetail, GroupSetting, Member, MemberChange, MemberOutcome
 
-_LOOK = "so it may have happened all the same. Look at the group before you try again."
+_LOOK = "so it may have happened. Look at the group before you try again."
 _NO_ANSWER = f"WhatsApp did not answer in time, {_LOOK}"
 CUT_OFF = f"The connection was lost meanwhile, {_LOOK}"
 _NOT_CONNECTED = "The account is not connected now. Wait until it shows connected, then try again."
@@ -43,7 +43,7 @@ _REFUSALS: dict[tuple[str, str], str] = {
     (Detail.QUERY, "404"): "There is no such group, or the account is not in it. Refresh the groups.",
     (Detail.QUERY, "406"): "WhatsApp does not accept this value. Shorten it, then try again.",
     (Detail.QUERY, "409"): "Somebody changed the group at the same moment. Try again.",
-    (Detail.QUERY, "429"): "WhatsApp finds this account too fast. Wait some minutes, then try again.",
+    (Detail.QUERY, "429"): "WhatsApp says this account does too much at once. Wait some minutes, then try again.",
     (Detail.QUERY, "500"): "WhatsApp had an internal error. Try again later.",
     (Detail.QUERY, "503"): "WhatsApp is unavailable for a moment. Try again later.",
 }

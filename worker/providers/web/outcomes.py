@@ -17,10 +17,10 @@ from worker.outcome import Indeterminate, Outcome, Rejected, Unavailable
 from worker.providers.web.ports import Unsent, Written
 from worker.session import Ending
 
-#: Wait so long before a session is used again that is not connected, seconds.
+#: How long a message waits for a session that is not connected, seconds.
 RECONNECTING = 2.0
 
-#: An account that WhatsApp finds too fast sends nothing for so long, seconds.
+#: How long an account sends nothing after WhatsApp said that it sends too fast, seconds.
 SLOW_DOWN = 120.0
 
 
@@ -47,7 +47,7 @@ NOT_MIGRATED = _permanent(
 
 MOVING = _later("herald-moving", "The account moves to another process; this goes out in a moment.", 1.0)
 
-#: WhatsApp's number → what came of the send.
+#: WhatsApp's number → the outcome of the send.
 NACKS: dict[str, Outcome] = {
     "400": _permanent("wa-bad-request", "WhatsApp did not understand the message."),
     "401": _permanent("wa-not-authorized", "The account may not do that."),
@@ -61,7 +61,7 @@ NACKS: dict[str, Outcome] = {
     "421": _passing("wa-stale-group", "The group changed meanwhile."),
     "429": Unavailable(
         code="wa-rate-limited",
-        reason="WhatsApp finds this account too fast; it pauses.",
+        reason="WhatsApp says this account sends too fast; Herald has slowed it down.",
         retry_after=SLOW_DOWN,
         pause=SLOW_DOWN,
     ),
@@ -74,7 +74,7 @@ NACKS: dict[str, Outcome] = {
     "503": _later("wa-unavailable", "WhatsApp is unavailable for a moment."),
 }
 
-#: The engine's code and detail → what came of the send; a detail of "" stands for every other.
+#: The engine's code and detail → the outcome of the send; a detail of "" stands for every other.
 TABLE: dict[tuple[str, str], Outcome] = {
     **{(Code.REJECTED, number): outcome for number, outcome in NACKS.items()},
     (Code.REJECTED, ""): _passing(

@@ -39,7 +39,7 @@ class Connections(Protocol):
         """Stop the session; its store is consistent on disk when this returns. Idempotent."""
 
     async def logout(self, session_id: UUID) -> None:
-        """Unlink the device at WhatsApp, then close; ProviderError if WhatsApp could not be told."""
+        """Unlink the device at WhatsApp, then close; ProviderError if WhatsApp did not confirm it."""
 
     async def pairing_code(self, session_id: UUID, phone: str) -> str:
         """Ask for an 8-character code to type on the phone (E.164), while the session shows a QR."""
@@ -72,7 +72,7 @@ class Copies(Protocol):
 
 
 class Journals(Protocol):
-    """The events that engines wrote down before they told them."""
+    """The events that engines wrote down before they sent them."""
 
     async def journalled(self, session_id: UUID) -> list[Event]:
         """Read the events of a session that nobody acknowledged, open or not; they stay there."""

@@ -75,7 +75,7 @@ class WhatsAppWeb(GroupCalls):
         self._background(self._watch_memory())
 
     async def aclose(self) -> None:
-        """Stop all engines; what they journalled and we did not acknowledge is told again after the next open."""
+        """Stop all engines; journalled events that we did not acknowledge come again after the next open."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -158,7 +158,7 @@ class WhatsAppWeb(GroupCalls):
             self._changing.discard(session_id)
 
     async def logout(self, session_id: UUID) -> None:
-        """Unlink the device at the provider, then close; ProviderError if WhatsApp could not be told."""
+        """Unlink the device at the provider, then close; ProviderError if WhatsApp did not confirm it."""
         await self._ask(Call.LOGOUT, session_id)
         self._shards.forget(session_id)
 
@@ -240,7 +240,7 @@ class WhatsAppWeb(GroupCalls):
         return str((await self._store(Call.FINGERPRINT, session_id))["fingerprint"])
 
     async def forget_ratchets(self, session_id: UUID) -> None:
-        """Make an older copy of a closed store safe to open: its ratchets are negotiated anew."""
+        """Make an older copy of a closed store safe to open: its ratchets are negotiated again."""
         await self._store(Call.FORGET_RATCHETS, session_id)
 
     async def _store(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:
@@ -319,7 +319,7 @@ class WhatsAppWeb(GroupCalls):
 
 
 async def _quietly(call: Any) -> None:
-    """An engine that is gone has been told of as Ended; what was not acknowledged is told again."""
+    """Ignore an engine that is gone: Ended was told, and what was not acknowledged comes again."""
     try:
         await call
     except EngineError:

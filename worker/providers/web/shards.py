@@ -18,7 +18,7 @@ from worker.providers.web.suspects import Suspects
 
 log = structlog.get_logger()
 
-#: An engine that is so many times over its limit is not emptied but killed.
+#: An engine above this multiple of its limit is killed, not emptied.
 FAR_ABOVE = 2.0
 
 #: An engine with one session is not emptied younger than this, seconds: the session itself needs the memory, and
@@ -56,7 +56,7 @@ class Shard(EngineProcess):
 
     @property
     def crashed(self) -> bool:
-        """Whether it has ended by a fault of its own."""
+        """Whether it ended by its own fault."""
         return self.exit_code is not None and self.exit_code not in _NO_CRASH
 
     def resident_mb(self) -> float:
@@ -70,7 +70,7 @@ class Shard(EngineProcess):
 
 
 class Shards:
-    """All engines. on_event: gets their event frames; on_loss: is told of sessions that lost their engine."""
+    """All engines. on_event: gets their event frames; on_loss: gets the sessions that lost their engine."""
 
     def __init__(
         self,

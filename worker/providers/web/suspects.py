@@ -1,9 +1,9 @@
 """Finds the session that its engine dies of, so that it alone is made to wait.
 
 An engine that dies while sessions are being opened dies of one of them. All of them are suspects: they are split
-in two halves, each half opens in an engine of its own, and the one that dies again holds the guilty one: of 25
+in two halves, each half opens in its own engine, and the one that dies again holds the guilty one: of 25
 suspects it is found after five deaths, each of which the innocent half survives. A session that was alone and
-whose engine died all the same waits before it is tried again, longer each time.
+whose engine still died waits before it is tried again, longer each time.
 """
 
 import itertools
@@ -17,10 +17,10 @@ from worker.errors import CrashLoop
 #: How long after its login a crash may still be a session's doing, seconds: what waited for it comes at once.
 TRIAL = 5.0
 
-#: After so long without a death a session's record is clean, seconds.
+#: Seconds without a death after which a session's record is clean.
 FORGIVE = 60.0
 
-#: So many deaths alone cost nothing: the machine may have had a reason that is gone.
+#: Deaths alone that cost nothing: the machine may have had a reason that is gone.
 FREE = 1
 
 #: The wait after the next one, seconds; it doubles up to the longest.
