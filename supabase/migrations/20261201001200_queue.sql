@@ -226,6 +226,7 @@ create table herald.open_messages (
   priority smallint not null,
   scheduled_for timestamptz not null,
   next_attempt_at timestamptz,
+  due_at timestamptz not null generated always as (greatest(scheduled_for, next_attempt_at)) stored,
   expires_at timestamptz,
   group_id uuid,
   campaign_id uuid,
@@ -233,16 +234,24 @@ create table herald.open_messages (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 create index open_messages_pending_idx on herald.open_messages (session_id, priority desc, scheduled_for, message_id)
 where status = 'pending';
-create index open_messages_due_idx on herald.open_messages (session_id, greatest(scheduled_for, next_attempt_at))
-where status = 'pending';
+create index open_messages_due_idx on herald.open_messages (session_id, due_at) where status = 'pending';
 create index open_messages_expiring_idx on herald.open_messages (expires_at) where status = 'pending' and expires_at is not null;
 create index open_messages_organization_idx on herald.open_messages (organization_id);
 comment on table herald.open_messages is
 'The messages that are pending, sending or in doubt, as far as the claim looks at them. Kept by triggers of the queue.';
 comment on column herald.open_messages.priority is '1 to 10; 10 goes first.';
 comment on column herald.open_messages.next_attempt_at is 'After a failed attempt: not sent before this.';
+comment on column herald.open_messages.due_at is 'When it may go at the earliest: its time, or after a failed attempt the next one.';
 
 alter table herald.open_messages enable row level security;
+
+-- What is due: its time has come and has not passed. The clock is a subquery, so that it is asked once and not for each
+-- row.
+create view herald.due_messages as
+select m.* from herald.open_messages as m
+where m.status = 'pending' and m.due_at <= (select herald.clock())
+  and (m.expires_at is null or m.expires_at > (select herald.clock()));
+comment on view herald.due_messages is 'Messages whose time has come; holds.sql tells which rules hold some of them back.';
 
 -- == WhatsApp's ids ==
 

@@ -1,5 +1,43 @@
--- Limits: how many messages were sent, and how many may be. Counted in the database, so that limits hold over several
--- workers and the fallback. holds.sql applies them.
+-- Limits: the numbers that rules count with, how many messages were sent, and how many may be. Counted in the database,
+-- so that limits hold over several workers and the fallback. holds.sql applies them.
+
+create table herald.constants (
+  only_row boolean primary key default true constraint constants_are_one_row check (only_row),
+  claim_lasts interval not null default '150 seconds',
+  web_slots smallint not null default 1,
+  cloud_slots smallint not null default 20 check (cloud_slots <= 50),
+  first_look smallint not null default 20,
+  further_look integer not null default 1000,
+  first_retry interval not null default '5 seconds',
+  longest_retry interval not null default '5 minutes',
+  number_per_second integer not null default 80,
+  pair_cost interval not null default '6 seconds',
+  pair_burst integer not null default 45,
+  customer_window interval not null default '24 hours',
+  tier_span interval not null default '24 hours',
+  tiers jsonb not null default '{"250": 250, "2K": 2000, "10K": 10000, "100K": 100000}'
+);
+comment on table herald.constants is
+'One row: each number that a rule counts with and that nobody sets per account or organisation.';
+comment on column herald.constants.claim_lasts is
+'How long a claim holds a message: the WhatsApp library waits 75 s for an answer and may send once more.';
+comment on column herald.constants.web_slots is 'Messages of a WhatsApp Web account that may be in flight at once.';
+comment on column herald.constants.cloud_slots is 'Messages of a Cloud API number that may be in flight at once.';
+comment on column herald.constants.first_look is 'So many due messages of an account are looked at in each claim.';
+comment on column herald.constants.further_look is
+'Where rules hold all of these back, so many more, from where the claim before stopped: a claim''s work stays bounded.';
+comment on column herald.constants.first_retry is 'Wait after the first failed attempt; it doubles with each further one.';
+comment on column herald.constants.longest_retry is 'The longest wait between two attempts.';
+comment on column herald.constants.number_per_second is 'Meta: messages a second and Cloud API number.';
+comment on column herald.constants.pair_cost is 'Meta: one message to the same person in so long …';
+comment on column herald.constants.pair_burst is '… of which so many may go at once, ahead of their time.';
+comment on column herald.constants.customer_window is
+'Meta: so long after a person''s last message they may be sent more than templates.';
+comment on column herald.constants.tier_span is 'Meta: a business''s tier limits different people in so long.';
+comment on column herald.constants.tiers is 'Meta: how many people each tier allows; a tier that is not here is unlimited.';
+
+alter table herald.constants enable row level security;
+insert into herald.constants default values;
 
 create table herald.limit_windows (
   rule text primary key,
@@ -35,16 +73,6 @@ comment on column herald.send_counts.subject is
 comment on column herald.send_counts.sent is 'How many within this step.';
 
 alter table herald.send_counts enable row level security;
-
--- herald.bucket(rule, moment) → the step that a moment falls into.
-create function herald.bucket(p_rule text, p_moment timestamptz) returns timestamptz
-language plpgsql stable set search_path = ''
-as $$
-begin
-  return (select date_bin(w.width, p_moment, 'epoch') from herald.limit_windows as w where w.rule = p_rule);
-end
-$$;
-revoke execute on function herald.bucket(text, timestamptz) from public;
 
 -- What counts against each limit now. A view, because a function is called, and its plan started, for each account and
 -- group: 15 µs against 4.
@@ -102,24 +130,45 @@ end
 $$;
 revoke execute on function herald.daily_limit(public.whatsapp_sessions) from public;
 
--- whatsapp_direct_send_take(organisation, limit) → 0 and it counts, or the seconds until there is room. The worker's
--- API asks before it queues a direct call: 10 a minute per organisation.
-create function public.whatsapp_direct_send_take(p_organization uuid, p_limit integer default 10)
-returns double precision
-language plpgsql volatile security definer set search_path = '' set jit = off
+-- herald.count_sent(rule, subject, many): so many more count against the limit from now.
+create function herald.count_sent(p_rule text, p_subject uuid, p_many integer) returns void
+language sql volatile set search_path = ''
+as $$
+  insert into herald.send_counts as c (rule, subject, bucket, sent)
+  select w.rule, p_subject, date_bin(w.width, herald.clock(), 'epoch'), p_many
+  from herald.limit_windows as w where w.rule = p_rule
+  on conflict (rule, subject, bucket) do update set sent = c.sent + excluded.sent
+$$;
+revoke execute on function herald.count_sent(text, uuid, integer) from public;
+
+-- herald.take(rule, subject, limit, wanted) → (granted, retry_after): counts as many of those wanted as the limit
+-- leaves room for. None granted: retry_after is in how many seconds there is room.
+create function herald.take(
+  p_rule text, p_subject uuid, p_limit integer, p_wanted integer, out granted integer, out retry_after double precision
+)
+language plpgsql volatile set search_path = '' set jit = off
 as $$
 begin
-  perform pg_advisory_xact_lock(hashtextextended('direct_send:' || p_organization, 0));
-  if herald.used('direct_send', p_organization) >= p_limit then
-    return greatest(extract(epoch from
-      coalesce(herald.room_at('direct_send', p_organization, p_limit), herald.clock() + interval '1 minute')
-      - herald.clock()), 0.001);
+  perform pg_advisory_xact_lock(hashtextextended(p_rule || ':' || p_subject, 0));
+  granted := greatest(least(p_wanted, p_limit - herald.used(p_rule, p_subject)), 0);
+  retry_after := 0;
+  if granted > 0 then
+    perform herald.count_sent(p_rule, p_subject, granted);
+  else
+    retry_after := greatest(extract(epoch from
+      coalesce(herald.room_at(p_rule, p_subject, p_limit), herald.clock() + interval '1 minute') - herald.clock()
+    ), 0.001);
   end if;
-  insert into herald.send_counts as c (rule, subject, bucket, sent)
-  values ('direct_send', p_organization, herald.bucket('direct_send', herald.clock()), 1)
-  on conflict (rule, subject, bucket) do update set sent = c.sent + 1;
-  return 0;
 end
+$$;
+revoke execute on function herald.take(text, uuid, integer, integer) from public;
+
+-- whatsapp_direct_send_take(organisation, limit) → 0 and it counts, or the seconds until there is room. The worker's
+-- API asks before it queues a direct call; limit is its setting API_SENDS_PER_MINUTE.
+create function public.whatsapp_direct_send_take(p_organization uuid, p_limit integer) returns double precision
+language sql volatile security definer set search_path = ''
+as $$
+  select t.retry_after from herald.take('direct_send', p_organization, p_limit, 1) as t
 $$;
 comment on function public.whatsapp_direct_send_take(uuid, integer) is
 'For the worker''s API: counts one direct call of the organisation, or says in how many seconds there is room (0: counted).';

@@ -64,10 +64,13 @@ create table herald.cloud_recipients (
   business_account_id text not null,
   recipient text not null,
   last_at timestamptz not null,
+  earlier_at timestamptz,
   primary key (business_account_id, recipient)
 );
 create index cloud_recipients_last_at_idx on herald.cloud_recipients (business_account_id, last_at);
 comment on table herald.cloud_recipients is 'Whom a business wrote to: its tier limits different people in 24 hours.';
+comment on column herald.cloud_recipients.earlier_at is
+'The time before last_at: what last_at becomes again if that message was surely not sent.';
 comment on column herald.cloud_recipients.business_account_id is
 'Meta''s id of the business, whose numbers share a tier.';
 
@@ -85,14 +88,6 @@ comment on table herald.cloud_pairs is
 
 alter table herald.cloud_pairs enable row level security;
 
--- herald.tier_size(tier) → people in 24 hours; null: unlimited.
-create function herald.tier_size(p_tier text) returns integer
-language sql immutable set search_path = ''
-as $$
-  select case p_tier when '250' then 250 when '2K' then 2000 when '10K' then 10000 when '100K' then 100000 end
-$$;
-revoke execute on function herald.tier_size(text) from public;
-
 -- herald.recipient_address(message) → where it goes: a group's JID, a number (E.164), or a person's JID or LID.
 create function herald.recipient_address(m public.scheduled_whatsapp_messages) returns text
 language plpgsql stable set search_path = ''
@@ -107,47 +102,81 @@ end
 $$;
 revoke execute on function herald.recipient_address(public.scheduled_whatsapp_messages) from public;
 
+-- herald.pair_free_at(account, person) → when the pace lets the person have another message; null or past: now.
+create function herald.pair_free_at(p_account uuid, p_person text) returns timestamptz
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select p.paid_until - (k.pair_burst - 1) * k.pair_cost from herald.cloud_pairs as p cross join herald.constants as k
+    where p.session_id = p_account and p.recipient = p_person
+  );
+end
+$$;
+revoke execute on function herald.pair_free_at(uuid, text) from public;
+
+-- herald.tier_free_at(account, person) → when the business's tier lets it write to this person; null: now. Who was
+-- written to within the tier's time may always be written to.
+create function herald.tier_free_at(p_account uuid, p_person text) returns timestamptz
+language plpgsql stable set search_path = '' set jit = off
+as $$
+declare
+  k herald.constants;
+  business text;
+  size integer;
+begin
+  select * into k from herald.constants;
+  select c.business_account_id, (k.tiers ->> c.rate_limit_tier)::integer into business, size
+  from public.whatsapp_cloud_accounts as c where c.session_id = p_account;
+  if size is null or exists (
+    select 1 from herald.cloud_recipients as r
+    where r.business_account_id = business and r.recipient = p_person and r.last_at > herald.clock() - k.tier_span
+  ) then
+    return null;
+  end if;
+  return (
+    select r.last_at + k.tier_span from herald.cloud_recipients as r
+    where r.business_account_id = business and r.last_at > herald.clock() - k.tier_span
+    order by r.last_at desc offset size - 1 limit 1
+  );
+end
+$$;
+revoke execute on function herald.tier_free_at(uuid, text) from public;
+
 -- herald.cloud_hold(message) → what Meta's limits hold back: 'window', 'pair-limit', 'tier-limit' or null.
 create function herald.cloud_hold(m public.scheduled_whatsapp_messages) returns text
 language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
-  moment timestamptz := herald.clock();
-  account public.whatsapp_cloud_accounts;
   person text := herald.recipient_address(m);
-  size integer;
 begin
   if m.template_id is null and not exists (
     select 1 from public.whatsapp_conversations as v
     join public.whatsapp_contacts as p on p.organization_id = v.organization_id and p.id = v.contact_id
-    where v.session_id = m.session_id and v.last_inbound_at > moment - interval '24 hours'
+    where v.session_id = m.session_id
+      and v.last_inbound_at > herald.clock() - (select k.customer_window from herald.constants as k)
       and (p.id = m.contact_id or p.phone = m.recipient_phone)
   ) then
     return 'window';
-  end if;
-  if exists (
-    select 1 from herald.cloud_pairs as p
-    where p.session_id = m.session_id and p.recipient = person
-      and p.paid_until > moment + 44 * interval '6 seconds'
-  ) then
+  elsif herald.pair_free_at(m.session_id, person) > herald.clock() then
     return 'pair-limit';
-  end if;
-  select c.* into account from public.whatsapp_cloud_accounts as c where c.session_id = m.session_id;
-  size := herald.tier_size(account.rate_limit_tier);
-  if size is not null and not exists (
-    select 1 from herald.cloud_recipients as r
-    where r.business_account_id = account.business_account_id and r.recipient = person
-      and r.last_at > moment - interval '24 hours'
-  ) and size <= (
-    select count(*) from (
-      select 1 from herald.cloud_recipients as r
-      where r.business_account_id = account.business_account_id and r.last_at > moment - interval '24 hours'
-      limit size
-    ) as recent
-  ) then
+  elsif herald.tier_free_at(m.session_id, person) is not null then
     return 'tier-limit';
   end if;
   return null;
 end
 $$;
 revoke execute on function herald.cloud_hold(public.scheduled_whatsapp_messages) from public;
+
+-- herald.cloud_held_until(hold, message) → when such a hold ends; null: nobody knows (the person has to write).
+create function herald.cloud_held_until(p_hold text, m public.scheduled_whatsapp_messages) returns timestamptz
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return case p_hold
+    when 'pair-limit' then herald.pair_free_at(m.session_id, herald.recipient_address(m))
+    when 'tier-limit' then herald.tier_free_at(m.session_id, herald.recipient_address(m))
+  end;
+end
+$$;
+revoke execute on function herald.cloud_held_until(text, public.scheduled_whatsapp_messages) from public;

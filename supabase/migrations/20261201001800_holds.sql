@@ -1,5 +1,28 @@
--- What holds a message back. Each rule stands here once, for the claim that obeys it and for why_not_sent that explains
--- it.
+-- What holds a message back, and until when. Each rule stands here once (Meta's own in cloud.sql), for the claim that
+-- obeys it and for why_not_sent that explains it.
+
+-- Campaigns whose messages rest. One that is done holds nothing back: what is still open of it was retried by a person.
+create view herald.resting_campaigns as
+select k.id, k.organization_id from public.whatsapp_campaigns as k where k.state not in ('running', 'done');
+comment on view herald.resting_campaigns is 'Campaigns that are not running: their messages wait.';
+
+-- Groups that have had as many messages in a minute as their account's limit allows.
+create view herald.full_groups as
+select g.id, g.session_id, s.per_group_per_minute as most
+from public.whatsapp_groups as g
+join public.whatsapp_sessions as s on s.id = g.session_id
+where coalesce((
+    select u.sent from herald.sends_counted as u where u.rule = 'group' and u.subject = g.id
+  ), 0) >= s.per_group_per_minute;
+comment on view herald.full_groups is 'Groups that may have no message this minute.';
+
+-- Organisations in whose quiet hours we are: until when, and which types of message go out all the same.
+create view herald.quiet_organizations as
+select c.organization_id, q.until, coalesce(c.quiet_hours -> 'exempt', '[]') as exempt
+from public.workshop_automation_config as c
+cross join lateral (select herald.quiet_until(c.quiet_hours, c.timezone) as until offset 0) as q -- once a row
+where c.quiet_hours is not null and q.until is not null;
+comment on view herald.quiet_organizations is 'Organisations in whose quiet hours we are now.';
 
 -- What holds a whole account back, and until when (null: until somebody changes it). hold is null if nothing does.
 create view herald.account_holds as
@@ -8,57 +31,73 @@ select a.*, case a.hold
     when 'organization-paused' then a.organization_paused_until
     when 'quiet-hours' then a.quiet_until
     when 'account-limit' then herald.room_at('account', a.session_id, a.day_limit)
+    when 'number-limit' then herald.room_at('number', a.session_id, a.second_limit)
   end as hold_until
 from (
   select s.id as session_id, s.organization_id, s.paused_until as account_paused_until,
-    c.paused_until as organization_paused_until, q.quiet_until, q.day_limit,
+    c.paused_until as organization_paused_until, n.until as quiet_until, q.day_limit, q.second_limit,
     case
       when not s.enabled then 'account-disabled'
       when s.desired_state <> 'connected' then 'account-off'
       when s.paused_until > q.moment then 'account-paused'
       when c.paused_until > q.moment then 'organization-paused'
-      when coalesce(jsonb_array_length(c.quiet_hours -> 'exempt'), 0) = 0 and q.quiet_until is not null then 'quiet-hours'
+      when n.exempt = '[]' then 'quiet-hours'
       when coalesce((
         select u.sent from herald.sends_counted as u where u.rule = 'account' and u.subject = s.id
       ), 0) >= q.day_limit then 'account-limit'
+      when s.provider = 'cloud' and herald.used('number', s.id) >= q.second_limit then 'number-limit'
     end as hold
   from public.whatsapp_sessions as s
   join public.workshop_automation_config as c on c.organization_id = s.organization_id
+  left join herald.quiet_organizations as n on n.organization_id = s.organization_id
   cross join lateral (
-    select herald.clock() as moment, herald.quiet_until(c.quiet_hours, c.timezone) as quiet_until,
-      herald.daily_limit(s) as day_limit
+    select herald.clock() as moment, herald.daily_limit(s) as day_limit,
+      (select k.number_per_second from herald.constants as k) as second_limit
     offset 0 -- once a row, not once a mention
   ) as q
 ) as a;
-comment on view herald.account_holds is 'Which rule holds an account back; null: none.';
+comment on view herald.account_holds is 'Which rule holds an account back, and until when; null: none.';
 comment on column herald.account_holds.day_limit is
 'How many it may send in 24 hours today: less than daily_limit while it warms up or isn''t well.';
+comment on column herald.account_holds.second_limit is 'How many a Cloud API number may send in a second.';
 
--- What holds a message back beside its account and its times, the cheapest rule first. A campaign that is done holds
--- nothing back: what is still open of it was retried by a person.
+-- What holds a message back beside its account and its times, the cheapest rule first, and until when (null: until
+-- somebody changes it).
 create view herald.message_holds as
-select m.id, m.session_id, m.status, m.priority, m.scheduled_for, m.next_attempt_at, m.expires_at,
-  case
-    when m.campaign_id is not null
-      and (select k.state from public.whatsapp_campaigns as k where k.id = m.campaign_id) not in ('running', 'done')
-      then 'campaign'
-    when c.quiet_hours is not null and not coalesce(c.quiet_hours -> 'exempt' ? m.message_type, false)
-      and herald.quiet_until(c.quiet_hours, c.timezone) is not null then 'quiet-hours'
-    when m.contact_id is not null and (
-      select p.opted_out_at is not null or c.require_opt_in and p.opted_in_at is null
-      from public.whatsapp_contacts as p where p.id = m.contact_id
-    ) then 'suppressed'
-    when m.recipient_phone is not null and coalesce((
-      select p.opted_out_at is not null or c.require_opt_in and p.opted_in_at is null
-      from public.whatsapp_contacts as p
-      where p.organization_id = m.organization_id and p.phone = m.recipient_phone
-    ), c.require_opt_in) then 'suppressed'
-    when m.group_id is not null and coalesce((
-      select u.sent from herald.sends_counted as u where u.rule = 'group' and u.subject = m.group_id
-    ), 0) >= s.per_group_per_minute then 'group-limit'
-    when s.provider = 'cloud' then herald.cloud_hold(m)
-  end as hold
-from public.scheduled_whatsapp_messages as m
-join public.whatsapp_sessions as s on s.id = m.session_id
-join public.workshop_automation_config as c on c.organization_id = m.organization_id;
-comment on view herald.message_holds is 'Which rule holds a message back, its account and its times apart; null: none.';
+select h.*, case h.hold
+    when 'quiet-hours' then (
+      select n.until from herald.quiet_organizations as n where n.organization_id = h.organization_id
+    )
+    when 'group-limit' then herald.room_at('group', h.group_id, (
+      select f.most from herald.full_groups as f where f.id = h.group_id
+    ))
+    else herald.cloud_held_until(h.hold, h.message)
+  end as hold_until
+from (
+  select m.id, m.organization_id, m.session_id, m.group_id, m as message,
+    case
+      when m.campaign_id is not null
+        and exists (select 1 from herald.resting_campaigns as k where k.id = m.campaign_id) then 'campaign'
+      when c.quiet_hours is not null and exists (
+        select 1 from herald.quiet_organizations as n
+        where n.organization_id = m.organization_id and not n.exempt ? m.message_type
+      ) then 'quiet-hours'
+      when m.contact_id is not null and (
+        select p.opted_out_at is not null or c.require_opt_in and p.opted_in_at is null
+        from public.whatsapp_contacts as p where p.id = m.contact_id
+      ) then 'suppressed'
+      when m.recipient_phone is not null and coalesce((
+        select p.opted_out_at is not null or c.require_opt_in and p.opted_in_at is null
+        from public.whatsapp_contacts as p
+        where p.organization_id = m.organization_id and p.phone = m.recipient_phone
+      ), c.require_opt_in) then 'suppressed'
+      when m.group_id is not null and exists (select 1 from herald.full_groups as f where f.id = m.group_id)
+        then 'group-limit'
+      when s.provider = 'cloud' then herald.cloud_hold(m)
+    end as hold
+  from public.scheduled_whatsapp_messages as m
+  join public.whatsapp_sessions as s on s.id = m.session_id
+  join public.workshop_automation_config as c on c.organization_id = m.organization_id
+) as h;
+comment on view herald.message_holds is
+'Which rule holds a message back, its account and its times apart, and until when; null: none.';

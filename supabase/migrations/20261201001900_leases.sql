@@ -27,7 +27,8 @@ create table herald.session_leases (
   generation bigint,
   next_send_at timestamptz not null default '-infinity',
   looked_at timestamptz not null default '-infinity',
-  look_again_at timestamptz not null default '-infinity'
+  look_again_at timestamptz not null default '-infinity',
+  looked_past integer not null default 0
 );
 create index session_leases_run_id_idx on herald.session_leases (run_id);
 comment on table herald.session_leases is
@@ -41,6 +42,8 @@ comment on column herald.session_leases.generation is
 comment on column herald.session_leases.looked_at is 'When a claim last looked at this account; who waited longest comes first.';
 comment on column herald.session_leases.look_again_at is
 'Not looked at before this: a moment ago a rule held back all that was due here.';
+comment on column herald.session_leases.looked_past is
+'How many due messages, all held back, the claims before have looked at: the next one looks further.';
 
 alter table herald.session_leases enable row level security;
 

@@ -14,8 +14,8 @@ create table herald.message_claims (
   former_token uuid,
   run_id uuid not null,
   epoch bigint not null,
-  incarnation uuid not null,
-  secret bytea not null check (length(secret) = 32),
+  incarnation uuid,
+  secret bytea check (length(secret) = 32),
   claimed_at timestamptz not null default herald.clock(),
   claimed_until timestamptz not null
 );
@@ -28,9 +28,10 @@ comment on column herald.message_claims.former_token is
 'Set when adopted from an earlier holder: the token under which it may have been sent. Looked up, never sent again.';
 comment on column herald.message_claims.run_id is 'The worker process that holds the claim.';
 comment on column herald.message_claims.epoch is 'That of the session''s lease when it was claimed.';
-comment on column herald.message_claims.incarnation is 'The live store that it was sent from.';
+comment on column herald.message_claims.incarnation is
+'The live store that it is sent from; null for an account that has none (Cloud API).';
 comment on column herald.message_claims.secret is
-'Put into the message before it is sent: found in the store after a crash, it proves that the send began.';
+'Put into the message before it is sent: found in the live store after a crash, it proves that the send began.';
 
 alter table herald.message_claims enable row level security;
 
@@ -38,7 +39,7 @@ alter table herald.message_claims enable row level security;
 create view herald.claim_bodies as
 select c.message_id, c.session_id, c.former_token, jsonb_build_object(
     'message_id', m.id, 'token', c.token, 'former_token', c.former_token,
-    'organization_id', m.organization_id, 'session_id', m.session_id,
+    'organization_id', m.organization_id, 'session_id', m.session_id, 'provider', s.provider,
     'until', c.claimed_until, 'secret', encode(c.secret, 'base64'), 'incarnation', c.incarnation,
     'to', coalesce(m.recipient_phone, g.group_jid, p.phone, p.jid, p.lid),
     'kind', coalesce(m.payload ->> 'kind', m.media_kind, case
@@ -50,25 +51,16 @@ select c.message_id, c.session_id, c.former_token, jsonb_build_object(
   ) as body
 from herald.message_claims as c
 join public.scheduled_whatsapp_messages as m on m.id = c.message_id
+join public.whatsapp_sessions as s on s.id = c.session_id
 left join public.whatsapp_groups as g on g.id = m.group_id
 left join public.whatsapp_contacts as p on p.id = m.contact_id;
 comment on view herald.claim_bodies is 'Messages that are being sent, as the worker reads them.';
 comment on column herald.claim_bodies.body is 'A claimed message as the worker''s Claim reads it.';
 
--- == choosing ==
-
--- herald.slots(provider) → how many messages of an account may be in flight at once.
-create function herald.slots(p_provider text) returns integer
-language plpgsql immutable set search_path = ''
-as $$
-begin
-  return case p_provider when 'cloud' then 20 else 1 end;
-end
-$$;
-revoke execute on function herald.slots(text) from public;
+-- == what a send costs ==
 
 -- herald.count_sends(claims, by): what was claimed counts against the limits of its account, its group and its number.
--- by -1 takes it back, in the step in which it was counted, because it was surely not sent.
+-- by -1 takes it back, in the step in which it was counted.
 create function herald.count_sends(p_claims herald.message_claims[], p_by integer) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -92,6 +84,79 @@ end
 $$;
 revoke execute on function herald.count_sends(herald.message_claims[], integer) from public;
 
+-- herald.cloud_sends(claims) → of those that are Cloud API messages: the business, the person, when it was claimed.
+create function herald.cloud_sends(p_claims herald.message_claims[])
+returns table (session_id uuid, business_account_id text, recipient text, claimed_at timestamptz)
+language plpgsql stable set search_path = '' set jit = off
+as $$
+begin
+  return query
+    select c.session_id, a.business_account_id, herald.recipient_address(m), c.claimed_at
+    from unnest(p_claims) as c
+    join public.whatsapp_cloud_accounts as a on a.session_id = c.session_id
+    join public.scheduled_whatsapp_messages as m on m.id = c.message_id;
+end
+$$;
+revoke execute on function herald.cloud_sends(herald.message_claims[]) from public;
+
+-- herald.charge(claims): all that they cost, when they are claimed.
+create function herald.charge(p_claims herald.message_claims[]) returns void
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+begin
+  perform herald.count_sends(p_claims, 1);
+  insert into herald.cloud_pairs as r (session_id, recipient, paid_until)
+  select s.session_id, s.recipient, s.claimed_at + k.pair_cost
+  from herald.cloud_sends(p_claims) as s cross join herald.constants as k
+  on conflict (session_id, recipient) do update
+  set paid_until = greatest(r.paid_until, herald.clock()) + (select k.pair_cost from herald.constants as k);
+  insert into herald.cloud_recipients as r (business_account_id, recipient, last_at)
+  select s.business_account_id, s.recipient, s.claimed_at from herald.cloud_sends(p_claims) as s
+  on conflict (business_account_id, recipient) do update set earlier_at = r.last_at, last_at = excluded.last_at;
+end
+$$;
+revoke execute on function herald.charge(herald.message_claims[]) from public;
+
+-- herald.refund(claims): what surely was not sent costs nothing. Where a later message to the same person was charged
+-- meanwhile, the tier goes on counting them: rather a day too long than too little.
+create function herald.refund(p_claims herald.message_claims[]) returns void
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+begin
+  perform herald.count_sends(p_claims, -1);
+  update herald.cloud_pairs as r
+  set paid_until = r.paid_until - s.many * (select k.pair_cost from herald.constants as k)
+  from (
+    select x.session_id, x.recipient, count(*) as many from herald.cloud_sends(p_claims) as x group by 1, 2
+  ) as s
+  where r.session_id = s.session_id and r.recipient = s.recipient;
+  update herald.cloud_recipients as r set last_at = coalesce(r.earlier_at, '-infinity'), earlier_at = null
+  from herald.cloud_sends(p_claims) as s
+  where r.business_account_id = s.business_account_id and r.recipient = s.recipient and r.last_at = s.claimed_at;
+end
+$$;
+revoke execute on function herald.refund(herald.message_claims[]) from public;
+
+-- == choosing ==
+
+-- Accounts that can send now because a worker serves them, how many messages each may have in flight (slots), and how
+-- many more (free).
+create view herald.serving as
+select l.session_id, l.run_id, l.next_send_at, l.look_again_at, l.looked_at, l.looked_past, s.organization_id, s.enabled,
+  s.desired_state, s.paused_until, k.slots, k.slots - coalesce(b.many, 0) as free
+from herald.session_leases as l
+join public.whatsapp_sessions as s on s.id = l.session_id
+cross join lateral (
+  select case s.provider when 'web' then k.web_slots else k.cloud_slots end as slots from herald.constants as k
+) as k
+left join (
+  select c.session_id, count(*) as many from herald.message_claims as c group by c.session_id
+) as b on b.session_id = l.session_id
+where l.expires_at > (select herald.clock()) and l.ready and (l.incarnation is not null or s.provider <> 'web');
+comment on view herald.serving is 'Accounts that a worker serves, so that they can send, and how many messages each has room for.';
+comment on column herald.serving.slots is 'How many messages the provider allows in flight.';
+comment on column herald.serving.free is 'How many more may be claimed now.';
+
 -- herald.accounts_to_serve(run, limit) → accounts of the run that may have something to send, locked. Fair: each
 -- organisation's turn first, within it the account that has waited longest since it was last looked at. Most often the
 -- first turns are enough: then one account per organisation is asked for what is due, and not all of them.
@@ -105,18 +170,12 @@ declare
   found_ones uuid[];
 begin
   foreach turns in array array[1, 1000000] loop
-    with busy as materialized (
-      select c.session_id, count(*) as many from herald.message_claims as c group by c.session_id
-    ), organizations as materialized (
-      select s.organization_id, array_agg(l.session_id order by l.looked_at) as accounts,
-        array_agg(l.looked_at order by l.looked_at) as looked
-      from herald.session_leases as l
-      join public.whatsapp_sessions as s on s.id = l.session_id
-      left join busy as b on b.session_id = l.session_id
-      where l.run_id = p_run and l.expires_at > moment and l.ready and l.incarnation is not null
-        and l.next_send_at <= moment and l.look_again_at <= moment
-        and (b.many is null or b.many < herald.slots(s.provider))
-      group by s.organization_id
+    with organizations as materialized (
+      select v.organization_id, array_agg(v.session_id order by v.looked_at) as accounts,
+        array_agg(v.looked_at order by v.looked_at) as looked
+      from herald.serving as v
+      where v.run_id = p_run and v.free > 0 and v.next_send_at <= moment and v.look_again_at <= moment
+      group by v.organization_id
     ), waiting as (
       select w.session_id, w.looked_at, w.turn
       from organizations as o
@@ -124,11 +183,7 @@ begin
         select a.session_id, a.looked_at, row_number() over (order by a.place) as turn
         from unnest(o.accounts, o.looked) with ordinality as a (session_id, looked_at, place)
         cross join lateral ( -- not exists(): that would be a hash of all that is due, for everyone
-          select 1 from herald.open_messages as m
-          where m.session_id = a.session_id and m.status = 'pending'
-            and greatest(m.scheduled_for, m.next_attempt_at) <= moment
-            and (m.expires_at is null or m.expires_at > moment)
-          order by greatest(m.scheduled_for, m.next_attempt_at) limit 1
+          select 1 from herald.due_messages as m where m.session_id = a.session_id order by m.due_at limit 1
         ) as due
         order by a.place
         limit turns
@@ -151,229 +206,203 @@ end
 $$;
 revoke execute on function herald.accounts_to_serve(uuid, integer) from public;
 
--- herald.message_to_send(account) → what this account may send now, however many messages in front are held back.
--- Leaves out at once what three rules hold by the thousand (campaigns that don't run, quiet hours, full groups): what
--- is the same for all of them is asked once. What it finds is asked of all rules like any other.
-create function herald.message_to_send(p_account uuid) returns uuid
+-- herald.look_further(account, past, most) → the first message that may go among so many due ones after those passed
+-- over, and how many it looked at. Leaves out at once what three rules hold by the thousand (resting campaigns, quiet
+-- hours, full groups): what is the same for all of them is asked once. most null: all that are due.
+create function herald.look_further(
+  p_account uuid, p_past integer, p_most integer, out message_id uuid, out looked_at integer
+)
 language plpgsql stable set search_path = '' set jit = off set enable_sort = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 declare
-  moment timestamptz := herald.clock();
-  account public.whatsapp_sessions;
-  config public.workshop_automation_config;
   resting uuid[];
   full_groups uuid[];
-  quiet boolean;
-  answer uuid;
+  exempt jsonb;
 begin
-  select s.* into account from public.whatsapp_sessions as s where s.id = p_account;
-  select c.* into config from public.workshop_automation_config as c where c.organization_id = account.organization_id;
-  quiet := herald.quiet_until(config.quiet_hours, config.timezone) is not null;
   resting := array(
-    select k.id from public.whatsapp_campaigns as k
-    where k.organization_id = account.organization_id and k.state in ('draft', 'paused')
+    select k.id from public.whatsapp_sessions as s
+    join herald.resting_campaigns as k on k.organization_id = s.organization_id where s.id = p_account
   );
-  full_groups := array(
-    select g.id from public.whatsapp_groups as g
-    where g.session_id = p_account and herald.used('group', g.id) >= account.per_group_per_minute
+  full_groups := array(select f.id from herald.full_groups as f where f.session_id = p_account);
+  exempt := (
+    select n.exempt from public.whatsapp_sessions as s
+    join herald.quiet_organizations as n on n.organization_id = s.organization_id where s.id = p_account
   );
-  select h.id into answer
-  from herald.open_messages as m join herald.message_holds as h on h.id = m.message_id
-  where m.session_id = p_account and m.status = 'pending' and m.scheduled_for <= moment
-    and (m.next_attempt_at is null or m.next_attempt_at <= moment)
-    and (m.expires_at is null or m.expires_at > moment)
-    and (m.campaign_id is null or m.campaign_id <> all(resting))
-    and (m.group_id is null or m.group_id <> all(full_groups))
-    and (not quiet or config.quiet_hours -> 'exempt' ? m.message_type)
-    and h.hold is null
-  order by m.priority desc, m.scheduled_for, m.message_id
-  limit 1;
-  return answer;
+  looked_at := 0;
+  for message_id in
+    select m.message_id from herald.due_messages as m
+    where m.session_id = p_account
+      and (m.campaign_id is null or m.campaign_id <> all(resting))
+      and (m.group_id is null or m.group_id <> all(full_groups))
+      and (exempt is null or exempt ? m.message_type)
+    order by m.priority desc, m.scheduled_for, m.message_id
+    offset p_past limit p_most
+  loop
+    looked_at := looked_at + 1;
+    if exists (select 1 from herald.message_holds as h where h.id = message_id and h.hold is null) then
+      return;
+    end if;
+  end loop;
+  message_id := null;
 end
 $$;
-revoke execute on function herald.message_to_send(uuid) from public;
+revoke execute on function herald.look_further(uuid, integer, integer) from public;
 
--- herald.messages_to_send(accounts) → what each of these accounts may send now, one each: highest priority first, then
--- oldest. Nothing that a rule holds back, that is not due or that has expired. Looks at the first 20 messages of each
--- account, which is nearly always enough, and further only where all of these are held back.
-create function herald.messages_to_send(p_accounts uuid[]) returns uuid[]
+-- herald.pick(accounts, further) → one row per account that may send something now: its message, highest priority
+-- first, then oldest. Nothing that a rule holds back, that is not due or that has expired. Looks at the first messages
+-- of each account, which is nearly always enough, and where rules hold all of these back at so many more after those
+-- that the picks before have passed. message null: more are due behind these, and looked_past says how many were passed.
+create function herald.pick(p_accounts uuid[], p_further integer)
+returns table (session_id uuid, message_id uuid, looked_past integer)
 language plpgsql stable set search_path = '' set jit = off set enable_sort = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 declare
-  moment timestamptz := herald.clock();
-  answer uuid[];
+  first_look integer := (select k.first_look from herald.constants as k);
 begin
-  select array_agg(coalesce(q.id, case when crowd.waits then herald.message_to_send(a.session_id) end)) into answer
-  from herald.account_holds as a
-  left join lateral (
-    select h.id
-    from (
-      select m.message_id as id, m.priority, m.scheduled_for from herald.open_messages as m
-      where m.session_id = a.session_id and m.status = 'pending' and m.scheduled_for <= moment
-        and (m.next_attempt_at is null or m.next_attempt_at <= moment)
-        and (m.expires_at is null or m.expires_at > moment)
-      order by m.priority desc, m.scheduled_for, m.message_id
-      limit 20
-    ) as head
-    join herald.message_holds as h on h.id = head.id
-    where h.hold is null
-    order by head.priority desc, head.scheduled_for, head.id
-    limit 1
-  ) as q on true
-  left join lateral (
-    select true as waits from herald.open_messages as m
-    where q.id is null and m.session_id = a.session_id and m.status = 'pending'
-      and greatest(m.scheduled_for, m.next_attempt_at) <= moment
-    offset 20 limit 1
-  ) as crowd on true
-  where a.session_id = any(p_accounts) and a.hold is null;
-  return array_remove(answer, null);
+  return query
+  with found as materialized (
+    select a.session_id, q.id, case when q.id is null then coalesce(l.looked_past, 0) end as past
+    from herald.account_holds as a
+    left join herald.session_leases as l on l.session_id = a.session_id
+    left join lateral (
+      select h.id
+      from (
+        select m.message_id as id, m.priority, m.scheduled_for from herald.due_messages as m
+        where m.session_id = a.session_id
+        order by m.priority desc, m.scheduled_for, m.message_id
+        limit first_look
+      ) as head
+      join herald.message_holds as h on h.id = head.id
+      where h.hold is null
+      order by head.priority desc, head.scheduled_for, head.id
+      limit 1
+    ) as q on true
+    where a.session_id = any(p_accounts) and a.hold is null
+  ), further as materialized (
+    select f.session_id, l.message_id as id, f.past + p_further as past, l.looked_at
+    from found as f
+    cross join lateral herald.look_further(f.session_id, f.past, p_further) as l
+    where f.id is null and exists (
+      select 1 from herald.due_messages as m where m.session_id = f.session_id offset first_look limit 1
+    )
+  )
+  select f.session_id, f.id, null::integer from found as f where f.id is not null
+  union all
+  select f.session_id, f.id, case when f.id is null then f.past end from further as f
+  where f.id is not null or f.looked_at = p_further;
 end
 $$;
-revoke execute on function herald.messages_to_send(uuid[]) from public;
-
--- herald.cloud_messages_to_send(account, limit): the same for a Cloud API account, several at a time. One after the
--- other, because each counts for the next: the person's pace, the business's tier, the number's rate.
-create function herald.cloud_messages_to_send(p_account uuid, p_limit integer) returns uuid[]
-language plpgsql volatile set search_path = '' set jit = off
-as $$
-declare
-  moment timestamptz := herald.clock();
-  business text;
-  room integer;
-  candidate public.scheduled_whatsapp_messages;
-  chosen uuid[] := '{}';
-begin
-  select c.business_account_id into business from public.whatsapp_cloud_accounts as c where c.session_id = p_account;
-  if business is null or exists (
-    select 1 from herald.account_holds as a where a.session_id = p_account and a.hold is not null
-  ) then
-    return chosen;
-  end if;
-  perform pg_advisory_xact_lock(hashtextextended('cloud:' || business, 0));
-  room := least(
-    p_limit, 80 - herald.used('number', p_account),
-    (select a.day_limit from herald.account_holds as a where a.session_id = p_account)
-      - herald.used('account', p_account),
-    herald.slots('cloud') - (select count(*) from herald.message_claims as c where c.session_id = p_account)
-  );
-  for candidate in
-    select q.* from herald.open_messages as m join public.scheduled_whatsapp_messages as q on q.id = m.message_id
-    where m.session_id = p_account and m.status = 'pending' and m.scheduled_for <= moment
-      and (m.next_attempt_at is null or m.next_attempt_at <= moment)
-      and (m.expires_at is null or m.expires_at > moment)
-    order by m.priority desc, m.scheduled_for, m.message_id
-  loop
-    exit when cardinality(chosen) >= room;
-    continue when exists (select 1 from herald.message_holds as h where h.id = candidate.id and h.hold is not null);
-    chosen := chosen || candidate.id;
-    insert into herald.cloud_recipients as r (business_account_id, recipient, last_at)
-    values (business, herald.recipient_address(candidate), moment)
-    on conflict (business_account_id, recipient) do update set last_at = excluded.last_at;
-    insert into herald.cloud_pairs as r (session_id, recipient, paid_until)
-    values (p_account, herald.recipient_address(candidate), moment + interval '6 seconds')
-    on conflict (session_id, recipient) do update
-    set paid_until = greatest(r.paid_until, moment) + interval '6 seconds';
-  end loop;
-  return chosen;
-end
-$$;
-revoke execute on function herald.cloud_messages_to_send(uuid, integer) from public;
+revoke execute on function herald.pick(uuid[], integer) from public;
 
 -- == claiming ==
 
--- whatsapp_claim(run, limit) → JSON array of messages that may go out now, leased to this run for 150 s (the library's
--- own send timeout is 75 s and it may retry once). Fair between organisations and accounts; as many in flight per
--- account as its provider allows (web 1); highest priority, then oldest, first. Never returns what a rule holds back.
--- It chooses messages once the accounts are locked, in a new statement, so that it sees what a call that crossed with
--- this one has claimed and counted. An account whose due messages are all held back is looked at again in a second.
--- Businesses are locked one after the other in one order, so that two calls don't wait for each other.
+-- whatsapp_claim(run, limit) → JSON array of messages that may go out now, leased to this run (constants.claim_lasts).
+-- Fair between organisations and accounts; as many in flight per account as its provider allows; highest priority,
+-- then oldest, first. Never returns what a rule holds back.
+-- It works in rounds, each at most one message an account and one a business, until slots, messages or the limit are
+-- used up: what a round has claimed counts for the next. It picks once the accounts are locked, in a new statement, so
+-- that it sees what a call that crossed with this one has claimed and counted. Businesses are locked in one order, so
+-- that two calls don't wait for each other. An account whose due messages are all held back is looked at again in a
+-- second.
 create function public.whatsapp_claim(p_run uuid, p_limit integer default 50) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 declare
   moment timestamptz := herald.clock();
+  k herald.constants;
   accounts uuid[] := herald.accounts_to_serve(p_run, p_limit);
-  chosen uuid[];
-  cloud uuid;
-  claims herald.message_claims[];
+  waiting uuid[] := accounts;
+  round uuid[];
+  going_on uuid[] := '{}';  -- accounts that have more to look at
+  passed integer[] := '{}';
+  taken herald.message_claims[];
+  claims herald.message_claims[] := '{}';
 begin
   if accounts is null then
     return '[]'::jsonb;
   end if;
-  chosen := herald.messages_to_send((
-    select array_agg(s.id) from public.whatsapp_sessions as s where s.id = any(accounts) and s.provider = 'web'
-  ));
-  for cloud in
-    select s.id from public.whatsapp_sessions as s
-    join public.whatsapp_cloud_accounts as c on c.session_id = s.id
-    where s.id = any(accounts) and s.provider = 'cloud'
-    order by c.business_account_id
-  loop
-    chosen := chosen || herald.cloud_messages_to_send(cloud, p_limit - coalesce(cardinality(chosen), 0));
+  select * into k from herald.constants;
+  perform pg_advisory_xact_lock(hashtextextended('cloud:' || b.business_account_id, 0))
+  from (
+    select distinct c.business_account_id from public.whatsapp_cloud_accounts as c
+    where c.session_id = any(accounts) order by c.business_account_id
+  ) as b;
+
+  while cardinality(waiting) > 0 and cardinality(claims) < p_limit loop
+    round := array(
+      select distinct on (coalesce(c.business_account_id, w.session_id::text)) w.session_id
+      from unnest(waiting) as w (session_id)
+      left join public.whatsapp_cloud_accounts as c on c.session_id = w.session_id
+      limit p_limit - cardinality(claims)
+    );
+    with picked as materialized (
+      select p.session_id, p.message_id, p.looked_past from herald.pick(round, k.further_look) as p
+    ), locked as materialized (
+      select m.id, m.session_id from public.scheduled_whatsapp_messages as m
+      where m.id = any(array(select p.message_id from picked as p)) and m.status = 'pending'
+      for update of m skip locked
+    ), claimed as (
+      insert into herald.message_claims as x
+      (message_id, session_id, slot, token, run_id, epoch, incarnation, secret, claimed_at, claimed_until)
+      select o.id, o.session_id, free.slot, gen_random_uuid(), l.run_id, l.epoch, l.incarnation,
+        case s.provider when 'web' then extensions.gen_random_bytes(32) end, moment, moment + k.claim_lasts
+      from locked as o
+      join herald.session_leases as l on l.session_id = o.session_id
+      join public.whatsapp_sessions as s on s.id = o.session_id
+      cross join lateral (
+        select n as slot
+        from generate_series(1, case s.provider when 'web' then k.web_slots else k.cloud_slots end) as n
+        where not exists (select 1 from herald.message_claims as c where c.session_id = o.session_id and c.slot = n)
+        order by n limit 1
+      ) as free
+      returning x.*
+    ), marked as (
+      update public.scheduled_whatsapp_messages as m
+      set status = 'sending', error_code = null, error_message = null
+      from claimed as c where m.id = c.message_id
+      returning m.id
+    )
+    select
+      (select array_agg(c::herald.message_claims) from marked as m join claimed as c on c.message_id = m.id),
+      going_on || array(select p.session_id from picked as p where p.message_id is null order by p.session_id),
+      passed || array(select p.looked_past from picked as p where p.message_id is null order by p.session_id)
+    into taken, going_on, passed;
+    if taken is not null then
+      perform herald.charge(taken);
+      claims := claims || taken;
+    end if;
+    waiting := array(
+      select w.session_id from unnest(waiting) as w (session_id) where w.session_id <> all(round)
+      union all
+      select v.session_id from herald.serving as v
+      where v.session_id = any(array(select c.session_id from unnest(taken) as c)) and v.slots > 1 and v.free > 0
+    );
   end loop;
 
-  with picked as materialized (
-    select m.id, m.session_id, s.provider from public.scheduled_whatsapp_messages as m
-    join public.whatsapp_sessions as s on s.id = m.session_id
-    where m.id = any(chosen) and m.status = 'pending'
-    for update of m skip locked
-  ), slotted as (
-    select p.id, p.session_id, 1 as slot from picked as p
-    where p.provider = 'web'
-      and not exists (select 1 from herald.message_claims as c where c.session_id = p.session_id)
-    union all
-    select p.id, p.session_id, free.slot
-    from (
-      select x.id, x.session_id, row_number() over (partition by x.session_id) as place
-      from picked as x where x.provider <> 'web'
-    ) as p
-    cross join lateral (
-      select n as slot from generate_series(1, herald.slots('cloud')) as n
-      where not exists (select 1 from herald.message_claims as c where c.session_id = p.session_id and c.slot = n)
-      order by n offset p.place - 1 limit 1
-    ) as free
-  ), claimed as (
-    insert into herald.message_claims as x
-    (message_id, session_id, slot, token, run_id, epoch, incarnation, secret, claimed_at, claimed_until)
-    select p.id, p.session_id, p.slot, gen_random_uuid(), l.run_id, l.epoch, l.incarnation,
-      extensions.gen_random_bytes(32), moment, moment + interval '150 seconds'
-    from slotted as p join herald.session_leases as l on l.session_id = p.session_id
-    returning x.*
-  ), looked as (
-    update herald.session_leases as l
-    set looked_at = moment,
-      look_again_at = case
-        when c.session_id is null and herald.slots(s.provider) > (
-          select count(*) from herald.message_claims as x where x.session_id = l.session_id
-        ) then moment + interval '1 second'
-        else '-infinity'
-      end,
-      next_send_at = case
-        when c.session_id is null or s.min_gap_ms = 0 or s.provider = 'cloud' then l.next_send_at
-        else moment + make_interval(secs => s.min_gap_ms / 1000.0 * (0.8 + 0.6 * random()))
-      end
-    from public.whatsapp_sessions as s
-    left join (select distinct x.session_id from claimed as x) as c on c.session_id = s.id
-    where l.session_id = any(accounts) and s.id = l.session_id
-  ), marked as (
-    update public.scheduled_whatsapp_messages as m
-    set status = 'sending', error_code = null, error_message = null
-    from claimed as c where m.id = c.message_id
-    returning m.id
-  )
-  select array_agg(c::herald.message_claims) into claims from marked as m join claimed as c on c.message_id = m.id;
-  if claims is null then
-    return '[]'::jsonb;
-  end if;
-  perform herald.count_sends(claims, 1);
-  return (
+  update herald.session_leases as l
+  set looked_at = moment,
+    looked_past = case when c.session_id is null then coalesce(g.past, 0) else l.looked_past end,
+    look_again_at = case
+      when c.session_id is null and g.session_id is null and exists (
+        select 1 from herald.serving as v where v.session_id = l.session_id and v.free > 0
+      ) then moment + interval '1 second'
+      else '-infinity'
+    end,
+    next_send_at = case
+      when c.session_id is null or s.min_gap_ms = 0 or s.provider = 'cloud' then l.next_send_at
+      else moment + make_interval(secs => s.min_gap_ms / 1000.0 * (0.8 + 0.6 * random()))
+    end
+  from public.whatsapp_sessions as s
+  left join (select distinct x.session_id from unnest(claims) as x) as c on c.session_id = s.id
+  left join unnest(going_on, passed) as g (session_id, past) on g.session_id = s.id
+  where l.session_id = any(accounts) and s.id = l.session_id;
+  return coalesce((
     select jsonb_agg(b.body) from herald.claim_bodies as b
     where b.message_id = any(array(select c.message_id from unnest(claims) as c))
-  );
+  ), '[]'::jsonb);
 end
 $$;
 comment on function public.whatsapp_claim(uuid, integer) is
@@ -382,8 +411,8 @@ revoke execute on function public.whatsapp_claim(uuid, integer) from public, ano
 grant execute on function public.whatsapp_claim(uuid, integer) to service_role;
 
 -- herald.next_due(run) → seconds until this run may have something to claim, or null: so that a worker sleeps no longer
--- than it must. Accounts with all their slots in flight don't count: a settle wakes the worker. Volatile, to see what
--- the caller has claimed a moment ago.
+-- than it must. Accounts with all their slots in flight don't count: a settle wakes the worker. Where a claim has more
+-- to look at, in 20 ms. Volatile, to see what the caller has claimed a moment ago.
 create function herald.next_due(p_run uuid) returns double precision
 language plpgsql volatile set search_path = '' set jit = off set enable_seqscan = off
 as $$
@@ -391,23 +420,18 @@ declare
   moment timestamptz := herald.clock();
 begin
   return (
-    with busy as materialized (
-      select c.session_id, count(*) as many from herald.message_claims as c group by c.session_id
-    )
-    select extract(epoch from min(greatest(l.next_send_at, l.look_again_at, q.due, s.paused_until)) - moment)
-    from herald.session_leases as l
-    join public.whatsapp_sessions as s on s.id = l.session_id
-    left join busy as b on b.session_id = l.session_id
+    select extract(epoch from min(greatest(
+      v.next_send_at, v.look_again_at, q.due_at, v.paused_until,
+      case when v.looked_past > 0 then moment + interval '20 milliseconds' end
+    )) - moment)
+    from herald.serving as v
     cross join lateral (
-      select greatest(m.scheduled_for, m.next_attempt_at) as due
-      from herald.open_messages as m
-      where m.session_id = l.session_id and m.status = 'pending'
-        and (m.expires_at is null or m.expires_at > greatest(moment, m.scheduled_for, m.next_attempt_at))
-      order by greatest(m.scheduled_for, m.next_attempt_at) limit 1
+      select m.due_at from herald.open_messages as m
+      where m.session_id = v.session_id and m.status = 'pending'
+        and (m.expires_at is null or m.expires_at > greatest(moment, m.due_at))
+      order by m.due_at limit 1
     ) as q
-    where l.run_id = p_run and l.expires_at > moment and l.ready and l.incarnation is not null
-      and s.enabled and s.desired_state = 'connected'
-      and (b.many is null or b.many < herald.slots(s.provider))
+    where v.run_id = p_run and v.free > 0 and v.enabled and v.desired_state = 'connected'
   );
 end
 $$;
@@ -415,13 +439,13 @@ revoke execute on function herald.next_due(uuid) from public;
 
 -- == claims in hand ==
 
--- whatsapp_claims_extend(run, messages) → those still held, now until 150 s from now.
+-- whatsapp_claims_extend(run, messages) → those still held, extended by their full time.
 create function public.whatsapp_claims_extend(p_run uuid, p_messages uuid[]) returns jsonb
 language sql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
 as $$
   with extended as (
-    update herald.message_claims as c set claimed_until = herald.clock() + interval '150 seconds'
-    from herald.session_leases as l
+    update herald.message_claims as c set claimed_until = herald.clock() + k.claim_lasts
+    from herald.session_leases as l cross join herald.constants as k
     where c.message_id = any(p_messages) and c.run_id = p_run
       and l.session_id = c.session_id and l.run_id = c.run_id and l.epoch = c.epoch
     returning c.message_id
@@ -445,7 +469,7 @@ begin
   perform herald.require_lease(p_run, p_session, p_epoch);
   update herald.message_claims as c
   set token = gen_random_uuid(), former_token = coalesce(c.former_token, c.token), run_id = p_run, epoch = p_epoch,
-    claimed_until = herald.clock() + interval '150 seconds'
+    claimed_until = herald.clock() + (select k.claim_lasts from herald.constants as k)
   where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch);
   select jsonb_agg(b.body) into answer from herald.claim_bodies as b
   where b.session_id = p_session and b.former_token is not null;
@@ -477,7 +501,7 @@ begin
   end if;
   update public.scheduled_whatsapp_messages as m set status = 'pending'
   from unnest(lost) as c where m.id = c.message_id and m.status = 'sending';
-  perform herald.count_sends(lost, -1);
+  perform herald.refund(lost);
   return cardinality(lost);
 end
 $$;

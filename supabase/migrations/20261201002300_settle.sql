@@ -13,7 +13,9 @@ declare
   settled jsonb;
   early jsonb;
   unsent herald.message_claims[];
+  k herald.constants;
 begin
+  select * into k from herald.constants;
   with result as materialized (
     select * from jsonb_to_recordset(p_results) as x (
       message_id uuid, token uuid, outcome text, wa_message_id text, at timestamptz,
@@ -41,7 +43,7 @@ begin
       next_attempt_at = case
         when r.outcome = 'unavailable' then moment + make_interval(secs => coalesce(r.retry_after, 0))
         when r.outcome = 'rejected' and r.retry and m.retry_count < m.max_retries
-          then moment + make_interval(secs => least(5 * 2 ^ m.retry_count, 300) * (0.8 + 0.4 * random()))
+          then moment + least(k.first_retry * 2 ^ m.retry_count, k.longest_retry) * (0.8 + 0.4 * random())
       end,
       error_code = case when r.outcome <> 'accepted' then coalesce(r.code, r.outcome) end,
       error_message = case when r.outcome <> 'accepted' then r.reason end
@@ -62,7 +64,7 @@ begin
     (select array_agg(c.claim) from mine as c where c.outcome = 'unavailable')
   into settled, early, unsent;
   if unsent is not null then
-    perform herald.count_sends(unsent, -1);
+    perform herald.refund(unsent);
   end if;
   if early is not null then
     perform herald.apply_receipts(early);
@@ -90,7 +92,7 @@ begin
     if jsonb_path_exists(p_results, '$[*] ? (@.pause > 0)') then
       update public.whatsapp_sessions as s
       set paused_until = herald.clock() + make_interval(secs => r.pause),
-        pause_reason = 'WhatsApp found this account too fast.'
+        pause_reason = 'WhatsApp says that this account sends too fast; Herald has paused it.'
       from jsonb_to_recordset(p_results) as r (message_id uuid, token uuid, pause double precision)
       join herald.message_claims as c on c.message_id = r.message_id and c.token = r.token and c.run_id = p_run
       join herald.session_leases as l on l.session_id = c.session_id and l.run_id = c.run_id and l.epoch = c.epoch

@@ -12,6 +12,7 @@ as $$
     when 'quiet-hours' then 'It is quiet hours now; messages go out when they end.'
     when 'account-limit' then 'The account has reached its limit of messages in 24 hours.'
     when 'group-limit' then 'The group has had as many messages in a minute as the account''s limit allows.'
+    when 'number-limit' then 'The number has sent as much in this second as WhatsApp allows.'
     when 'campaign' then 'Its campaign is not running. Start or resume it to send.'
     when 'suppressed' then 'The recipient has opted out, or has not opted in where that is required.'
     when 'window' then 'The recipient has not written within 24 hours: only a template may be sent to them now.'
@@ -63,45 +64,22 @@ begin
           when 'banned' then 'WhatsApp has banned the account. It can''t send.'
           else format('The account is not connected (%s).', coalesce(account.last_error, account.status))
         end, null::timestamptz;
-    elsif served and (not lease.ready or lease.incarnation is null) then
+    elsif served and not exists (select 1 from herald.serving as v where v.session_id = m.session_id) then
       return query select 'account-connecting', 'A worker has taken the account over and is connecting it.',
         null::timestamptz;
     end if;
   end if;
   return query
-    select h.hold, herald.hold_explained(h.hold), case h.hold
-        when 'quiet-hours' then (
-          select herald.quiet_until(c.quiet_hours, c.timezone) from public.workshop_automation_config as c
-          where c.organization_id = m.organization_id
-        )
-        when 'group-limit' then herald.room_at('group', m.group_id, account.per_group_per_minute)
-        when 'pair-limit' then (
-          select p.paid_until - 44 * interval '6 seconds' from herald.cloud_pairs as p
-          where p.session_id = m.session_id and p.recipient = herald.recipient_address(m)
-        )
-        when 'tier-limit' then (
-          select r.last_at + interval '24 hours'
-          from public.whatsapp_cloud_accounts as c
-          join herald.cloud_recipients as r on r.business_account_id = c.business_account_id
-          where c.session_id = m.session_id
-          order by r.last_at desc limit 1
-          offset (select herald.tier_size(x.rate_limit_tier) from public.whatsapp_cloud_accounts as x
-            where x.session_id = m.session_id) - 1
-        )
-      end
+    select h.hold, herald.hold_explained(h.hold), h.hold_until
     from herald.message_holds as h
     where h.id = m.id and h.hold is not null
       and not exists (select 1 from herald.account_holds as a where a.session_id = m.session_id and a.hold = h.hold);
   if lease.next_send_at > moment then
     return query select 'pace', 'The account leaves a little time between two messages.', lease.next_send_at;
-  elsif account.provider = 'cloud' and herald.used('number', account.id) >= 80 then
-    return query select 'pace', 'The number has sent as much in this second as WhatsApp allows.',
-      herald.room_at('number', account.id, 80);
   end if;
   select count(*) into ahead from (
-    select 1 from herald.open_messages as o join herald.message_holds as h on h.id = o.message_id
-    where o.session_id = m.session_id and o.status = 'pending' and o.scheduled_for <= moment and o.message_id <> m.id
-      and (o.next_attempt_at is null or o.next_attempt_at <= moment) and (o.expires_at is null or o.expires_at > moment)
+    select 1 from herald.due_messages as o join herald.message_holds as h on h.id = o.message_id
+    where o.session_id = m.session_id and o.message_id <> m.id
       and (o.priority > m.priority or o.priority = m.priority and (o.scheduled_for, o.message_id) < (m.scheduled_for, m.id))
       and h.hold is null
     limit 1000
@@ -111,10 +89,7 @@ begin
       format('%s of the same account go first.', case ahead when 1 then 'One message' when 1000 then 'A thousand messages or more'
         else ahead || ' messages' end), null::timestamptz;
   end if;
-  if exists (
-    select 1 from herald.message_claims as c where c.session_id = m.session_id
-    having count(*) >= herald.slots(account.provider)
-  ) then
+  if exists (select 1 from herald.serving as v where v.session_id = m.session_id and v.free <= 0) then
     return query select 'in-flight', 'The account is sending another message right now.', null::timestamptz;
   end if;
 end

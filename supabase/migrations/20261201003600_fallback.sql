@@ -32,22 +32,24 @@ as $$
     cross join public.whatsapp_sessions as s
     left join herald.session_leases as l on l.session_id = s.id
     cross join lateral (
-      select greatest(m.scheduled_for, m.next_attempt_at) as since from herald.open_messages as m
-      where m.session_id = s.id and m.status = 'pending' and greatest(m.scheduled_for, m.next_attempt_at) <= c.late
-        and (m.expires_at is null or m.expires_at > c.moment)
-      order by greatest(m.scheduled_for, m.next_attempt_at) limit 1
+      select m.due_at as since from herald.due_messages as m
+      where m.session_id = s.id and m.due_at <= c.late order by m.due_at limit 1
     ) as due
     where s.enabled and s.desired_state = 'connected' and s.status not in ('qr_pending', 'logged_out', 'banned')
       and (
         l.session_id is null or l.run_id is null or l.expires_at <= c.moment
-        or l.ready and l.incarnation is not null and greatest(l.looked_at, l.look_again_at, l.next_send_at) <= c.late
+        or exists (
+          select 1 from herald.serving as v
+          where v.session_id = s.id and greatest(v.looked_at, v.look_again_at, v.next_send_at) <= c.late
+        )
       )
       and not exists (
         select 1 from herald.message_claims as x where x.session_id = s.id and x.claimed_until > c.moment
       )
       and exists (select 1 from herald.account_holds as a where a.session_id = s.id and a.hold is null)
   )
-  select w.id, w.since from waiting as w where herald.message_to_send(w.id) is not null
+  select w.id, w.since from waiting as w cross join lateral herald.look_further(w.id, 0, null) as l
+  where l.message_id is not null
 $$;
 revoke execute on function herald.overdue_accounts() from public;
 

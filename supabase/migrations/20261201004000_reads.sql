@@ -39,10 +39,8 @@ as $$
   from public.organizations as o
   cross join lateral (
     select count(*) filter (where m.status = 'pending') as pending,
-      count(*) filter (where m.status = 'pending' and greatest(m.scheduled_for, m.next_attempt_at) <= herald.clock()) as due,
-      min(greatest(m.scheduled_for, m.next_attempt_at)) filter (
-        where m.status = 'pending' and greatest(m.scheduled_for, m.next_attempt_at) <= herald.clock()
-      ) as oldest_due_at,
+      count(*) filter (where m.status = 'pending' and m.due_at <= herald.clock()) as due,
+      min(m.due_at) filter (where m.status = 'pending' and m.due_at <= herald.clock()) as oldest_due_at,
       count(*) filter (where m.status = 'sending') as sending,
       count(*) filter (where m.status = 'sending' and (c.message_id is null or c.claimed_until <= herald.clock())) as stuck
     from herald.open_messages as m

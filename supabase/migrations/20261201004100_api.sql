@@ -30,23 +30,9 @@ grant execute on function public.whatsapp_api_caller(uuid) to authenticated, ser
 -- whatsapp_api_take(organisation, limit, wanted) → {"granted": how many requests may pass, "retry_after": seconds until
 -- there is room}. A worker takes a few at a time, so that it need not ask for each request; what is granted is counted.
 create function public.whatsapp_api_take(p_organization uuid, p_limit integer, p_wanted integer) returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off
+language sql volatile security definer set search_path = ''
 as $$
-declare
-  granted integer;
-begin
-  perform pg_advisory_xact_lock(hashtextextended('api:' || p_organization, 0));
-  granted := greatest(least(p_wanted, p_limit - herald.used('api', p_organization)), 0);
-  if granted = 0 then
-    return jsonb_build_object('granted', 0, 'retry_after', greatest(extract(epoch from
-      coalesce(herald.room_at('api', p_organization, p_limit), herald.clock() + interval '1 minute') - herald.clock()
-    ), 0.001));
-  end if;
-  insert into herald.send_counts as c (rule, subject, bucket, sent)
-  values ('api', p_organization, herald.bucket('api', herald.clock()), granted)
-  on conflict (rule, subject, bucket) do update set sent = c.sent + excluded.sent;
-  return jsonb_build_object('granted', granted, 'retry_after', 0);
-end
+  select to_jsonb(t) from herald.take('api', p_organization, p_limit, p_wanted) as t
 $$;
 comment on function public.whatsapp_api_take(uuid, integer, integer) is
 'For the worker''s API: counts requests of an organisation, as many of those wanted as its limit leaves room for.';
@@ -61,10 +47,7 @@ as $$
     select 1
     from public.whatsapp_sessions as s
     cross join lateral (
-      select 1 from herald.open_messages as m
-      where m.session_id = s.id and m.status = 'pending'
-        and greatest(m.scheduled_for, m.next_attempt_at) <= herald.clock()
-      limit 10000
+      select 1 from herald.due_messages as m where m.session_id = s.id limit 10000
     ) as due
     where p_organization is null or s.organization_id = p_organization
     limit 10000

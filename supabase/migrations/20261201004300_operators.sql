@@ -65,9 +65,7 @@ as $$
       left join herald.session_leases as l on l.session_id = s.id
       left join (
         select o.session_id, count(*) filter (where o.status = 'pending') as waiting,
-          count(*) filter (
-            where o.status = 'pending' and greatest(o.scheduled_for, o.next_attempt_at) <= herald.clock()
-          ) as due,
+          count(*) filter (where o.status = 'pending' and o.due_at <= herald.clock()) as due,
           count(*) filter (where o.status = 'sending') as sending, count(*) filter (where o.status = 'in_doubt') as in_doubt
         from herald.open_messages as o group by o.session_id
       ) as q on q.session_id = s.id
@@ -113,16 +111,16 @@ begin
   end if;
   select jsonb_agg(herald.message_facts(m) order by w.due_at, m.id) into answer
   from (
-    select o.message_id, greatest(o.scheduled_for, o.next_attempt_at) as due_at
+    select o.message_id, o.due_at
     from herald.open_messages as o
     left join herald.message_claims as c on c.message_id = o.message_id
     where (p_organization is null or o.organization_id = p_organization) and (account is null or o.session_id = account)
       and case p_status
-        when 'due' then o.status = 'pending' and greatest(o.scheduled_for, o.next_attempt_at) <= moment
+        when 'due' then o.status = 'pending' and o.due_at <= moment
         when 'stuck' then o.status = 'sending' and (c.message_id is null or c.claimed_until <= moment)
         else o.status = p_status
       end
-    order by greatest(o.scheduled_for, o.next_attempt_at), o.message_id limit most
+    order by o.due_at, o.message_id limit most
   ) as w
   join public.scheduled_whatsapp_messages as m on m.id = w.message_id;
   return coalesce(answer, '[]');

@@ -7,6 +7,7 @@ DRIFT: LiteralString = """
 (
   select 'missing' as problem, m.id, m.status from (
     select q.id, q.organization_id, q.session_id, q.status, q.priority, q.scheduled_for, q.next_attempt_at,
+      greatest(q.scheduled_for, q.next_attempt_at),
       q.expires_at, q.group_id, q.campaign_id, q.message_type
     from public.scheduled_whatsapp_messages as q where q.status in ('pending', 'sending', 'in_doubt')
     except select * from herald.open_messages

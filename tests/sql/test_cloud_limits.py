@@ -170,3 +170,87 @@ def test_a_number_with_one_in_flight_asks_for_no_look_in_vain(
         assert answer["claims"] == []
         assert 0 < answer["next_due"] <= 1
         db.pass_time(1)
+
+
+def test_what_was_surely_not_sent_costs_neither_the_person_nor_the_tier(
+    db: Db, org: Organisation, run: Run, template: UUID
+) -> None:
+    number = cloud_account(org, run, "4711", rate_limit_tier="250")
+    db.run(
+        "insert into herald.cloud_recipients select '4711', '+4917' || lpad(n::text, 8, '0'), %s"
+        " from generate_series(1, 249) as n",
+        db.now(),
+    )
+    news: dict[str, object] = {"session_id": number, "template_id": template, "message_content": ""}
+    org.schedule(recipient_phone="+491800000001", priority=9, **news)
+    held = org.schedule(recipient_phone="+491800000002", **news)
+    for _ in range(60):  # more than a person may get in quick succession
+        claim = run.claim_one()
+        assert claim["to"] == "+491800000001"
+        run.settle(claim, "unavailable", reason="Meta is away.")
+    db.run("update public.scheduled_whatsapp_messages set status = 'cancelled' where priority = 9")
+    assert why(db, held) == {"next": None}
+    assert drain(run) == [str(held)]
+    last = org.schedule(recipient_phone="+491800000003", **news)
+    assert list(why(db, last)) == ["tier-limit"]
+
+
+def test_a_person_whom_the_tier_knew_stays_known_when_a_message_was_not_sent(
+    db: Db, org: Organisation, run: Run, template: UUID
+) -> None:
+    number = cloud_account(org, run, "4711", rate_limit_tier="250")
+    news: dict[str, object] = {"session_id": number, "template_id": template, "message_content": ""}
+    org.schedule(**news)
+    assert len(drain(run)) == 1
+    db.pass_time(3600)
+    org.schedule(**news)
+    run.settle(run.claim_one(), "unavailable", reason="Meta is away.")
+    known = db.row("select * from herald.cloud_recipients")
+    assert (known["last_at"], known["earlier_at"]) == (db.now() - timedelta(hours=1), None)
+
+
+@pytest.mark.parametrize("held_back", [1_000, 2_500])
+def test_a_claim_looks_at_a_thousand_of_those_that_are_held_back_and_the_next_one_further(
+    db: Db, org: Organisation, run: Run, number: UUID, template: UUID, held_back: int
+) -> None:
+    for _ in range(held_back):
+        org.schedule(session_id=number, priority=9)  # nobody has written: only a template may go
+    free = org.schedule(session_id=number, template_id=template, message_content="", priority=1)
+    for calls in range(1, 10):
+        answer = run.exchange()
+        if answer["claims"]:
+            break
+        assert 0 < answer["next_due"] <= 0.02
+        assert db.value("select looked_past from herald.session_leases where session_id = %s", number) == calls * 1000
+    assert ids(answer["claims"]) == {str(free)}
+    assert calls == held_back // 1000 + 1
+    run.accept(answer["claims"][0], f"3EB0{uuid4().hex}")
+    for _ in range(10):
+        answer = run.exchange()
+        assert answer["claims"] == []
+        if answer["next_due"] > 0.02:
+            break
+    assert 0.5 < answer["next_due"] <= 1
+
+
+def test_messages_of_one_claim_count_for_each_other(db: Db, org: Organisation, run: Run, number: UUID) -> None:
+    wrote(org, number, PHONE)
+    for _ in range(60):
+        org.schedule(session_id=number)
+    claims = [claim for _ in range(5) for claim in run.claim(limit=50)]
+    assert len(claims) == 20  # in flight at once
+    for _ in range(3):
+        for claim in claims:
+            run.accept(claim, f"3EB0{uuid4().hex}")
+        claims = run.claim(limit=50)
+    assert db.value("select count(*) from public.scheduled_whatsapp_messages where status = 'sent'") == 45
+
+
+def test_a_claim_needs_no_live_store_where_the_provider_has_none(
+    db: Db, org: Organisation, run: Run, number: UUID, template: UUID
+) -> None:
+    db.run("update herald.session_leases set incarnation = null where session_id = %s", number)
+    org.schedule(session_id=number, template_id=template, message_content="")
+    claim = run.claim_one()
+    assert (claim["provider"], claim["secret"], claim["incarnation"]) == ("cloud", None, None)
+    run.accept(claim, "wamid.1")

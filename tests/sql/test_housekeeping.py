@@ -63,7 +63,7 @@ def test_counts_are_forgotten_only_when_no_limit_looks_at_them(db: Db, org: Orga
     run.heartbeat(lease=LONG)
     org.schedule(group_id=org.group)
     drain(run)
-    db.call("whatsapp_direct_send_take", p_organization=org.id)
+    db.call("whatsapp_direct_send_take", p_organization=org.id, p_limit=10)
 
     def left() -> set[str]:
         housekeeping(db)

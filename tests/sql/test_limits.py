@@ -206,9 +206,9 @@ def test_a_paused_organisation_does_not_hold_another(db: Db, org: Organisation, 
     assert drain(run) == [str(message)]
 
 
-def test_direct_calls_have_ten_a_minute_and_are_told_when_there_is_room(db: Db, org: Organisation) -> None:
+def test_direct_calls_have_what_the_api_allows_a_minute_and_are_told_when_there_is_room(db: Db, org: Organisation) -> None:
     def take(organization: object) -> float:
-        return float(db.call("whatsapp_direct_send_take", p_organization=organization))
+        return float(db.call("whatsapp_direct_send_take", p_organization=organization, p_limit=10))
 
     assert [take(org.id) for _ in range(10)] == [0] * 10
     wait = take(org.id)
@@ -221,12 +221,13 @@ def test_direct_calls_have_ten_a_minute_and_are_told_when_there_is_room(db: Db, 
     assert db.call("whatsapp_direct_send_take", p_organization=org.id, p_limit=0) > 0
 
 
-def test_direct_calls_that_race_have_ten_between_them(stack: Stack) -> None:
+def test_direct_calls_that_race_have_the_limit_between_them(stack: Stack) -> None:
     organization = uuid4()
 
     def calls(_: int) -> int:
         with Db.connect(stack.database_url, autocommit=True) as mine:
-            waits = [mine.call("whatsapp_direct_send_take", p_organization=organization) for _ in range(8)]
+            asked = {"p_organization": organization, "p_limit": 10}
+            waits = [mine.call("whatsapp_direct_send_take", **asked) for _ in range(8)]
             return waits.count(0)
 
     with ThreadPoolExecutor(3) as pool:
