@@ -1918,7 +1918,7 @@ export type Database = {
       },
       "whatsapp_credentials_write": { Args: { "p_clean": boolean, "p_epoch": number, "p_generation": number, "p_incarnation": string, "p_key_id": string, "p_run": string, "p_sealed": string, "p_session": string }; Returns: undefined
       },
-      "whatsapp_direct_send_take": { Args: { "p_limit"?: number, "p_organization": string }; Returns: number
+      "whatsapp_direct_send_take": { Args: { "p_limit": number, "p_organization": string }; Returns: number
       },
       "whatsapp_doctor": { Args: { "p_expected"?: Json, "p_old_seconds"?: number }; Returns: Json
       },
