@@ -18,7 +18,8 @@ create table herald.constants (
   tiers jsonb not null default '{"250": 250, "2K": 2000, "10K": 10000, "100K": 100000}'
 );
 comment on table herald.constants is
-'One row: each number that a rule counts with and that nobody sets per account or organisation.';
+'One row: each number that a rule counts with and that nobody sets per account or organisation. Name only_row in the where:
+the hot path forbids scans of whole tables.';
 comment on column herald.constants.claim_lasts is
 'How long a claim holds a message: the WhatsApp library waits 75 s for an answer and may send once more.';
 comment on column herald.constants.web_slots is 'Messages of a WhatsApp Web account that may be in flight at once.';

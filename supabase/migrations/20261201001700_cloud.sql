@@ -125,7 +125,7 @@ declare
   business text;
   size integer;
 begin
-  select * into k from herald.constants;
+  select * into k from herald.constants as c where c.only_row;
   select c.business_account_id, (k.tiers ->> c.rate_limit_tier)::integer into business, size
   from public.whatsapp_cloud_accounts as c where c.session_id = p_account;
   if size is null or exists (
@@ -154,7 +154,7 @@ begin
     select 1 from public.whatsapp_conversations as v
     join public.whatsapp_contacts as p on p.organization_id = v.organization_id and p.id = v.contact_id
     where v.session_id = m.session_id
-      and v.last_inbound_at > herald.clock() - (select k.customer_window from herald.constants as k)
+      and v.last_inbound_at > herald.clock() - (select k.customer_window from herald.constants as k where k.only_row)
       and (p.id = m.contact_id or p.phone = m.recipient_phone)
   ) then
     return 'window';

@@ -52,7 +52,7 @@ from (
   left join herald.quiet_organizations as n on n.organization_id = s.organization_id
   cross join lateral (
     select herald.clock() as moment, herald.daily_limit(s) as day_limit,
-      (select k.number_per_second from herald.constants as k) as second_limit
+      (select k.number_per_second from herald.constants as k where k.only_row) as second_limit
     offset 0 -- once a row, not once a mention
   ) as q
 ) as a;

@@ -107,9 +107,9 @@ begin
   perform herald.count_sends(p_claims, 1);
   insert into herald.cloud_pairs as r (session_id, recipient, paid_until)
   select s.session_id, s.recipient, s.claimed_at + k.pair_cost
-  from herald.cloud_sends(p_claims) as s cross join herald.constants as k
+  from herald.cloud_sends(p_claims) as s cross join herald.constants as k where k.only_row
   on conflict (session_id, recipient) do update
-  set paid_until = greatest(r.paid_until, herald.clock()) + (select k.pair_cost from herald.constants as k);
+  set paid_until = greatest(r.paid_until, herald.clock()) + (select k.pair_cost from herald.constants as k where k.only_row);
   insert into herald.cloud_recipients as r (business_account_id, recipient, last_at)
   select s.business_account_id, s.recipient, s.claimed_at from herald.cloud_sends(p_claims) as s
   on conflict (business_account_id, recipient) do update set earlier_at = r.last_at, last_at = excluded.last_at;
@@ -125,7 +125,7 @@ as $$
 begin
   perform herald.count_sends(p_claims, -1);
   update herald.cloud_pairs as r
-  set paid_until = r.paid_until - s.many * (select k.pair_cost from herald.constants as k)
+  set paid_until = r.paid_until - s.many * (select k.pair_cost from herald.constants as k where k.only_row)
   from (
     select x.session_id, x.recipient, count(*) as many from herald.cloud_sends(p_claims) as x group by 1, 2
   ) as s
@@ -139,23 +139,35 @@ revoke execute on function herald.refund(herald.message_claims[]) from public;
 
 -- == choosing ==
 
--- Accounts that can send now because a worker serves them, how many messages each may have in flight (slots), and how
--- many more (free).
+-- herald.slots(provider) → how many messages of an account may be in flight at once.
+create function herald.slots(p_provider text) returns smallint
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select case p_provider when 'web' then k.web_slots else k.cloud_slots end from herald.constants as k where k.only_row
+  );
+end
+$$;
+revoke execute on function herald.slots(text) from public;
+
+-- Accounts that have as many messages in flight as their provider allows. Callers on the hot path read it into an array
+-- first: joined, it is asked for each of the accounts.
+create view herald.full_accounts as
+select c.session_id from herald.message_claims as c
+join public.whatsapp_sessions as s on s.id = c.session_id
+group by c.session_id, s.provider
+having count(*) >= herald.slots(s.provider);
+comment on view herald.full_accounts is 'Accounts that have as many messages in flight as their provider allows.';
+
+-- Accounts that can send now, because a worker serves them.
 create view herald.serving as
-select l.session_id, l.run_id, l.next_send_at, l.look_again_at, l.looked_at, l.looked_past, s.organization_id, s.enabled,
-  s.desired_state, s.paused_until, k.slots, k.slots - coalesce(b.many, 0) as free
+select l.session_id, l.run_id, l.next_send_at, l.look_again_at, l.looked_at, l.looked_past, s.organization_id, s.provider,
+  s.enabled, s.desired_state, s.paused_until
 from herald.session_leases as l
 join public.whatsapp_sessions as s on s.id = l.session_id
-cross join lateral (
-  select case s.provider when 'web' then k.web_slots else k.cloud_slots end as slots from herald.constants as k
-) as k
-left join (
-  select c.session_id, count(*) as many from herald.message_claims as c group by c.session_id
-) as b on b.session_id = l.session_id
 where l.expires_at > (select herald.clock()) and l.ready and (l.incarnation is not null or s.provider <> 'web');
-comment on view herald.serving is 'Accounts that a worker serves, so that they can send, and how many messages each has room for.';
-comment on column herald.serving.slots is 'How many messages the provider allows in flight.';
-comment on column herald.serving.free is 'How many more may be claimed now.';
+comment on view herald.serving is 'Accounts that can send now, because a worker serves them.';
 
 -- herald.accounts_to_serve(run, limit) → accounts of the run that may have something to send, locked. Fair: each
 -- organisation's turn first, within it the account that has waited longest since it was last looked at. Most often the
@@ -166,6 +178,7 @@ as $$
 declare
   moment timestamptz := herald.clock();
   wanted integer := least(greatest(p_limit, 0), 500);
+  busy uuid[] := array(select f.session_id from herald.full_accounts as f);
   turns integer;
   found_ones uuid[];
 begin
@@ -174,7 +187,7 @@ begin
       select v.organization_id, array_agg(v.session_id order by v.looked_at) as accounts,
         array_agg(v.looked_at order by v.looked_at) as looked
       from herald.serving as v
-      where v.run_id = p_run and v.free > 0 and v.next_send_at <= moment and v.look_again_at <= moment
+      where v.run_id = p_run and v.session_id <> all(busy) and v.next_send_at <= moment and v.look_again_at <= moment
       group by v.organization_id
     ), waiting as (
       select w.session_id, w.looked_at, w.turn
@@ -259,7 +272,7 @@ language plpgsql stable set search_path = '' set jit = off set enable_sort = off
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 declare
-  first_look integer := (select k.first_look from herald.constants as k);
+  first_look integer := (select k.first_look from herald.constants as k where k.only_row);
 begin
   return query
   with found as materialized (
@@ -324,7 +337,7 @@ begin
   if accounts is null then
     return '[]'::jsonb;
   end if;
-  select * into k from herald.constants;
+  select * into k from herald.constants as c where c.only_row;
   perform pg_advisory_xact_lock(hashtextextended('cloud:' || b.business_account_id, 0))
   from (
     select distinct c.business_account_id from public.whatsapp_cloud_accounts as c
@@ -354,7 +367,7 @@ begin
       join public.whatsapp_sessions as s on s.id = o.session_id
       cross join lateral (
         select n as slot
-        from generate_series(1, case s.provider when 'web' then k.web_slots else k.cloud_slots end) as n
+        from generate_series(1, herald.slots(s.provider)) as n
         where not exists (select 1 from herald.message_claims as c where c.session_id = o.session_id and c.slot = n)
         order by n limit 1
       ) as free
@@ -377,8 +390,8 @@ begin
     waiting := array(
       select w.session_id from unnest(waiting) as w (session_id) where w.session_id <> all(round)
       union all
-      select v.session_id from herald.serving as v
-      where v.session_id = any(array(select c.session_id from unnest(taken) as c)) and v.slots > 1 and v.free > 0
+      select c.session_id from unnest(taken) as c
+      where not exists (select 1 from herald.full_accounts as f where f.session_id = c.session_id)
     );
   end loop;
 
@@ -386,8 +399,8 @@ begin
   set looked_at = moment,
     looked_past = case when c.session_id is null then coalesce(g.past, 0) else l.looked_past end,
     look_again_at = case
-      when c.session_id is null and g.session_id is null and exists (
-        select 1 from herald.serving as v where v.session_id = l.session_id and v.free > 0
+      when c.session_id is null and g.session_id is null and not exists (
+        select 1 from herald.full_accounts as f where f.session_id = l.session_id
       ) then moment + interval '1 second'
       else '-infinity'
     end,
@@ -418,6 +431,7 @@ language plpgsql volatile set search_path = '' set jit = off set enable_seqscan 
 as $$
 declare
   moment timestamptz := herald.clock();
+  busy uuid[] := array(select f.session_id from herald.full_accounts as f);
 begin
   return (
     select extract(epoch from min(greatest(
@@ -431,7 +445,7 @@ begin
         and (m.expires_at is null or m.expires_at > greatest(moment, m.due_at))
       order by m.due_at limit 1
     ) as q
-    where v.run_id = p_run and v.free > 0 and v.enabled and v.desired_state = 'connected'
+    where v.run_id = p_run and v.session_id <> all(busy) and v.enabled and v.desired_state = 'connected'
   );
 end
 $$;
@@ -446,7 +460,7 @@ as $$
   with extended as (
     update herald.message_claims as c set claimed_until = herald.clock() + k.claim_lasts
     from herald.session_leases as l cross join herald.constants as k
-    where c.message_id = any(p_messages) and c.run_id = p_run
+    where k.only_row and c.message_id = any(p_messages) and c.run_id = p_run
       and l.session_id = c.session_id and l.run_id = c.run_id and l.epoch = c.epoch
     returning c.message_id
   )
@@ -469,7 +483,7 @@ begin
   perform herald.require_lease(p_run, p_session, p_epoch);
   update herald.message_claims as c
   set token = gen_random_uuid(), former_token = coalesce(c.former_token, c.token), run_id = p_run, epoch = p_epoch,
-    claimed_until = herald.clock() + (select k.claim_lasts from herald.constants as k)
+    claimed_until = herald.clock() + (select k.claim_lasts from herald.constants as k where k.only_row)
   where c.session_id = p_session and (c.run_id, c.epoch) is distinct from (p_run, p_epoch);
   select jsonb_agg(b.body) into answer from herald.claim_bodies as b
   where b.session_id = p_session and b.former_token is not null;

@@ -15,7 +15,7 @@ declare
   unsent herald.message_claims[];
   k herald.constants;
 begin
-  select * into k from herald.constants;
+  select * into k from herald.constants as c where c.only_row;
   with result as materialized (
     select * from jsonb_to_recordset(p_results) as x (
       message_id uuid, token uuid, outcome text, wa_message_id text, at timestamptz,

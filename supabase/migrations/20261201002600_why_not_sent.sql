@@ -89,7 +89,7 @@ begin
       format('%s of the same account go first.', case ahead when 1 then 'One message' when 1000 then 'A thousand messages or more'
         else ahead || ' messages' end), null::timestamptz;
   end if;
-  if exists (select 1 from herald.serving as v where v.session_id = m.session_id and v.free <= 0) then
+  if exists (select 1 from herald.full_accounts as f where f.session_id = m.session_id) then
     return query select 'in-flight', 'The account is sending another message right now.', null::timestamptz;
   end if;
 end
