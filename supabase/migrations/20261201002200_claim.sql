@@ -391,7 +391,7 @@ begin
       select w.session_id from unnest(waiting) as w (session_id) where w.session_id <> all(round)
       union all
       select c.session_id from unnest(taken) as c
-      where not exists (select 1 from herald.full_accounts as f where f.session_id = c.session_id)
+      where c.session_id <> all(array(select f.session_id from herald.full_accounts as f))
     );
   end loop;
 
@@ -399,9 +399,9 @@ begin
   set looked_at = moment,
     looked_past = case when c.session_id is null then coalesce(g.past, 0) else l.looked_past end,
     look_again_at = case
-      when c.session_id is null and g.session_id is null and not exists (
-        select 1 from herald.full_accounts as f where f.session_id = l.session_id
-      ) then moment + interval '1 second'
+      when c.session_id is null and g.session_id is null
+        and l.session_id <> all(array(select f.session_id from herald.full_accounts as f))
+        then moment + interval '1 second'
       else '-infinity'
     end,
     next_send_at = case
