@@ -206,7 +206,7 @@ def test_a_paused_organisation_does_not_hold_another(db: Db, org: Organisation, 
     assert drain(run) == [str(message)]
 
 
-def test_direct_calls_have_what_the_api_allows_a_minute_and_are_told_when_there_is_room(db: Db, org: Organisation) -> None:
+def test_direct_calls_have_a_limit_a_minute_and_are_told_when_there_is_room(db: Db, org: Organisation) -> None:
     def take(organization: object) -> float:
         return float(db.call("whatsapp_direct_send_take", p_organization=organization, p_limit=10))
 
