@@ -138,17 +138,31 @@ revoke execute on function herald.template_kept() from public;
 create trigger template_kept before insert or update of content on public.whatsapp_message_templates
 for each row execute function herald.template_kept();
 
--- herald.template(organisation, name) → the one that this organisation uses under that name.
-create function herald.template(p_organization uuid, p_name text) returns public.whatsapp_message_templates
+-- herald.template(organisation, name, language) → the active template that this organisation uses under that name (or
+-- id): its own before the system's, the default one before others, English before other languages. language: only that.
+create function herald.template(p_organization uuid, p_name text, p_language text default null)
+returns public.whatsapp_message_templates
 language sql stable set search_path = ''
 as $$
   select t from public.whatsapp_message_templates as t
-  where t.name = p_name and t.is_active and (t.organization_id = p_organization or t.organization_id is null)
+  where p_name in (t.name, t.id::text) and t.is_active and t.language = coalesce(p_language, t.language)
+    and (t.organization_id = p_organization or t.organization_id is null)
   order by t.organization_id nulls last, t.is_default desc, t.language = 'en' desc, t.id
   limit 1
 $$;
-revoke execute on function herald.template(uuid, text) from public;
-grant execute on function herald.template(uuid, text) to authenticated, service_role;
+revoke execute on function herald.template(uuid, text, text) from public;
+grant execute on function herald.template(uuid, text, text) to authenticated, service_role;
+
+-- whatsapp_template(organisation, name, language) → the id of that template; null: there is none that the caller sees.
+create function public.whatsapp_template(p_organization uuid, p_name text, p_language text default null) returns uuid
+language sql stable set search_path = ''
+as $$
+  select (herald.template(p_organization, p_name, p_language)).id
+$$;
+comment on function public.whatsapp_template(uuid, text, text) is
+'The active template that the organisation uses under this name (or id), in this language if one is named.';
+revoke execute on function public.whatsapp_template(uuid, text, text) from public, anon;
+grant execute on function public.whatsapp_template(uuid, text, text) to authenticated, service_role;
 
 -- The system's own templates.
 insert into public.whatsapp_message_templates (organization_id, name, category, is_default, description, content) values

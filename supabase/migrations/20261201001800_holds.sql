@@ -15,6 +15,7 @@ where coalesce((
     select u.sent from herald.sends_counted as u where u.rule = 'group' and u.subject = g.id
   ), 0) >= s.per_group_per_minute;
 comment on view herald.full_groups is 'Groups that may have no message this minute.';
+comment on column herald.full_groups.most is 'How many messages the group may have in a minute.';
 
 -- Organisations in whose quiet hours we are: until when, and which types of message go out all the same.
 create view herald.quiet_organizations as
@@ -23,6 +24,7 @@ from public.workshop_automation_config as c
 cross join lateral (select herald.quiet_until(c.quiet_hours, c.timezone) as until offset 0) as q -- once a row
 where c.quiet_hours is not null and q.until is not null;
 comment on view herald.quiet_organizations is 'Organisations in whose quiet hours we are now.';
+comment on column herald.quiet_organizations.exempt is 'A JSON array of message types that go out all the same.';
 
 -- What holds a whole account back, and until when (null: until somebody changes it). hold is null if nothing does.
 create view herald.account_holds as

@@ -1980,6 +1980,8 @@ export type Database = {
       },
       "whatsapp_stats": { Args: { "p_organization": string }; Returns: Json
       },
+      "whatsapp_template": { Args: { "p_language"?: string, "p_name": string, "p_organization": string }; Returns: string
+      },
       "whatsapp_worker_start": { Args: { "p_run": string, "p_version": string, "p_worker": string }; Returns: Json
       },
       "why_not_sent": { Args: { "p_message": string }; Returns: {

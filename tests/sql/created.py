@@ -52,7 +52,7 @@ def _signature(text: str, start: int) -> str:
     types = []
     for argument in re.split(r",(?![^(]*\))", text[start : end - 1]):
         words = re.split(r" default\b", argument.strip())[0].split()
-        if words:
+        if words and words[0] != "out":  # what comes out is no part of the signature
             types.append(" ".join(words[2:] if words[0] in ("inout", "variadic") else words[1:]))
     return ", ".join(types)
 

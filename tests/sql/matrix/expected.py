@@ -178,6 +178,11 @@ def _recipients(ground: Ground, place: Place) -> Json:
     return {"p_event": workshop, "p_recipients": ["+491709999999"], "p_template": "we_are_live"}
 
 
+def _template(ground: Ground, place: Place) -> Json:
+    template = ground.row("whatsapp_message_templates", place)
+    return {"p_organization": template["organization_id"], "p_name": template["id"]}
+
+
 #: Functions of schema public that people call.
 RPCS: Mapping[str, Rpc] = {
     "why_not_sent": Rpc(
@@ -196,6 +201,7 @@ RPCS: Mapping[str, Rpc] = {
     ),
     "whatsapp_api_caller": Rpc(SIGNED_IN | HERALD, lambda *_: {}),
     "whatsapp_explain": Rpc(SIGNED_IN, lambda *_: {"p_error": 'violates check constraint "contact_phone"'}),
+    "whatsapp_template": Rpc(MEMBERS, _template),
     "whatsapp_erase_contact": Rpc(ADMINS, _contact, refuses=True),
     "whatsapp_queue_recipients": Rpc(ADMINS, _recipients, refuses=True),
 }
