@@ -135,8 +135,8 @@ begin
   return coalesce((
     select jsonb_agg(jsonb_build_object(
       'session_id', s.id, 'organization_id', s.organization_id, 'epoch', l.epoch, 'lease_seconds', p_lease_seconds,
-      'until', l.expires_at, 'status', s.status, 'phone_number', s.phone_number, 'min_gap_ms', s.min_gap_ms,
-      'desired_state', case when s.enabled then s.desired_state else 'disconnected' end
+      'until', l.expires_at, 'provider', s.provider, 'status', s.status, 'phone_number', s.phone_number,
+      'min_gap_ms', s.min_gap_ms, 'desired_state', case when s.enabled then s.desired_state else 'disconnected' end
     ) order by s.created_at)
     from herald.session_leases as l
     join public.whatsapp_sessions as s on s.id = l.session_id

@@ -35,9 +35,7 @@ class SupabaseLeases:
             Held(
                 session_id=UUID(row["session_id"]),
                 organization_id=UUID(row["organization_id"]),
-                provider=ProviderName(
-                    row.get("provider", "web")
-                ),  # a database without it leases web accounts only
+                provider=ProviderName(row["provider"]),
                 epoch=row["epoch"],
                 lease_seconds=row["lease_seconds"],
                 desired_state=DesiredState(row["desired_state"]),

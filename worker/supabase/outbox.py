@@ -25,7 +25,7 @@ def claim_from(row: dict[str, Any]) -> Claim:
         token=UUID(row["token"]),
         organization_id=UUID(row["organization_id"]),
         session_id=UUID(row["session_id"]),
-        provider=ProviderName(row.get("provider", "web")),  # a database without the column has web accounts only
+        provider=ProviderName(row["provider"]),
         until=datetime.fromisoformat(row["until"]),
         to=row["to"],
         kind=MessageKind(row["kind"]),
