@@ -1,6 +1,6 @@
 // The proxy's handler against servers that fail as a project on a laptop does not.
 
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { proxy } from "../../supabase/functions/_shared/proxy/handler.ts";
 import { routeOf } from "../../supabase/functions/_shared/proxy/match.ts";
 import { ROUTES } from "../../supabase/functions/_shared/proxy/routes.ts";
@@ -16,6 +16,21 @@ inWorld("tokens under the project's published keys are taken, elliptic and RSA",
     const headers = { Authorization: `Bearer ${await world.token({}, algorithm)}` };
     equal((await call(world, "/api/groups", { headers })).status, 200);
   }
+});
+
+inWorld("a project that still signs with its legacy key is told so, not its people", async (world) => {
+  const hs256 = await world.token({}, "HS256");
+  const headers = { Authorization: `Bearer ${hs256}` };
+  const elsewhere = await (await call(world, "/api/groups", { headers })).json();
+  deepEqual([elsewhere.code, elsewhere.hint], ["token-invalid", "Sign in again."]); // this project has better keys
+  world.keys = () => Response.json({ keys: [] });
+  const legacy = { ...world, env: { ...world.env, SUPABASE_URL: `${world.env["SUPABASE_URL"]}/legacy` } };
+  const response = await call(legacy, "/api/groups", { headers });
+  const { code, detail, hint } = await response.json();
+  deepEqual([response.status, code], [401, "token-invalid"]);
+  match(detail, /signs with a legacy key/);
+  match(hint, /ES256/);
+  deepEqual(world.heard, []);
 });
 
 inWorld("keys that can't be fetched are not the token's fault", async (world) => {

@@ -4,6 +4,8 @@ import { exportJWK, generateKeyPair, SignJWT } from "npm:jose@6.2.18";
 
 export type Answer = (request: Request) => Response | Promise<Response>;
 
+export type Algorithm = "ES256" | "RS256" | "HS256";
+
 export interface World {
   env: Record<string, string>;
   /** What the project's Auth, its database and the worker answer. */
@@ -12,7 +14,7 @@ export interface World {
   vps: Answer;
   /** What the worker heard, method and path. */
   heard: string[];
-  token(claims?: Record<string, unknown>, algorithm?: "ES256" | "RS256"): Promise<string>;
+  token(claims?: Record<string, unknown>, algorithm?: Algorithm): Promise<string>;
 }
 
 export const ORGANIZATION = "7b0d9e4e-5a53-4b3e-9c56-0d5d1f3c0001";
@@ -22,6 +24,7 @@ const pairs = {
   ES256: await generateKeyPair("ES256"),
   RS256: await generateKeyPair("RS256"),
 };
+const LEGACY_SECRET = new TextEncoder().encode("a shared secret of thirty-two bytes");
 const JWKS = {
   keys: await Promise.all(
     (["ES256", "RS256"] as const).map(async (alg) => ({
@@ -38,7 +41,7 @@ export function inWorld(name: string, test: (world: World) => Promise<void>): vo
     const quiet = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
     const project = Deno.serve(quiet, (request) => {
       const path = new URL(request.url).pathname;
-      return path.startsWith("/auth/") ? world.keys(request) : world.database(request);
+      return path.includes("/auth/") ? world.keys(request) : world.database(request);
     });
     const vps = Deno.serve(quiet, (request) => {
       world.heard.push(`${request.method} ${new URL(request.url).pathname}`);
@@ -64,7 +67,7 @@ export function inWorld(name: string, test: (world: World) => Promise<void>): vo
           .setIssuer(`${url}/auth/v1`)
           .setAudience("authenticated")
           .setExpirationTime("5 minutes")
-          .sign(pairs[algorithm].privateKey),
+          .sign(algorithm === "HS256" ? LEGACY_SECRET : pairs[algorithm].privateKey),
     };
     try {
       await test(world);

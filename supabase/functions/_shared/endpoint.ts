@@ -1,4 +1,4 @@
-// The frame around every handler: a request id, CORS by an allow list, problems as answers, one log line a failure.
+// The frame around every handler: a request id, CORS by an allow-list, problems as answers, one log line per failure.
 
 import type { Environment } from "./environment.ts";
 import { Problem } from "./problem.ts";
@@ -11,12 +11,13 @@ export interface Call {
 
 export type Handler = (request: Request, env: Environment) => Promise<Response>;
 
-/** What a browser may send; everything else is left out before a request goes on anyway. */
-const ALLOWED_HEADERS = "authorization, apikey, content-type, idempotency-key, x-client-info, x-org-id";
+/** What a browser may send. supabase-js adds the last ones; the proxy passes on only what the worker needs. */
+const ALLOWED_HEADERS = "authorization, apikey, content-type, idempotency-key, x-org-id, " +
+  "x-client-info, x-region, x-retry-count, x-supabase-api-version";
 const EXPOSED_HEADERS = "retry-after, x-request-id";
 const PREFLIGHT_SECONDS = "600";
 
-/** A handler for `answer`. Browsers of the origins in ALLOWED_ORIGINS (by comma) may call it, others may not. */
+/** A handler for `answer`. Pages of the origins in ALLOWED_ORIGINS (separated by commas) may call it, others may not. */
 export function endpoint(methods: readonly string[], answer: (call: Call) => Promise<Response>): Handler {
   return async (request, env) => {
     const requestId = crypto.randomUUID();
@@ -60,9 +61,11 @@ async function answered(call: Call, answer: (call: Call) => Promise<Response>): 
   try {
     return await answer(call);
   } catch (error) {
-    const problem = error instanceof Problem ? error : new Problem(500, "internal", "This is a mistake of ours.", {
-      hint: "Try again; if it stays, tell the operator the request_id.",
-    });
+    const problem = error instanceof Problem
+      ? error
+      : new Problem(500, "internal", "Something went wrong in Herald.", {
+        hint: "Try again. If it happens again, give the operator the request_id.",
+      });
     if (problem.status >= 500) {
       logFailure(call, problem, error);
     }
@@ -70,7 +73,7 @@ async function answered(call: Call, answer: (call: Call) => Promise<Response>): 
   }
 }
 
-/** One JSON line without texts of others: an error's message may hold an address or a key. */
+/** One JSON line without the error's own message, which may hold an address or a key. */
 function logFailure(call: Call, problem: Problem, error: unknown): void {
   const kind = error instanceof Problem ? undefined : error instanceof Error ? error.name : typeof error;
   const line = { event: "failed", request_id: call.requestId, status: problem.status, code: problem.code, kind };
@@ -78,10 +81,10 @@ function logFailure(call: Call, problem: Problem, error: unknown): void {
   console.error(JSON.stringify(line));
 }
 
-/** For an endpoint of one call. Throws a Problem (405) for another method than POST. */
+/** For an endpoint that only takes POST. Throws a Problem (405) for another method. */
 export function expectPost(request: Request): void {
   if (request.method !== "POST") {
-    throw new Problem(405, "method-not-allowed", "This is called by POST.", { headers: { Allow: "POST" } });
+    throw new Problem(405, "method-not-allowed", "Use POST for this call.", { headers: { Allow: "POST" } });
   }
 }
 
