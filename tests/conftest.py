@@ -1,13 +1,14 @@
 """What tests are given: one world of real parts and its workers; a WhatsApp alone, and people with phones."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from simulator.client import Recipient, Simulator
-from tests.kit import phones
+from tests.kit import memory, phones
 from tests.kit.worker_process import Worker, until
 from tests.kit.world import Row, World
 
@@ -29,10 +30,17 @@ def new_phone() -> Callable[[], str]:
     return phones.new_phone
 
 
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """Where a provider of the test's own keeps its live stores."""
+    with memory.in_memory("state") as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 async def whatsapp(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
     """One simulated WhatsApp without a Supabase beside it, for all tests of a run."""
-    async with await Simulator.start(tmp_path_factory.mktemp("whatsapp")) as started:
+    async with memory.whatsapp(tmp_path_factory.mktemp("whatsapp")) as started:
         yield started
 
 

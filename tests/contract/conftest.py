@@ -10,6 +10,6 @@ from tests.kit.web_world import WebWorld, web_world
 
 
 @pytest.fixture
-async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[WebWorld]:
-    async with web_world(simulator, tmp_path / "state") as made:
+async def world(simulator: Simulator, state_dir: Path) -> AsyncIterator[WebWorld]:
+    async with web_world(simulator, state_dir) as made:
         yield made

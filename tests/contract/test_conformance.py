@@ -19,9 +19,9 @@ from worker.session import ProviderName
 
 @pytest.fixture(params=WORLDS)
 async def world(
-    request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path
+    request: pytest.FixtureRequest, simulator: Simulator, state_dir: Path
 ) -> AsyncIterator[ProviderWorld]:
-    async with WORLDS[request.param](simulator, tmp_path / "state") as started:
+    async with WORLDS[request.param](simulator, state_dir) as started:
         yield started
 
 

@@ -100,10 +100,10 @@ def test_the_way_is_short_and_its_modules_are_there() -> None:
 
 
 async def test_a_message_passes_the_listed_modules_and_no_others(
-    simulator: Simulator, asha: Recipient, tmp_path: Path
+    simulator: Simulator, asha: Recipient, state_dir: Path
 ) -> None:
     router = EventRouter()
-    world = WebWorld(simulator, tmp_path / "state")
+    world = WebWorld(simulator, state_dir)
     await world.provider.start()
     session = await world.link(new_phone())
     world.events.also = router  # as the daemon wires it

@@ -20,9 +20,9 @@ from worker.providers.web.shards import ShardLimits
 
 
 @pytest.fixture
-async def world(simulator: Simulator, tmp_path: Path) -> AsyncIterator[WebWorld]:
+async def world(simulator: Simulator, state_dir: Path) -> AsyncIterator[WebWorld]:
     """A world whose sends hang after 6 seconds."""
-    async with web_world(simulator, tmp_path / "state", ShardLimits(send_seconds=6.0)) as made:
+    async with web_world(simulator, state_dir, ShardLimits(send_seconds=6.0)) as made:
         yield made
 
 

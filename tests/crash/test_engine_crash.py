@@ -21,9 +21,9 @@ from worker.session import Ending
 
 
 @pytest.fixture
-async def shards(simulator: Simulator, tmp_path: Path) -> AsyncIterator[WebWorld]:
+async def shards(simulator: Simulator, state_dir: Path) -> AsyncIterator[WebWorld]:
     """A world in which every session has an engine of its own."""
-    async with web_world(simulator, tmp_path / "state", ShardLimits(sessions=1)) as made:
+    async with web_world(simulator, state_dir, ShardLimits(sessions=1)) as made:
         yield made
 
 

@@ -30,11 +30,13 @@ async def network(simulator: Simulator) -> AsyncIterator[TcpProxy]:
 
 
 @pytest.fixture
-async def world(simulator: Simulator, network: TcpProxy, tmp_path: Path) -> AsyncIterator[WebWorld]:
+async def world(
+    simulator: Simulator, network: TcpProxy, tmp_path: Path, state_dir: Path
+) -> AsyncIterator[WebWorld]:
     found_by = tmp_path / "simulator.json"
     endpoint = json.loads(simulator.file.read_text())
     found_by.write_text(json.dumps({**endpoint, "proxy": f"http://127.0.0.1:{network.port}"}))
-    async with web_world(simulator, tmp_path / "state", found_by=found_by) as made:
+    async with web_world(simulator, state_dir, found_by=found_by) as made:
         yield made
 
 

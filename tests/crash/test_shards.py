@@ -20,11 +20,6 @@ from worker.providers.web.shards import ShardLimits
 from worker.session import Ending
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    return tmp_path / "state"
-
-
 async def until_gone(pid: int) -> None:
     """Wait until a process has ended and its parent knows."""
 
@@ -42,9 +37,9 @@ async def reopen(world: WebWorld, session: UUID) -> None:
 
 
 async def test_an_engine_that_has_seen_many_openings_ends_when_it_is_empty(
-    simulator: Simulator, state: Path, asha: Recipient
+    simulator: Simulator, state_dir: Path, asha: Recipient
 ) -> None:
-    async with web_world(simulator, state, ShardLimits(openings=2)) as world:
+    async with web_world(simulator, state_dir, ShardLimits(openings=2)) as world:
         first, second = [await world.link(new_phone()) for _ in range(2)]
         [old] = world.provider.engine_pids
         third = await world.link(new_phone())
@@ -64,9 +59,9 @@ async def test_an_engine_that_has_seen_many_openings_ends_when_it_is_empty(
 
 
 async def test_a_large_engine_is_emptied_one_session_after_the_other_between_sends(
-    simulator: Simulator, state: Path, asha: Recipient
+    simulator: Simulator, state_dir: Path, asha: Recipient
 ) -> None:
-    async with web_world(simulator, state, ShardLimits(sessions=2)) as world:
+    async with web_world(simulator, state_dir, ShardLimits(sessions=2)) as world:
         phone = new_phone()
         busy, idle = await world.link(phone), await world.link(new_phone())
         [measured] = world.provider.engine_pids
@@ -89,8 +84,8 @@ async def test_a_large_engine_is_emptied_one_session_after_the_other_between_sen
         assert asha.times_received(text) == 1
 
 
-async def test_an_engine_far_above_its_memory_limit_is_killed(simulator: Simulator, state: Path) -> None:
-    async with web_world(simulator, state, ShardLimits(memory_mb=10)) as world:
+async def test_an_engine_far_above_its_memory_limit_is_killed(simulator: Simulator, state_dir: Path) -> None:
+    async with web_world(simulator, state_dir, ShardLimits(memory_mb=10)) as world:
         session = await world.link(new_phone())
         [old] = world.provider.engine_pids
         await world.provider.check_memory()
@@ -99,9 +94,9 @@ async def test_an_engine_far_above_its_memory_limit_is_killed(simulator: Simulat
 
 
 async def test_a_send_that_hangs_ends_its_session_and_is_in_doubt(
-    simulator: Simulator, state: Path, asha: Recipient
+    simulator: Simulator, state_dir: Path, asha: Recipient
 ) -> None:
-    async with web_world(simulator, state, ShardLimits(send_seconds=1.5)) as world:
+    async with web_world(simulator, state_dir, ShardLimits(send_seconds=1.5)) as world:
         phone = new_phone()
         session = await world.link(phone)
         await simulator.fault(FaultKind.STALL_UNPROCESSED, phone, count=1)
@@ -115,9 +110,9 @@ async def test_a_send_that_hangs_ends_its_session_and_is_in_doubt(
 
 
 async def test_an_engine_that_hangs_is_killed_when_its_lease_is_not_taken_in(
-    simulator: Simulator, state: Path
+    simulator: Simulator, state_dir: Path
 ) -> None:
-    async with web_world(simulator, state, ShardLimits()) as world:
+    async with web_world(simulator, state_dir, ShardLimits()) as world:
         session = await world.link(new_phone())
         [old] = world.provider.engine_pids
         os.kill(old, signal.SIGSTOP)
@@ -126,8 +121,10 @@ async def test_an_engine_that_hangs_is_killed_when_its_lease_is_not_taken_in(
         assert old not in world.provider.engine_pids
 
 
-async def test_an_engine_that_was_stopped_past_its_lease_ends_at_once(simulator: Simulator, state: Path) -> None:
-    async with web_world(simulator, state, ShardLimits()) as world:
+async def test_an_engine_that_was_stopped_past_its_lease_ends_at_once(
+    simulator: Simulator, state_dir: Path
+) -> None:
+    async with web_world(simulator, state_dir, ShardLimits()) as world:
         phone = new_phone()
         session = await world.link(phone)
         [old] = world.provider.engine_pids
@@ -143,8 +140,8 @@ async def test_an_engine_that_was_stopped_past_its_lease_ends_at_once(simulator:
         await simulator.until_connected(phone, 0)
 
 
-async def test_a_session_is_not_opened_under_a_lease_that_is_over(simulator: Simulator, state: Path) -> None:
-    async with web_world(simulator, state, ShardLimits()) as world:
+async def test_a_session_is_not_opened_under_a_lease_that_is_over(simulator: Simulator, state_dir: Path) -> None:
+    async with web_world(simulator, state_dir, ShardLimits()) as world:
         phone = new_phone()
         session = await world.link(phone)
         await world.provider.close(session)

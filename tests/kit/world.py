@@ -10,7 +10,6 @@ import io
 import json
 import os
 import secrets
-import shutil
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,6 +26,7 @@ from localstack.client import Stack
 from localstack.kept_logs import keep_logs, note_secrets
 from simulator.client import Simulator
 from tests.kit.http import loopback
+from tests.kit.memory import in_memory, whatsapp
 from tests.kit.noted_rows import note_rows
 from tests.kit.project import project
 from tests.kit.worker_process import Worker, free_port, until
@@ -63,22 +63,20 @@ class World:
     service: AsyncClient  #: the secret key: to arrange and to look
     database: "psycopg.AsyncConnection[Row]"
     organization: str
+    state_dir: Path  #: holds the workers' live stores
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.encryption_key = base64.b64encode(secrets.token_bytes(32)).decode()
-        self.state_dir = Path("/dev/shm") / f"herald-world-{os.getuid()}-{secrets.token_hex(4)}"  # noqa: S108
         self.workers: list[Worker] = []
         self._exits = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._exits.callback(self._remove_state)
+        self.state_dir = self._exits.enter_context(in_memory("world"))
         try:
             self.stack = await self._exits.enter_async_context(project(self.directory / "stack"))
-            self.simulator = await self._exits.enter_async_context(
-                await Simulator.start(self.directory / "whatsapp")
-            )
+            self.simulator = await self._exits.enter_async_context(whatsapp(self.directory / "whatsapp"))
             await self.reconnect()
             self._exits.push_async_callback(self._disconnect)
             self.service = await self._client(self.stack.secret_key)
@@ -95,9 +93,6 @@ class World:
         finally:
             await self._exits.aclose()
             keep_logs(self.directory)
-
-    def _remove_state(self) -> None:
-        shutil.rmtree(self.state_dir, ignore_errors=True)
 
     async def _stop_workers(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self.workers))
