@@ -37,7 +37,7 @@ from worker.supabase.credentials import SupabaseCredentials
 from worker.supabase.groups import SupabaseGroups
 from worker.supabase.leases import SupabaseLeases
 from worker.supabase.outbox import SupabaseOutbox
-from worker.supabase.wakeups import Wakeups
+from worker.supabase.realtime.wakeups import Wakeups
 from worker.vault.keyring import Keyring
 
 log = structlog.get_logger()

@@ -15,7 +15,7 @@ import aiohttp
 
 from scripts.drills.report import Report, percentile, run
 from tests.kit.world import Row, World, rows_of
-from worker.supabase.organization_feed import OrganizationFeed
+from worker.supabase.realtime.organization_feed import Changed, OrganizationFeed
 
 KEY = f"bench-{secrets.token_hex(16)}"
 
@@ -46,7 +46,7 @@ class Ears:
             if told["type"] == "message_sent" and (heard := self.by_message.get(told["message_id"])):
                 heard.at_client.set_result(time.monotonic())
 
-    def realtime(self, _table: str, row: Row, _at: str) -> None:
+    def realtime(self, _kind: Changed, row: Row, _at: str) -> None:
         """Listen as a plain subscriber."""
         heard = self.by_message.get(row["id"])
         if heard and row["status"] == "sent":

@@ -21,7 +21,8 @@ from localstack.client import LocalStack, Stack
 from tests.kit.faults.proxy import TcpProxy
 from tests.kit.realtime import BACK, DEADLINE, Bare, Ears, Realtime, listening
 from tests.kit.worker_process import until
-from worker.supabase.subscription import HINTS, PING_SECONDS, PONG_SECONDS
+from worker.supabase.realtime.subscription import PING_SECONDS, PONG_SECONDS
+from worker.supabase.realtime.wakeups import HINTS
 
 #: realtime 2.34 reads a property of a closed connection that websockets 15 calls deprecated; as an error the
 #: warning would end the client's listener.

@@ -15,7 +15,7 @@ from realtime import AsyncRealtimeChannel, AsyncRealtimeClient
 from localstack.client import Stack
 from tests.kit.worker_process import until
 from worker.supabase.client import Database
-from worker.supabase.wakeups import LONGEST_PAUSE_SECONDS, Wakeups
+from worker.supabase.realtime.wakeups import LONGEST_PAUSE_SECONDS, Wakeups
 
 DEADLINE = 10.0  # seconds for what takes milliseconds on a quiet machine
 BACK = LONGEST_PAUSE_SECONDS + DEADLINE  # seconds until hints are back, from when Realtime is

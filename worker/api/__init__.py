@@ -16,17 +16,17 @@ To add a route, write a handler in the module of its subject and register it in 
 
         What else a reader should know.
         '''
-        rows = await call.tenant.select("whatsapp_groups", ALL, ("group_jid", f"eq.{path.jid}"))
-        if not rows:
+        row = await groups.find(call.tenant, path.jid, account=None)     # worker/supabase/tenant/groups.py
+        if row is None:
             raise not_found("group")
         ...
-        return Group.model_validate(rows[0])     # or Reply(model, status=202, headers={…})
+        return Group.model_validate(row)         # or Reply(model, status=202, headers={…})
 
 A new module's table joins ``TABLES`` in ``app.py``. Parameters must be called ``path``, ``query`` and ``body``;
-the annotations are the checks, OpenAPI and the docs page. ``call.tenant`` reads and writes the organisation of the
-caller only, a user's under their own token; ``call.parts.changes.until`` waits for a row; ``raise Problem(status,
-code, detail, hint)`` ends a call. A new route needs its line in ``tests/api/cells.py``, who gets what answer: the
-matrix names what is missing.
+the annotations are the checks, OpenAPI and the docs page. The functions of worker/supabase/tenant, given
+``call.tenant``, read and write the organisation of the caller only, a user's under their own token;
+``call.parts.changes.until`` waits for a row; ``raise Problem(status, code, detail, hint)`` ends a call. A new
+route needs its line in ``tests/api/cells.py``, who gets what answer: the matrix names what is missing.
 """
 
 from worker.api.app import Api

@@ -26,7 +26,8 @@ def send(
     ],
     to: Annotated[str | None, typer.Option(metavar="NUMBER", help="To a person: +491701234567.")] = None,
     group: Annotated[
-        UUID | None, typer.Option(metavar="UUID", help="To a group: its id in whatsapp_groups.")
+        UUID | None,
+        typer.Option(metavar="UUID", help="To a group: its id, as GET /api/groups shows it."),
     ] = None,
     text: Annotated[str, typer.Option(help="What it says; - reads it from standard input.")] = "A test by Herald.",
     wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for the outcome.")] = 60,

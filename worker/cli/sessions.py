@@ -103,7 +103,7 @@ async def _list(organization: Any, *, as_json: bool) -> None:
     if found["sessions"]:
         out.print(accounts_table(found["sessions"]))
     else:
-        out.print("No account yet: the CRM links one, by a row in whatsapp_sessions.")
+        out.print("No account yet: link one in the CRM.")
     out.print()
     if found["workers"]:
         out.print(workers_table(found["workers"]))

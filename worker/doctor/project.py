@@ -4,23 +4,24 @@ import asyncio
 import importlib.resources
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import httpx
-from realtime.types import RealtimePostgresChangesListenEvent
-from supabase import AsyncClient, acreate_client
 
 from worker.doctor.finding import Case, Finding, LiveWorker, Severity, error, warning
 from worker.errors import HeraldError, SettingsError
 from worker.supabase.client import Database
+from worker.supabase.diagnosis import Diagnosis
+from worker.supabase.realtime.subscription import Binding, Subscription, SubscriptionLost
+from worker.supabase.rows import CANARIES, PRIVATE_SCHEMA
 
 #: Tokens, and what a person reads, are wrong if the clocks are further apart, seconds.
 MOST_SKEW = 5.0
 
-#: How long Realtime may take to subscribe (hosted: about 2), and to tell of a change, seconds.
-SUBSCRIBE_SECONDS, DELIVER_SECONDS = 12.0, 6.0
+#: How long Realtime may take to tell of a change, seconds.
+DELIVER_SECONDS = 6.0
 
 _ENABLE = "Supabase dashboard, Settings, Realtime: enable it; then restart the project"
 
@@ -43,8 +44,7 @@ async def schema(case: Case) -> list[Finding]:
         return [_refusal(problem)]
     begun, at = time.monotonic(), time.time()
     try:
-        asked = {"p_expected": expected_schema(), "p_old_seconds": case.old_seconds}
-        answer = await database.call("whatsapp_doctor", asked, attempts=2)
+        answer = await Diagnosis(database).findings(expected_schema(), case.old_seconds)
     except HeraldError as problem:
         await database.aclose()
         return [_refusal(problem)]
@@ -125,43 +125,26 @@ async def storage(case: Case) -> list[Finding]:
 
 async def realtime(case: Case) -> list[Finding]:
     """Realtime takes a subscription, down to the database, and tells of a change."""
-    client = await acreate_client(case.set.supabase_url, case.set.supabase_service_key.get_secret_value())
+    settings, heard = case.set, asyncio.Event()
+    canary = Binding(schema=PRIVATE_SCHEMA, table=CANARIES, event="UPDATE", heard=lambda _: heard.set())
+    subscription = Subscription(
+        settings.supabase_url,
+        settings.supabase_service_key.get_secret_value(),
+        "herald-doctor",
+        [canary],
+        listening=lambda: None,
+    )
     try:
-        async with asyncio.timeout(SUBSCRIBE_SECONDS):
-            heard, status = await _subscribe(client)
-    except Exception as problem:  # the client raises whatever its transport does
-        status = type(problem).__name__
-    try:
-        if status != "ok":
-            what = f"Realtime takes no subscription ({status}): messages go out by the poll, some seconds later."
-            return [warning("realtime", what, _ENABLE)]
-        if await case.calls.call("whatsapp_doctor_canary", {}):
-            await asyncio.wait_for(heard.wait(), DELIVER_SECONDS)
+        await subscription.open()
+        if await Diagnosis(case.calls).change_canary():
+            async with asyncio.timeout(DELIVER_SECONDS):
+                await subscription.unless_lost(heard.wait())
+    except SubscriptionLost as lost:
+        what = f"Realtime takes no subscription ({lost.kind}): messages go out by the poll, some seconds later."
+        return [warning("realtime", what, _ENABLE)]
     except TimeoutError:
         what = "Realtime takes a subscription and tells of no change: messages go out by the poll."
         return [warning("realtime", what, _ENABLE)]
     finally:
-        with suppress(Exception):
-            await asyncio.wait_for(client.realtime.close(), 2.0)
+        await subscription.close()
     return []
-
-
-async def _subscribe(client: AsyncClient) -> tuple[asyncio.Event, str]:
-    """An event that is set by a change, and the status that the database's own subscription ends up with."""
-    heard = asyncio.Event()
-    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def system(payload: Any) -> None:
-        if not told.done():
-            told.set_result(str(getattr(payload, "status", "")))
-
-    channel = client.channel("herald-doctor")
-    channel.on_postgres_changes(
-        RealtimePostgresChangesListenEvent.Update,
-        callback=lambda _: heard.set(),
-        schema="herald",
-        table="realtime_canaries",
-    )
-    channel.on_system(system)
-    await channel.subscribe()
-    return heard, await told

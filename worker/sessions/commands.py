@@ -1,4 +1,4 @@
-"""Carries out what people ask of a session's holder (table whatsapp_commands).
+"""Carries out what people ask of a session's holder.
 
 The database checks who asks and what they ask, hands out one command a session at a time, and fails a command that
 no worker answers in time. The organisation's admins read the answer, and it is kept: it holds no keys.

@@ -16,7 +16,7 @@ import structlog
 
 from worker.errors import HeraldError
 from worker.supabase.client import Database
-from worker.supabase.organization_feed import OrganizationFeed, Row
+from worker.supabase.realtime.organization_feed import Changed, OrganizationFeed, Row
 from worker.supabase.tenant import Tenant, accounts
 
 log = structlog.get_logger()
@@ -131,13 +131,13 @@ class _Watched:
                 watcher.missed()
         self._begun = True
 
-    def _changed(self, table: str, row: Row, at: str) -> None:
-        match table:
-            case "whatsapp_sessions":
+    def _changed(self, kind: Changed, row: Row, at: str) -> None:
+        match kind:
+            case Changed.ACCOUNT:
                 events = self._account_events(row)
-            case "scheduled_whatsapp_messages":
+            case Changed.MESSAGE:
                 events = self._message_events(row)
-            case "whatsapp_messages" if row.get("direction") == "inbound":
+            case Changed.CHAT_MESSAGE if row.get("direction") == "inbound":
                 events = [_incoming(row)]
             case _:
                 return
