@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.api.test_events import Listener
 from tests.conftest import MakeWorker
+from tests.kit.event_listener import Listener
 from tests.kit.world import World, qr_text
 
 KEY = f"proxy-{secrets.token_hex(16)}"

@@ -15,7 +15,8 @@ from aiohttp import web
 from worker.api.events.client import Parts as EventParts
 from worker.api.events.endpoint import Events
 from worker.api.events.hub import EventHub
-from worker.api.http.caller import Caller, Callers
+from worker.api.events.limits import EventLimits
+from worker.api.http.caller import REMEMBER_SECONDS, Caller, Callers
 from worker.api.http.database_problems import problem_from
 from worker.api.http.docs_page import docs_page
 from worker.api.http.limits import POLL_SECONDS, Limits
@@ -25,7 +26,7 @@ from worker.api.http.openapi import describe
 from worker.api.http.parts import Changes, Parts
 from worker.api.http.problem import BY_STATUS, Problem
 from worker.api.http.routing import Call, Cost, Route, admit, run
-from worker.api.http.tokens import Tokens
+from worker.api.http.tokens import LEEWAY, Tokens
 from worker.api.routes import accounts, commands, groups, groups_write, messages, queue, send
 from worker.api.routes.health import Health, health_handler
 from worker.api_keys import ApiKey
@@ -78,6 +79,9 @@ class ApiSettings:
     requests_per_minute: int = 600
     sends_per_minute: int = 10
     poll_seconds: float = POLL_SECONDS
+    remember_seconds: float = REMEMBER_SECONDS
+    clock_leeway: float = LEEWAY
+    event_limits: EventLimits = field(default_factory=EventLimits)
 
     @classmethod
     def of(cls, settings: Settings, version: str) -> "ApiSettings":
@@ -108,7 +112,7 @@ class Api:
         self.changes = Changes()
         self._database = Database(settings.supabase_url, settings.service_key, connections=CONNECTIONS)
         self._calls = ApiCalls(self._database)
-        self._tokens = Tokens(settings.supabase_url)
+        self._tokens = Tokens(settings.supabase_url, settings.clock_leeway)
         limits = Limits(
             self._calls,
             requests=settings.requests_per_minute,
@@ -116,7 +120,7 @@ class Api:
             poll_seconds=settings.poll_seconds,
         )
         self._parts = Parts(self._database, self._calls, limits, self.changes, wake)
-        self._callers = Callers(settings.keys, self._tokens, self._calls)
+        self._callers = Callers(settings.keys, self._tokens, self._calls, settings.remember_seconds)
         hub = EventHub(settings.supabase_url, settings.service_key, self._database)
         self._events = Events(
             EventParts(
@@ -125,6 +129,7 @@ class Api:
                 database=self._database,
                 hub=hub,
                 origins=settings.allowed_origins,
+                event_limits=settings.event_limits,
             )
         )
         metrics.watch(

@@ -6,21 +6,19 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: How much may wait for one client, beside what lies in the sockets' buffers (some hundred kB).
-MOST_ITEMS, MOST_BYTES = 1_000, 1024 * 1024
-
 
 class Backlog(Generic[T]):
     """A queue that refuses instead of growing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_items: int, most_bytes: int) -> None:
+        self._most_items, self._most_bytes = most_items, most_bytes
         self._items: deque[tuple[T, int]] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
 
     def put(self, item: T, size: int) -> bool:
-        """Add an item of about so many bytes; False: there is too much already."""
-        if len(self._items) >= MOST_ITEMS or self._bytes + size > MOST_BYTES:
+        """Add an item of about ``size`` bytes; False: there is too much already."""
+        if len(self._items) >= self._most_items or self._bytes + size > self._most_bytes:
             return False
         self._items.append((item, size))
         self._bytes += size

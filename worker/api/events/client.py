@@ -5,79 +5,37 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import UUID
 
-import structlog
 from aiohttp import WSMsgType, web
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from worker.api.events.backlog import Backlog
+from worker.api.events.client_messages import (
+    CLIENT_MESSAGES,
+    Authenticate,
+    ClientMessage,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+)
+from worker.api.events.endings import (
+    BAD_MESSAGE,
+    NO_AUTHENTICATION,
+    NO_TOKEN,
+    NOT_ALLOWED,
+    TOO_SLOW,
+    ConnectionEnds,
+    ending_of,
+)
 from worker.api.events.hub import Event, EventHub
+from worker.api.events.limits import EventLimits
 from worker.api.events.rights import Rights
 from worker.api.http.caller import Caller, Callers
 from worker.api.http.limits import Limits
 from worker.api.http.problem import Problem
-from worker.api.http.tokens import has_ended
-from worker.errors import DatabaseRefused, StoreError
 from worker.supabase.client import Database
-
-log = structlog.get_logger()
-
-#: Seconds: for the first message of a client that has not said who it is; between looks at its token; for a close.
-AUTHENTICATE_SECONDS, TOKEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0, 2.0
-
-#: How many clients of one organisation a worker serves.
-MOST_OF_ONE = 200
-
-#: Why the worker ends a connection. The reason begins with a stable word.
-BAD_MESSAGE, NO_TOKEN, NOT_ALLOWED, NO_AUTHENTICATION, TOO_SLOW = 4400, 4401, 4403, 4408, 4429
-GOING_AWAY, TRY_AGAIN = 1001, 1013
-
-
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Authenticate(_Message):
-    """Who the client is; later: the next token of the same user."""
-
-    type: Literal["authenticate"]
-    token: Annotated[str, Field(min_length=1, max_length=16_384)]
-    organization: UUID | None = None
-
-
-class Subscribe(_Message):
-    """Of which accounts."""
-
-    type: Literal["subscribe"]
-    sessions: Literal["all"] | Annotated[list[UUID], Field(min_length=1, max_length=1_000)]
-
-
-class Unsubscribe(_Message):
-    """Of which not any more."""
-
-    type: Literal["unsubscribe"]
-    sessions: Literal["all"] | Annotated[list[UUID], Field(min_length=1, max_length=1_000)]
-
-
-class Ping(_Message):
-    """For clients that can't send WebSocket pings."""
-
-    type: Literal["ping"]
-
-
-_MESSAGES: TypeAdapter[Authenticate | Subscribe | Unsubscribe | Ping] = TypeAdapter(
-    Annotated[Authenticate | Subscribe | Unsubscribe | Ping, Field(discriminator="type")]
-)
-
-
-class _End(Exception):  # noqa: N818 - it ends a connection
-    """Ends the connection with a close code and a reason of at most 123 bytes."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code, self.reason = code, reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +47,7 @@ class Parts:
     database: Database
     hub: EventHub
     origins: Sequence[str]
+    event_limits: EventLimits
 
 
 class Client:
@@ -100,7 +59,10 @@ class Client:
         self._parts = parts
         self._wanted: set[UUID] = set()
         self._all = False
-        self._backlog: Backlog[Event | str] = Backlog()
+        self._limits = parts.event_limits
+        self._backlog: Backlog[Event | str] = Backlog(
+            most_items=self._limits.backlog_items, most_bytes=self._limits.backlog_bytes
+        )
         self._ending: asyncio.Task[None] | None = None
         self._look: asyncio.TimerHandle | None = None
         self._rights: Rights | None = None
@@ -120,14 +82,14 @@ class Client:
             caller = caller or await self._authenticated()
             organization = caller.organization
             assert organization
-            self._rights = Rights(caller, self._who, self._parts.database)
+            self._rights = Rights(caller, self._who, self._parts.database, self._limits)
             self._look_at_token()
             self._say("ready", organization_id=str(organization), role=caller.role.value)
             tasks.append(asyncio.create_task(self._write_until_ended()))
             await self._parts.hub.join(organization, self)
             await self._read()
         except Exception as error:
-            await self.close(*_end_of(error))
+            await self.close(*ending_of(error))
         finally:
             if self._look:
                 self._look.cancel()
@@ -142,7 +104,9 @@ class Client:
     async def close(self, code: int, reason: str) -> None:
         """End the connection; by force if the client does not read."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._socket.close(code=code, message=reason.encode()[:123]), CLOSE_SECONDS)
+            await asyncio.wait_for(
+                self._socket.close(code=code, message=reason.encode()[:123]), self._limits.close_seconds
+            )
         if self._request.transport is not None:
             self._request.transport.abort()
 
@@ -155,18 +119,18 @@ class Client:
         try:
             await self._write()
         except Exception as error:
-            self._end_soon(*_end_of(error))
+            self._end_soon(*ending_of(error))
 
     # ---- who it is
 
     async def _authenticated(self) -> Caller:
         try:
-            async with asyncio.timeout(AUTHENTICATE_SECONDS):
+            async with asyncio.timeout(self._limits.authenticate_seconds):
                 message = await self._next()
         except TimeoutError:
-            raise _End(NO_AUTHENTICATION, "authenticate: send the user's token first") from None
+            raise ConnectionEnds(NO_AUTHENTICATION, "authenticate: send the user's token first") from None
         if not isinstance(message, Authenticate):
-            raise _End(NO_TOKEN, "authenticate: send the user's token first")
+            raise ConnectionEnds(NO_TOKEN, "authenticate: send the user's token first")
         caller = await self._parts.callers.identify_user(message.token, message.organization)
         await admit(caller, self._parts)
         return caller
@@ -185,24 +149,24 @@ class Client:
         token = self._rights.caller.token
         if token is None:
             return
-        if has_ended(token):
+        if self._parts.callers.has_ended(token):
             self._end_soon(NO_TOKEN, "token-expired: refresh it and connect again")
         else:
-            self._look = asyncio.get_running_loop().call_later(TOKEN_SECONDS, self._look_at_token)
+            self._look = asyncio.get_running_loop().call_later(self._limits.token_seconds, self._look_at_token)
 
     # ---- what it says
 
-    async def _next(self) -> Authenticate | Subscribe | Unsubscribe | Ping | None:
+    async def _next(self) -> ClientMessage | None:
         """Wait for a message; None: it has closed."""
         message = await self._socket.receive()
         if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
             return None
         if message.type is not WSMsgType.TEXT:
-            raise _End(BAD_MESSAGE, "bad-message: send JSON as text")
+            raise ConnectionEnds(BAD_MESSAGE, "bad-message: send JSON as text")
         try:
-            return _MESSAGES.validate_json(message.data)
+            return CLIENT_MESSAGES.validate_json(message.data)
         except ValidationError:
-            raise _End(
+            raise ConnectionEnds(
                 BAD_MESSAGE, "bad-message: authenticate, subscribe, unsubscribe or ping; see docs/events.md"
             ) from None
 
@@ -240,7 +204,7 @@ class Client:
         organization = message.organization or self._rights.caller.organization
         caller = await self._parts.callers.identify_user(message.token, organization)
         if not self._rights.renew(caller):
-            raise _End(NOT_ALLOWED, "not-allowed: the next token must be the same user's")
+            raise ConnectionEnds(NOT_ALLOWED, "not-allowed: the next token must be the same user's")
         self._say("ready", organization_id=str(organization), role=caller.role.value)
 
     # ---- what it is told
@@ -291,25 +255,6 @@ def _text(message: dict[str, Any]) -> str:
 async def admit(caller: Caller, parts: Parts) -> None:
     """Count a client in, if there is room. Raises Problem 429."""
     assert caller.organization
-    if parts.hub.watchers_of(caller.organization) >= MOST_OF_ONE:
+    if parts.hub.watchers_of(caller.organization) >= parts.event_limits.of_one_organization:
         raise Problem(429, "too-many-clients", "The organisation has as many clients as may be.", retry_after=30)
     await parts.limits.request(caller.organization)
-
-
-def _end_of(error: Exception) -> tuple[int, str]:
-    """Tell a client why its connection ends, as a code and a reason."""
-    match error:
-        case _End():
-            return error.code, error.reason
-        case Problem():
-            codes = {400: BAD_MESSAGE, 401: NO_TOKEN, 403: NOT_ALLOWED, 429: TOO_SLOW}
-            return codes.get(error.status, TRY_AGAIN), f"{error.code}: {error.detail}"
-        case DatabaseRefused(status=401):
-            return NO_TOKEN, "token-expired: refresh it and connect again"
-        case StoreError() | DatabaseRefused():
-            return TRY_AGAIN, "database-away: connect again in a moment"
-        case ConnectionError():
-            return GOING_AWAY, "gone"
-        case _:
-            log.error("events_broke", exc_info=error)
-            return TRY_AGAIN, "internal: connect again; the operator finds it in the log"

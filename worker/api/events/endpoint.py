@@ -12,7 +12,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from worker.api.events.client import GOING_AWAY, Client, Parts, admit
+from worker.api.events.client import Client, Parts, admit
+from worker.api.events.endings import GOING_AWAY
 from worker.api.http.caller import Caller
 from worker.api.http.problem import Problem
 
@@ -23,12 +24,6 @@ PING_SECONDS = 25.0
 
 #: Bytes of a client's message: a token, or a thousand ids.
 LARGEST_MESSAGE = 64 * 1024
-
-#: How many clients a worker serves.
-MOST_CLIENTS = 1_000
-
-#: Of these so many may not have said yet who they are, so that strangers can't take everybody's places.
-MOST_STRANGERS = 100
 
 
 class Events:
@@ -46,7 +41,8 @@ class Events:
         _check_handshake(request, self._parts.origins)
         caller = await self._caller(request)
         strangers = sum(client.stranger for client in self._clients) if caller is None else 0
-        if len(self._clients) >= MOST_CLIENTS or strangers >= MOST_STRANGERS:
+        limits = self._parts.event_limits
+        if len(self._clients) >= limits.clients or strangers >= limits.strangers:
             raise Problem(503, "too-many-clients", "This worker serves as many clients as it can.", retry_after=5)
         socket = web.WebSocketResponse(
             protocols=(PROTOCOL,), heartbeat=PING_SECONDS, max_msg_size=LARGEST_MESSAGE, compress=False

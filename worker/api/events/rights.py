@@ -5,21 +5,22 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from worker.api.events.hub import Event
+from worker.api.events.limits import EventLimits
 from worker.api.http.caller import Caller, Role
 from worker.supabase.client import Database
 from worker.supabase.tenant import Row, Tenant, accounts
-
-#: How old the answer may be when an event is told, seconds; and when it is about an account that isn't in it.
-FRESH_SECONDS, UNKNOWN_SECONDS = 5.0, 1.0
 
 
 class Rights:
     """A caller's accounts in their organisation. ``identify`` tells anew who they are; it raises Problem."""
 
-    def __init__(self, caller: Caller, identify: Callable[[], Awaitable[Caller]], database: Database) -> None:
+    def __init__(
+        self, caller: Caller, identify: Callable[[], Awaitable[Caller]], database: Database, limits: EventLimits
+    ) -> None:
         self.caller = caller
         self._identify = identify
         self._database = database
+        self._limits = limits
         self._visible: frozenset[UUID] = frozenset()
         self._at = float("-inf")
 
@@ -27,7 +28,7 @@ class Rights:
         """Whether the caller may hear of it now. Raises Problem, StoreError, DatabaseRefused."""
         age = time.monotonic() - self._at
         unknown = event.session_id is not None and event.session_id not in self._visible
-        if age > FRESH_SECONDS or (unknown and age > UNKNOWN_SECONDS):
+        if age > self._limits.fresh_seconds or (unknown and age > self._limits.unknown_seconds):
             await self._refresh()
         if event.admin_only and not self.caller.administers:
             return False

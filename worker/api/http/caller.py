@@ -56,10 +56,13 @@ class Caller:
 class Callers:
     """Tells callers apart."""
 
-    def __init__(self, keys: Sequence[ApiKey], tokens: Tokens, calls: ApiCalls) -> None:
+    def __init__(
+        self, keys: Sequence[ApiKey], tokens: Tokens, calls: ApiCalls, remember_seconds: float = REMEMBER_SECONDS
+    ) -> None:
         self._keys = keys
         self._tokens = tokens
         self._calls = calls
+        self._remember_seconds = remember_seconds
         self._places: OrderedDict[tuple[UUID | None, UUID | None], tuple[float, CallerPlace]] = OrderedDict()
 
     async def identify(self, request: web.Request) -> Caller:
@@ -74,6 +77,10 @@ class Callers:
         if wanted is not None and not (await self._place(None, None, wanted)).known:
             raise _not_yours("There is no such organisation.")
         return Caller(Role.SERVER if key.organization else Role.OPERATOR, wanted)
+
+    def has_ended(self, token: str) -> bool:
+        """Whether a token that was verified has expired since."""
+        return self._tokens.has_ended(token)
 
     async def identify_user(self, token: str, organization: UUID | None) -> Caller:
         """Tell who calls by their token alone: a browser's WebSocket can't send a key. Raises Problem."""
@@ -129,7 +136,7 @@ class Callers:
         if place.user != user:
             # The secret key opens the door for users too: without their token it would open everything.
             raise HeraldError("Supabase's gateway does not hand on the user's token; nothing is done as another")
-        self._places[user, wanted] = (now + REMEMBER_SECONDS, place)
+        self._places[user, wanted] = (now + self._remember_seconds, place)
         if len(self._places) > REMEMBERED:
             self._places.popitem(last=False)
         return place

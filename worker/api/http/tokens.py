@@ -32,7 +32,7 @@ FETCH_SECONDS = 5.0
 REMEMBER_SECONDS, REMEMBERED = 30.0, 10_000
 
 #: Seconds by which clocks may differ.
-LEEWAY = 10
+LEEWAY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class User:
 class Tokens:
     """Verifies tokens against a key set that is fetched ahead and anew now and then; never waits for it long."""
 
-    def __init__(self, supabase_url: str) -> None:
+    def __init__(self, supabase_url: str, leeway: float = LEEWAY) -> None:
+        self._leeway = leeway
         self._issuer = f"{supabase_url}/auth/v1"
         self._url = f"{self._issuer}/.well-known/jwks.json"
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -72,6 +73,14 @@ class Tokens:
             self._known.popitem(last=False)
         return user
 
+    def has_ended(self, token: str) -> bool:
+        """Whether a token that was verified has expired since."""
+        try:
+            jwt.decode(token, options={"verify_signature": False, "verify_exp": True}, leeway=self._leeway)
+        except jwt.PyJWTError:
+            return True
+        return False
+
     async def _verify(self, token: str) -> User:
         try:
             key = await self._key(jwt.get_unverified_header(token))
@@ -81,7 +90,7 @@ class Tokens:
                 algorithms=[key.algorithm_name],
                 audience=AUDIENCE,
                 issuer=self._issuer,
-                leeway=LEEWAY,
+                leeway=self._leeway,
                 options={"require": list(REQUIRED)},
             )
             if claims["role"] != "authenticated":
@@ -136,15 +145,6 @@ class Tokens:
                     if key.algorithm_name in ALGORITHMS:
                         keys[key.key_id or ""] = key
             self._keys, self._fetched = keys, True
-
-
-def has_ended(token: str) -> bool:
-    """Whether a token that was verified has expired since."""
-    try:
-        jwt.decode(token, options={"verify_signature": False, "verify_exp": True}, leeway=LEEWAY)
-    except jwt.PyJWTError:
-        return True
-    return False
 
 
 def _refused(code: str, detail: str, hint: str) -> Problem:
