@@ -7,7 +7,7 @@ from typing import Any
 from worker.api.http.metrics import Metrics
 from worker.sessions.supervisor import Supervisor
 from worker.settings import Settings
-from worker.supabase.wakeups import Wakeups
+from worker.supabase.realtime.wakeups import Wakeups
 
 
 class Health:
