@@ -13,14 +13,14 @@ import structlog
 from worker.engine.framing import Frame
 from worker.engine.protocol import Call, Code
 from worker.errors import EngineError, EngineRefused, ProviderError
-from worker.events import Connected, Ended, Event, EventSink, QrShown
+from worker.events import Connected, Ended, EventSink, QrShown
 from worker.message import Claim, MessageKind, WebTrace
 from worker.outcome import Accepted, Outcome
 from worker.providers.web.events import Teller, event_of, time_of
 from worker.providers.web.groups import CUT_OFF, GroupCalls, refused
 from worker.providers.web.outcomes import MOVING, NOT_MIGRATED, NOT_OPEN, after_death, outcome_of
-from worker.providers.web.ports import Unsent, Written
 from worker.providers.web.shards import Shard, ShardLimits, Shards
+from worker.providers.web.stores import StoreCalls
 from worker.session import Ending
 
 log = structlog.get_logger()
@@ -41,7 +41,7 @@ STORE_TIMEOUT = 20.0
 MEMORY_SECONDS, MOVE_SECONDS = 10.0, 15.0
 
 
-class WhatsAppWeb(GroupCalls):
+class WhatsAppWeb(GroupCalls, StoreCalls):
     """The provider of WhatsApp Web: Provider, Groups, and the ports of ``worker.providers.web.ports``.
 
     command: ENGINE_COMMAND, to which the state folder is appended. sink: gets each session's events in order.
@@ -223,25 +223,7 @@ class WhatsAppWeb(GroupCalls):
             return after_death(found, by_itself=hung or shard.crashed)
         return Accepted(wa_message_id=sent["wa_message_id"], at=time_of(sent["at"]))
 
-    async def lookup(self, session_id: UUID, secret: bytes) -> Unsent | Written:
-        """Ask the live store, open or not, whether a message with this secret was written before it left."""
-        found = await self._store(Call.LOOKUP, session_id, secret=base64.b64encode(secret).decode())
-        wa_id = found["wa_message_id"]
-        return Written(wa_id) if wa_id else Unsent()
-
-    # ---- stores, leases, journals
-
-    async def snapshot(self, session_id: UUID, *, ratchets: bool) -> bytes:
-        """Copy the live store, open or not, consistently; no bytes if there is none yet. ratchets: all of it."""
-        return base64.b64decode((await self._store(Call.SNAPSHOT, session_id, ratchets=ratchets))["store"])
-
-    async def fingerprint(self, session_id: UUID) -> str:
-        """Digest what a host's loss must not lose; sends and receptions leave it as it is."""
-        return str((await self._store(Call.FINGERPRINT, session_id))["fingerprint"])
-
-    async def forget_ratchets(self, session_id: UUID) -> None:
-        """Make an older copy of a closed store safe to open: its ratchets are negotiated again."""
-        await self._store(Call.FORGET_RATCHETS, session_id)
+    # ---- stores, leases, memory
 
     async def _store(self, call: Call, session_id: UUID, **arguments: Any) -> Frame:
         shard = self._shards.where.get(session_id) or await self._shards.any()
@@ -303,14 +285,6 @@ class WhatsAppWeb(GroupCalls):
             self._moving.discard(session_id)
         await asyncio.wait([back], timeout=MOVE_SECONDS)
         self._awaited.pop(session_id, None)
-
-    async def journalled(self, session_id: UUID) -> list[Event]:
-        """Read what the journal holds, open or not; it stays there. Raises EngineError."""
-        frames = (await self._store(Call.JOURNALLED, session_id))["events"]
-        try:
-            return [event_of(frame)[0] for frame in frames]
-        except (KeyError, TypeError, ValueError) as error:
-            raise EngineError(f"a journal holds what is no event ({type(error).__name__})") from error
 
     async def acknowledge(self, session_id: UUID, sequence: int) -> None:
         """Everything up to this journalled event is safe in the database."""
