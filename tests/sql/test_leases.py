@@ -20,6 +20,7 @@ def test_a_heartbeat_takes_a_wanted_account_and_keeps_it(db: Db, org: Organisati
     run = Run(db)
     (held,) = run.heartbeat()
     assert (held["session_id"], held["epoch"], held["desired_state"]) == (str(org.session), 1, "connected")
+    assert held["provider"] == "web"
     db.pass_time(15)
     (again,) = run.heartbeat()
     assert again["epoch"] == 1
