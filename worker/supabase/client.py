@@ -1,7 +1,7 @@
 """The one way to the project's database: PostgREST, over one pool of connections, with every answer judged here.
 
-Queries are built by the official ``postgrest`` client. Its ``execute()`` is not used: it hides the HTTP status, hands on
-a page of HTML or half a JSON document as if it were the result, and takes answers of any size.
+Queries are built by the official ``postgrest`` client. Its ``execute()`` is not used: it hides the HTTP status, hands
+on a page of HTML or half a JSON document as if it were the result, and takes answers of any size.
 """
 
 import asyncio
@@ -134,13 +134,16 @@ def _judged(answer: httpx.Response, content: bytes) -> Any:
     if answer.is_success and not content:
         return None
     if answer.is_redirect:
-        raise StoreError(f"Supabase redirects ({answer.status_code}): SUPABASE_URL must be the project's own address")
+        raise StoreError(
+            f"Supabase redirects ({answer.status_code}): SUPABASE_URL must be the project's own address"
+        )
+    not_json = StoreError(f"Supabase answered {answer.status_code} and no JSON")
+    if "json" not in answer.headers.get("Content-Type", ""):
+        raise not_json
     try:
-        if "json" not in answer.headers.get("Content-Type", ""):
-            raise ValueError
         said = json.loads(content)
     except ValueError:
-        raise StoreError(f"Supabase answered {answer.status_code} and no JSON") from None
+        raise not_json from None
     if answer.is_success:
         return said
     told = said if isinstance(said, dict) else {}

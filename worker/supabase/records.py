@@ -4,9 +4,9 @@ import base64
 from collections.abc import Mapping
 from uuid import UUID
 
+from worker.supabase.client import Database
 from worker.vault.keyring import Place, head_of
 from worker.vault.rotation import Record
-from worker.supabase.client import Database
 
 
 class SupabaseRecords:

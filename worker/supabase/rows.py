@@ -9,7 +9,6 @@ OPEN_MESSAGES = "whatsapp_open_messages"
 CHAT_MESSAGES = "whatsapp_messages"
 GROUPS = "whatsapp_groups"
 COMMANDS = "whatsapp_commands"
-TEMPLATES = "whatsapp_message_templates"
 
 #: In the private schema: a row for each run of a worker, changed so that Realtime can be seen to tell of it.
 PRIVATE_SCHEMA, CANARIES = "herald", "realtime_canaries"

@@ -7,7 +7,15 @@ SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html; ``PGRS
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from worker.errors import CredentialsError, DatabaseRefused, HeraldError, LostLease, SettingsError, StoreError, Unstorable
+from worker.errors import (
+    CredentialsError,
+    DatabaseRefused,
+    HeraldError,
+    LostLease,
+    SettingsError,
+    StoreError,
+    Unstorable,
+)
 
 
 class Meaning(Enum):

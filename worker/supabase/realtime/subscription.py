@@ -35,7 +35,7 @@ class Binding:
 
 
 class SubscriptionLost(Exception):  # noqa: N818 - a state of things, as LostLease is
-    """This connection hears nothing any more, or might not. kind: a stable word for the log."""
+    """The connection hears nothing any more, or might not. kind: a stable word for the log."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)

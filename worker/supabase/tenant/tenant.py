@@ -33,11 +33,6 @@ class Tenant:
         """Begin to read rows of the organisation; conditions are added by the builder's methods."""
         return self._own(self._queries.from_(table).select(columns))
 
-    def select_shared(self, table: str, columns: str) -> AsyncSelectRequestBuilder:
-        """Begin to read rows of the organisation and those that belong to none and are there for all."""
-        mine = f"organization_id.eq.{self.organization},organization_id.is.null"
-        return self._queries.from_(table).select(columns).or_(mine)
-
     def update(self, table: str, changes: Mapping[str, Any], columns: str = ALL) -> AsyncSelectRequestBuilder:
         """Begin to change rows of the organisation; the answer is those that were changed."""
         return self._own(self._queries.from_(table).update(dict(changes)).select(columns))
@@ -56,10 +51,7 @@ class Tenant:
         """
         own = [{**row, "organization_id": str(self.organization)} for row in rows]
         target = self._queries.from_(table)
-        if once_by:
-            query = target.upsert(own, ignore_duplicates=True, on_conflict=once_by)
-        else:
-            query = target.insert(own)
+        query = target.upsert(own, ignore_duplicates=True, on_conflict=once_by) if once_by else target.insert(own)
         return await self.rows(query.select(columns))
 
     async def call(self, function: str, **arguments: Any) -> Any:
