@@ -25,11 +25,16 @@ class Host:
         self.go = asyncio.Event()
         self.asked: list[str] = []
         self.error: MediaError | None = None
+        self.ended = asyncio.Event()  #: a fetch was cancelled
 
     async def __call__(self, url: str) -> Media:
         self.asked.append(url)
         if "slow" in url:
-            await self.go.wait()
+            try:
+                await self.go.wait()
+            except asyncio.CancelledError:
+                self.ended.set()
+                raise
         if self.error:
             raise self.error
         return PICTURE
@@ -135,6 +140,15 @@ async def test_a_stop_ends_every_wait_at_once(host: Host) -> None:
     async with asyncio.timeout(0.5):
         assert isinstance(await asked, NotYet)
     assert isinstance(await waiting.media(claim(), QUICK), NotYet)
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_a_stop_ends_every_fetch(host: Host) -> None:
+    waiting = Fetches(host, no_gap)
+    await waiting.media(claim(), SLOW)
+    waiting.stop()
+    async with asyncio.timeout(1):
+        await host.ended.wait()
 
 
 @pytest.mark.usefixtures("short_patience")

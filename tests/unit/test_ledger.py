@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -45,12 +46,18 @@ def written() -> Written:
 
 
 @pytest.fixture
-def ledger(written: Written) -> Ledger:
+def work() -> asyncio.Event:
+    """What makes the dispatcher look."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+def ledger(written: Written, work: asyncio.Event) -> Ledger:
     class Receipts(Outbox):  # the ledger uses this one call of the outbox
         async def receipts(self, receipts: Sequence[Receipt]) -> None:
             await written.write(receipts)
 
-    return Ledger(Receipts(), written.acknowledge, asyncio.Event())  # type: ignore[abstract]
+    return Ledger(Receipts(), written.acknowledge, work)  # type: ignore[abstract]
 
 
 def claimed(former: UUID | None = None) -> Claim:
@@ -118,6 +125,38 @@ def test_the_journal_settles_a_claim_that_is_adopted_later(ledger: Ledger) -> No
     ledger.took(claim)
     assert ledger.knows_sent(claim)
     assert [s.outcome for s in ledger.take()] == [Accepted(wa_message_id="ID", at=NOW)]
+
+
+def test_the_journal_settles_the_claim_in_hand_that_has_its_token_and_no_other(ledger: Ledger) -> None:
+    first, second = claimed(), claimed()
+    ledger.took(first)
+    ledger.took(second)
+    ledger.sent(fact_of(second.token), sequence=7)
+    assert [s.token for s in ledger.take()] == [second.token]
+
+
+def test_a_settlement_under_a_former_token_leaves_the_new_claim_in_hand(ledger: Ledger) -> None:
+    before = claimed()
+    ledger.took(before)
+    ledger.outcome(before, Indeterminate(reason="of the former claim"))
+    settlements = ledger.take()
+    after = replace(before, token=uuid4())
+    ledger.took(after)
+    ledger.settled(settlements)
+    assert ledger.in_hand == {after.message_id}
+    ledger.outcome(after, Accepted(wa_message_id="ID", at=NOW))
+    assert [s.token for s in ledger.take()] == [after.token]
+
+
+def test_an_outcome_and_a_journalled_receipt_make_the_dispatcher_look(ledger: Ledger, work: asyncio.Event) -> None:
+    claim = claimed()
+    ledger.took(claim)
+    assert not work.is_set()
+    ledger.outcome(claim, Unavailable(reason="not open"))
+    assert work.is_set()
+    work.clear()
+    ledger.receipt(receipt(1), sequence=1)
+    assert work.is_set()
 
 
 def test_an_adopted_claim_that_the_journal_does_not_know_is_left_to_the_store(ledger: Ledger) -> None:
@@ -196,6 +235,19 @@ async def test_a_session_is_given_back_only_when_its_claims_are_settled(ledger: 
     await asyncio.sleep(0)
     assert not waiting.done()
     ledger.settled(ledger.take())
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_session_with_two_claims_is_given_back_after_the_second(ledger: Ledger) -> None:
+    claims = [claimed(), claimed()]
+    for claim in claims:
+        ledger.took(claim)
+    waiting = asyncio.create_task(ledger.until_settled(SESSION, 5))
+    for claim in claims:
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        ledger.outcome(claim, Unavailable(reason="closed"))
+        ledger.settled(ledger.take())
     await asyncio.wait_for(waiting, 1)
 
 

@@ -1,4 +1,4 @@
-"""What one account has left behind and nobody can read holds up no other's receipts."""
+"""What accounts have left on a host: receipts are written once, deleted accounts wiped, served ones left alone."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,3 +50,24 @@ async def test_what_an_account_left_that_cannot_be_told_holds_up_no_other(tmp_pa
     assert set(told) == set(accounts) - {spoiled}
     await leftovers.look()
     assert len(told) == 4, "what was told is not told again"
+
+
+@pytest.mark.parametrize("taken_up", ["never", "before the look", "while the database is asked"])
+async def test_a_deleted_account_is_wiped_unless_this_worker_serves_it(tmp_path: Path, taken_up: str) -> None:
+    deleted, kept = uuid4(), uuid4()
+    for account in (deleted, kept):
+        (tmp_path / str(account)).mkdir()
+        (tmp_path / str(account) / "store.db").write_text("keys")
+    served = {deleted} if taken_up == "before the look" else set()
+    leases = AsyncMock()
+
+    async def answer(asked: list[UUID]) -> list[UUID]:
+        assert set(asked) == {deleted, kept} - served
+        if taken_up == "while the database is asked":
+            served.add(deleted)
+        return [deleted]
+
+    leases.deleted.side_effect = answer
+    await Leftovers(tmp_path, leases, AsyncMock(), AsyncMock(), holds=served.__contains__).look()
+    assert (tmp_path / str(deleted)).exists() is (taken_up != "never")
+    assert (tmp_path / str(kept) / "store.db").exists()
