@@ -255,3 +255,32 @@ def test_a_claim_needs_no_live_store_where_the_provider_has_none(
     claim = run.claim_one()
     assert (claim["provider"], claim["secret"], claim["incarnation"]) == ("cloud", None, None)
     run.accept(claim, "wamid.1")
+
+
+def test_what_was_passed_over_goes_once_nothing_holds_it_back(
+    db: Db, org: Organisation, run: Run, number: UUID, template: UUID
+) -> None:
+    for _ in range(1_100):
+        org.schedule(session_id=number, priority=9)
+    for _ in range(2):  # looks at all of them
+        assert run.exchange()["claims"] == []
+    db.pass_time(1)
+    held = db.row(
+        "select id from public.scheduled_whatsapp_messages order by scheduled_for, id offset 500 limit 1"
+    )
+    db.run(
+        "update public.scheduled_whatsapp_messages set template_id = %s where id = %s",
+        template,
+        held["id"],
+    )
+    assert [ids(run.exchange()["claims"]) for _ in range(2)].count({str(held["id"])}) == 1
+
+
+def test_a_call_takes_no_more_of_several_numbers_than_it_asked_for(
+    org: Organisation, run: Run, template: UUID
+) -> None:
+    for _ in range(3):
+        number = cloud_account(org, run)
+        for phone in numbers(9):
+            org.schedule(session_id=number, recipient_phone=phone, template_id=template, message_content="")
+    assert [len(run.claim(limit=n)) for n in (4, 5, 50)] == [4, 5, 18]
