@@ -14,8 +14,10 @@ begin
       updated_at timestamptz not null default now()
     );
     comment on table public.organizations is 'A customer of the CRM; every row of Herald belongs to one.';
+    comment on constraint organizations_pkey on public.organizations is
+    'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
     comment on constraint organizations_name_check on public.organizations is
-    'An organisation needs a name of up to 200 characters.';
+    'The organisation''s name is empty or longer than 200 characters. Give it a name of 1 to 200 characters. (herald:organization-name)';
     create trigger touch before update on public.organizations for each row execute function herald.touch();
     alter table public.organizations enable row level security;
     revoke all on public.organizations from anon, authenticated;
@@ -34,9 +36,14 @@ begin
     );
     create index profiles_organization_id_idx on public.profiles (organization_id);
     comment on table public.profiles is 'A CRM user and the role that they have in their organisation.';
-    comment on constraint profiles_role_check on public.profiles is 'A role is owner, admin, member or super_admin.';
-    comment on constraint profiles_id_fkey on public.profiles is 'There is no such user.';
-    comment on constraint profiles_organization_id_fkey on public.profiles is 'There is no such organisation.';
+    comment on constraint profiles_pkey on public.profiles is
+    'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
+    comment on constraint profiles_role_check on public.profiles is
+    'There is no such role. Use owner, admin, member or super_admin. (herald:role-unknown)';
+    comment on constraint profiles_id_fkey on public.profiles is
+    'There is no such user. Choose somebody who has signed up in the CRM. (herald:user-unknown)';
+    comment on constraint profiles_organization_id_fkey on public.profiles is
+    'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
     create trigger touch before update on public.profiles for each row execute function herald.touch();
     alter table public.profiles enable row level security;
     revoke all on public.profiles from anon, authenticated;
@@ -55,9 +62,12 @@ begin
       updated_at timestamptz not null default now()
     );
     comment on table public.workshops is 'An event of the organisation, possibly with a WhatsApp group.';
+    comment on constraint workshops_pkey on public.workshops is
+    'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
     comment on constraint workshops_title_check on public.workshops is
-    'A workshop needs a title of up to 300 characters.';
-    comment on constraint workshops_organization_id_fkey on public.workshops is 'There is no such organisation.';
+    'The workshop''s title is empty or longer than 300 characters. Give it a title of 1 to 300 characters. (herald:workshop-title)';
+    comment on constraint workshops_organization_id_fkey on public.workshops is
+    'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
     create trigger touch before update on public.workshops for each row execute function herald.touch();
     alter table public.workshops enable row level security;
     revoke all on public.workshops from anon, authenticated;
@@ -67,7 +77,8 @@ end
 $$;
 
 create unique index if not exists workshops_organization_id_id_key on public.workshops (organization_id, id);
-comment on index public.workshops_organization_id_id_key is 'There is a workshop with this id already.';
+comment on index public.workshops_organization_id_id_key is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 
 do $$
 begin
@@ -90,20 +101,22 @@ begin
     comment on table public.workshop_attendees is 'Who comes to a workshop; automation queues one message each.';
     comment on column public.workshop_attendees.attributes is
     'Facts of the CRM about the person; a task''s recipient_filter matches those that contain it.';
+    comment on constraint workshop_attendees_pkey on public.workshop_attendees is
+    'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
     comment on constraint workshop_attendees_attributes_check on public.workshop_attendees is
-    'Attributes of an attendee are an object, like {"ticket": "early"}.';
+    'The attributes are no JSON object. Write them like {"city": "Lisbon"}. (herald:attributes-no-object)';
     comment on constraint workshop_attendees_name_check on public.workshop_attendees is
-    'The attendee''s name is too long: up to 200 characters.';
+    'The attendee''s name is too long. Shorten it to 200 characters. (herald:attendee-name-too-long)';
     comment on constraint workshop_attendees_phone_check on public.workshop_attendees is
-    'This is no phone number with country code. Write it like +491701234567.';
+    'This is no phone number with country code. Write it like +491701234567: a plus sign, the country code, then digits only. (herald:phone-invalid)';
     comment on constraint workshop_attendees_status_check on public.workshop_attendees is
-    'An attendee is registered, attended, cancelled or no_show.';
+    'There is no such status of an attendee. Use registered, attended, cancelled or no_show. (herald:attendee-status-unknown)';
     comment on constraint workshop_attendees_workshop_id_phone_key on public.workshop_attendees is
-    'This number is on the workshop''s list already.';
+    'This number is on the workshop''s list already. Change that attendee instead. (herald:attendee-exists)';
     comment on constraint workshop_attendees_organization_id_fkey on public.workshop_attendees is
-    'There is no such organisation.';
+    'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
     comment on constraint workshop_attendees_organization_id_workshop_id_fkey on public.workshop_attendees is
-    'There is no such workshop in the organisation.';
+    'There is no such workshop in the organisation. Choose one of its workshops. (herald:workshop-unknown)';
     create trigger touch before update on public.workshop_attendees for each row execute function herald.touch();
     alter table public.workshop_attendees enable row level security;
     revoke all on public.workshop_attendees from anon, authenticated;
@@ -144,30 +157,32 @@ begin
     comment on column public.notification_queue.priority is '1 to 10; 10 goes first.';
     comment on column public.notification_queue.attempts is 'How often it was tried.';
     comment on column public.notification_queue.max_attempts is 'Attempts before it fails.';
+    comment on constraint notification_queue_pkey on public.notification_queue is
+    'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
     comment on constraint notification_by_whatsapp_has_a_phone on public.notification_queue is
-    'A notification by WhatsApp needs a phone number.';
+    'A notification by WhatsApp needs a phone number. Set recipient_phone, like +491701234567. (herald:notification-needs-phone)';
     comment on constraint notification_queue_attempts_check on public.notification_queue is
-    'Attempts are counted from 0.';
+    'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
     comment on constraint notification_queue_max_attempts_check on public.notification_queue is
-    'Choose 1 to 20 attempts.';
+    'The number of attempts is out of range. Choose 1 to 20. (herald:max-attempts)';
     comment on constraint notification_queue_message_data_check on public.notification_queue is
-    'message_data is an object of the template''s values, like {"name": "Asha"}.';
+    'The template''s values are no JSON object. Write them like {"name": "Asha"}. (herald:variables-no-object)';
     comment on constraint notification_queue_priority_check on public.notification_queue is
-    'Choose a priority from 1 to 10; 10 goes first.';
+    'The priority is out of range. Choose a number from 1 to 10; 10 goes first. (herald:priority-out-of-range)';
     comment on constraint notification_queue_recipient_name_check on public.notification_queue is
-    'The recipient''s name is too long: up to 200 characters.';
+    'The recipient''s name is too long. Shorten it to 200 characters. (herald:recipient-name-too-long)';
     comment on constraint notification_queue_recipient_phone_check on public.notification_queue is
-    'This is no phone number with country code. Write it like +491701234567.';
+    'This is no phone number with country code. Write it like +491701234567: a plus sign, the country code, then digits only. (herald:phone-invalid)';
     comment on constraint notification_queue_status_check on public.notification_queue is
-    'A notification is pending, processing, sent, delivered, failed or cancelled.';
+    'There is no such status of a notification. Use pending, processing, sent, delivered, failed or cancelled. (herald:notification-status-unknown)';
     comment on constraint notification_queue_template_check on public.notification_queue is
-    'Name a template, in up to 200 characters.';
+    'The template''s name is empty or too long. Name a template in 1 to 200 characters. (herald:template-name-length)';
     comment on constraint notification_queue_type_check on public.notification_queue is
-    'A notification needs a type of up to 60 characters, like whatsapp.';
+    'The notification''s type is empty or too long. Use 1 to 60 characters, like whatsapp. (herald:notification-type-length)';
     comment on constraint notification_sent_is_known on public.notification_queue is
-    'A notification that was sent needs the time when.';
+    'A notification that was sent needs the time when. Set sent_at together with the status. (herald:notification-sent-without-time)';
     comment on constraint notification_queue_organization_id_fkey on public.notification_queue is
-    'There is no such organisation.';
+    'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
     create trigger touch before update on public.notification_queue for each row execute function herald.touch();
     alter table public.notification_queue enable row level security;
     revoke all on public.notification_queue from anon, authenticated;

@@ -97,26 +97,28 @@ comment on column public.workshop_automation_config.retention_days is 'Days afte
 comment on column public.workshop_automation_config.in_doubt_policy is
 'Who settles a message in doubt: a person, or the account''s own phone if it confirms every send.';
 comment on column public.workshop_automation_config.paused_until is 'Until then nothing of this organisation goes out.';
+comment on constraint workshop_automation_config_pkey on public.workshop_automation_config is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint config_in_doubt_policy_is_known on public.workshop_automation_config is
-'Messages in doubt are settled by a person (person) or by the account''s own phone (own_phone).';
+'Nobody of this name settles messages in doubt. Use person, or own_phone for the account''s own phone. (herald:in-doubt-policy-unknown)';
 comment on constraint config_log_retention_is_sensible on public.workshop_automation_config is
-'Logs are kept for 1 to 3,650 days.';
+'Logs can''t be kept for this many days. Choose 1 to 3,650 days. (herald:log-retention-days)';
 comment on constraint config_message_schedule_is_valid on public.workshop_automation_config is
-'The message schedule can''t be read. Each type needs "at" (like "08:00") or "offset" (like "-6 hours"), and may have "day" (-30 to 30), "late" (1 minute to 7 days), "template" and "enabled".';
+'The message schedule can''t be read. Each type needs "at" (like "08:00") or "offset" (like "-6 hours"), and may have "day" (-30 to 30), "late" (1 minute to 7 days), "template" and "enabled". (herald:schedule-invalid)';
 comment on constraint config_opt_out_words_are_few on public.workshop_automation_config is
-'Give 1 to 50 opt-out words: people must be able to opt out.';
+'There are too many opt-out words, or none. Give 1 to 50: people must be able to opt out. (herald:opt-out-words-count)';
 comment on constraint config_pause_reason_is_short on public.workshop_automation_config is
-'The reason for the pause is too long: up to 500 characters.';
+'The reason for the pause is too long. Shorten it to 500 characters. (herald:pause-reason-too-long)';
 comment on constraint config_quiet_hours_are_valid on public.workshop_automation_config is
-'Quiet hours need two different times, like {"start": "21:00", "end": "08:00"}.';
+'The quiet hours can''t be read. Give two different times, like {"start": "21:00", "end": "08:00"}, or null for none. (herald:quiet-hours-invalid)';
 comment on constraint config_retention_is_sensible on public.workshop_automation_config is
-'Texts are kept for 1 to 3,650 days, or for good if this is empty.';
+'Texts can''t be kept for this many days. Choose 1 to 3,650 days, or null to keep them. (herald:retention-days)';
 comment on constraint config_timezone_is_known on public.workshop_automation_config is
-'This time zone isn''t known. Choose one like Europe/Berlin.';
+'There is no such time zone. Choose a name like Europe/Berlin. (herald:timezone-unknown)';
 comment on constraint workshop_automation_config_organization_id_key on public.workshop_automation_config is
-'The organisation has its settings already: change those.';
+'The organisation has its settings already. Update that row instead. (herald:settings-exist)';
 comment on constraint workshop_automation_config_organization_id_fkey on public.workshop_automation_config is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 
 alter table public.workshop_automation_config enable row level security;
 create policy workshop_automation_config_select on public.workshop_automation_config for select to authenticated

@@ -58,37 +58,42 @@ comment on column public.whatsapp_sessions.health_score is 'Herald''s judgement.
 comment on column public.whatsapp_sessions.health_reasons is 'Why health_score is below 100, in words.';
 comment on column public.whatsapp_sessions.warmup_started_at is
 'While a young account warms up, its daily limit grows evenly from 20 to daily_limit within warmup_days. Null: no warm-up.';
+comment on constraint whatsapp_sessions_pkey on public.whatsapp_sessions is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint session_health_is_a_percentage on public.whatsapp_sessions is
-'Health is a number from 0 to 100; Herald sets it.';
-comment on constraint session_warmup_is_sensible on public.whatsapp_sessions is 'A warm-up takes 1 to 90 days.';
+'An account''s health is a number from 0 to 100. Leave it out: Herald sets it. (herald:herald-writes-it)';
+comment on constraint session_warmup_is_sensible on public.whatsapp_sessions is
+'A warm-up can''t take this many days. Choose 1 to 90 days. (herald:warmup-days)';
 comment on constraint whatsapp_sessions_connected_is_known on public.whatsapp_sessions is
-'An account that is connected has a WhatsApp id and the time since when; Herald sets them.';
+'A connected account needs its WhatsApp id and the time since when. Leave the status to Herald; write desired_state instead. (herald:herald-writes-it)';
 comment on constraint whatsapp_sessions_daily_limit_check on public.whatsapp_sessions is
-'Choose a daily limit from 0 to 100,000 messages.';
+'The daily limit is out of range. Choose 0 to 100,000 messages. (herald:daily-limit)';
 comment on constraint whatsapp_sessions_desired_state_check on public.whatsapp_sessions is
-'An account is wanted connected, disconnected or logged_out.';
+'An account can''t be wanted in this state. Use connected, disconnected or logged_out. (herald:desired-state-unknown)';
 comment on constraint whatsapp_sessions_display_name_check on public.whatsapp_sessions is
-'The account''s name is too long: up to 200 characters.';
+'The account''s name is too long. Shorten it to 200 characters. (herald:account-name-too-long)';
 comment on constraint whatsapp_sessions_min_gap_ms_check on public.whatsapp_sessions is
-'The gap between two messages is 0 to 600,000 milliseconds (ten minutes).';
+'The gap between two messages is out of range. Choose 0 to 600,000 milliseconds (ten minutes). (herald:gap-between-messages)';
 comment on constraint whatsapp_sessions_per_group_per_minute_check on public.whatsapp_sessions is
-'Choose a limit per group and minute from 0 to 100,000 messages.';
+'The limit per group and minute is out of range. Choose 0 to 100,000 messages. (herald:group-limit)';
 comment on constraint whatsapp_sessions_phone_number_check on public.whatsapp_sessions is
-'This is no phone number with country code. Write it like +491701234567.';
+'This is no phone number with country code. Write it like +491701234567: a plus sign, the country code, then digits only. (herald:phone-invalid)';
 comment on constraint whatsapp_sessions_provider_check on public.whatsapp_sessions is
-'An account''s provider is web (a linked phone) or cloud (Meta''s Cloud API).';
+'There is no such provider. Use web (a linked phone) or cloud (Meta''s Cloud API). (herald:provider-unknown)';
 comment on constraint whatsapp_sessions_qr_code_check on public.whatsapp_sessions is
-'A QR code is a PNG as a data URI; Herald sets it.';
+'A QR code is a PNG as a data URI. Leave it out: Herald sets it. (herald:herald-writes-it)';
 comment on constraint whatsapp_sessions_qr_only_while_pending on public.whatsapp_sessions is
-'QR and pairing codes are shown only while the account waits to be linked.';
-comment on constraint whatsapp_sessions_retry_count_check on public.whatsapp_sessions is 'Retries are counted from 0.';
+'QR and pairing codes are shown only while the account waits to be linked. Leave them out: Herald sets them. (herald:herald-writes-it)';
+comment on constraint whatsapp_sessions_retry_count_check on public.whatsapp_sessions is
+'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint whatsapp_sessions_status_check on public.whatsapp_sessions is
-'An account is disconnected, connecting, qr_pending, connected, logged_out, banned or error.';
+'There is no such status of an account. Use disconnected, connecting, qr_pending, connected, logged_out, banned or error. (herald:account-status-unknown)';
 comment on constraint whatsapp_sessions_organization_id_id_key on public.whatsapp_sessions is
-'There is a row with this id already.';
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_sessions_organization_id_fkey on public.whatsapp_sessions is
-'There is no such organisation.';
-comment on constraint whatsapp_sessions_owner_id_fkey on public.whatsapp_sessions is 'There is no such user.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
+comment on constraint whatsapp_sessions_owner_id_fkey on public.whatsapp_sessions is
+'There is no such user. Choose somebody who has signed up in the CRM. (herald:user-unknown)';
 
 alter table public.whatsapp_sessions enable row level security;
 create policy whatsapp_sessions_select on public.whatsapp_sessions for select to authenticated
@@ -217,13 +222,16 @@ create table public.whatsapp_session_users (
 create index whatsapp_session_users_session_idx on public.whatsapp_session_users (organization_id, session_id);
 create index whatsapp_session_users_user_idx on public.whatsapp_session_users (user_id);
 comment on table public.whatsapp_session_users is 'Members who may see an account where private_sessions is on.';
+comment on constraint whatsapp_session_users_pkey on public.whatsapp_session_users is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_session_users_session_id_user_id_key on public.whatsapp_session_users is
-'This person may see the account already.';
+'This person may see the account already. Do nothing. (herald:account-user-exists)';
 comment on constraint whatsapp_session_users_organization_id_fkey on public.whatsapp_session_users is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_session_users_organization_id_session_id_fkey on public.whatsapp_session_users is
-'There is no such account in the organisation. Choose one of its accounts.';
-comment on constraint whatsapp_session_users_user_id_fkey on public.whatsapp_session_users is 'There is no such user.';
+'There is no such WhatsApp account in the organisation. Choose one of its accounts. (herald:account-unknown)';
+comment on constraint whatsapp_session_users_user_id_fkey on public.whatsapp_session_users is
+'There is no such user. Choose somebody who has signed up in the CRM. (herald:user-unknown)';
 
 -- Nobody checks that user_id is of the organisation: the policies ask for membership first, so an outsider sees nothing
 -- by it, and the adapter knows memberships of the caller only.

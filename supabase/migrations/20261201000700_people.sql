@@ -35,35 +35,38 @@ comment on column public.whatsapp_contacts.lead_id is 'The CRM''s own id of this
 comment on column public.whatsapp_contacts.engagement_score is '0 to 100, the CRM''s judgement.';
 comment on column public.whatsapp_contacts.opted_out_at is 'From then on nothing is sent to them. Only an admin takes it back.';
 comment on column public.whatsapp_contacts.attributes is 'The CRM''s own facts about the person, for filters.';
+comment on constraint whatsapp_contacts_pkey on public.whatsapp_contacts is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint contact_attributes_are_an_object on public.whatsapp_contacts is
-'Attributes of a contact are an object, like {"city": "Lisbon"}.';
+'The attributes are no JSON object. Write them like {"city": "Lisbon"}. (herald:attributes-no-object)';
 comment on constraint contact_can_be_reached on public.whatsapp_contacts is
-'A contact needs a phone number (or the JID or LID that WhatsApp knows them by).';
+'The contact has no phone number. Set phone (or the jid or lid by which WhatsApp knows the person). (herald:contact-unreachable)';
 comment on constraint contact_engagement_is_a_percentage on public.whatsapp_contacts is
-'Engagement is a number from 0 to 100.';
+'The engagement is out of range. Choose a number from 0 to 100. (herald:engagement-out-of-range)';
 comment on constraint contact_jid_is_one on public.whatsapp_contacts is
-'A contact''s JID is digits and @s.whatsapp.net.';
-comment on constraint contact_lid_is_one on public.whatsapp_contacts is 'A contact''s LID is digits and @lid.';
+'This is no JID of a person. A JID is digits followed by @s.whatsapp.net. (herald:jid-invalid)';
+comment on constraint contact_lid_is_one on public.whatsapp_contacts is
+'This is no LID of a person. A LID is digits followed by @lid. (herald:lid-invalid)';
 comment on constraint contact_name_is_short on public.whatsapp_contacts is
-'The contact''s name is too long: up to 200 characters.';
+'The contact''s name is too long. Shorten it to 200 characters. (herald:contact-name-too-long)';
 comment on constraint contact_opt_in_source_is_short on public.whatsapp_contacts is
-'The source of the opt-in is too long: up to 200 characters.';
+'The source of the opt-in is too long. Shorten it to 200 characters. (herald:opt-in-source-too-long)';
 comment on constraint contact_opt_out_source_is_short on public.whatsapp_contacts is
-'The source of the opt-out is too long: up to 200 characters.';
+'The source of the opt-out is too long. Shorten it to 200 characters. (herald:opt-out-source-too-long)';
 comment on constraint contact_persona_is_short on public.whatsapp_contacts is
-'The persona is too long: up to 100 characters.';
+'The persona is too long. Shorten it to 100 characters. (herald:persona-too-long)';
 comment on constraint contact_phone_is_e164 on public.whatsapp_contacts is
-'This is no phone number with country code. Write it like +491701234567.';
+'This is no phone number with country code. Write it like +491701234567: a plus sign, the country code, then digits only. (herald:phone-invalid)';
 comment on constraint whatsapp_contacts_organization_id_id_key on public.whatsapp_contacts is
-'There is a row with this id already.';
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_contacts_organization_id_jid_key on public.whatsapp_contacts is
-'There is a contact with this JID already.';
+'There is a contact with this number or id already. Change that contact instead. (herald:contact-exists)';
 comment on constraint whatsapp_contacts_organization_id_lid_key on public.whatsapp_contacts is
-'There is a contact with this LID already.';
+'There is a contact with this number or id already. Change that contact instead. (herald:contact-exists)';
 comment on constraint whatsapp_contacts_organization_id_phone_key on public.whatsapp_contacts is
-'There is a contact with this phone number already. Change that one instead.';
+'There is a contact with this number or id already. Change that contact instead. (herald:contact-exists)';
 comment on constraint whatsapp_contacts_organization_id_fkey on public.whatsapp_contacts is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 
 call herald.tenant_table('whatsapp_contacts');
 grant delete on public.whatsapp_contacts to authenticated;

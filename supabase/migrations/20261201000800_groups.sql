@@ -34,21 +34,24 @@ comment on column public.whatsapp_groups.workshop_id is
 'Derived: the current or next workshop that is linked to this group. Link by workshops.whatsapp_group_id.';
 comment on column public.whatsapp_groups.segments is 'The CRM''s own.';
 comment on column public.whatsapp_groups.tags is 'The CRM''s own.';
-comment on constraint whatsapp_groups_group_jid_check on public.whatsapp_groups is 'A group''s id ends in @g.us.';
+comment on constraint whatsapp_groups_pkey on public.whatsapp_groups is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
+comment on constraint whatsapp_groups_group_jid_check on public.whatsapp_groups is
+'This is no WhatsApp id of a group. A group''s id ends in @g.us; take it from whatsapp_groups. (herald:group-jid-invalid)';
 comment on constraint whatsapp_groups_participant_count_check on public.whatsapp_groups is
-'Members are counted from 0.';
+'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint whatsapp_groups_organization_id_id_key on public.whatsapp_groups is
-'There is a row with this id already.';
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_groups_organization_id_session_id_id_key on public.whatsapp_groups is
-'There is a row with this id already.';
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_groups_session_id_group_jid_key on public.whatsapp_groups is
-'This account knows the group already.';
+'This account knows the group already. Change that row instead. (herald:group-exists)';
 comment on constraint whatsapp_groups_organization_id_fkey on public.whatsapp_groups is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_groups_organization_id_session_id_fkey on public.whatsapp_groups is
-'There is no such account in the organisation. Choose one of its accounts.';
+'There is no such WhatsApp account in the organisation. Choose one of its accounts. (herald:account-unknown)';
 comment on constraint whatsapp_groups_workshop_id_fkey on public.whatsapp_groups is
-'There is no such workshop in the organisation.';
+'There is no such workshop in the organisation. Choose one of its workshops. (herald:workshop-unknown)';
 
 alter table public.whatsapp_groups enable row level security;
 create policy whatsapp_groups_select on public.whatsapp_groups for select to authenticated
@@ -79,8 +82,10 @@ on delete set null (whatsapp_group_id);
 create index if not exists workshops_organization_group_idx on public.workshops (organization_id, whatsapp_group_id);
 comment on column public.workshops.automation_status is
 'What Herald has planned for this workshop, written for the CRM to show.';
+comment on constraint workshops_pkey on public.workshops is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint workshops_whatsapp_group_id_fkey on public.workshops is
-'The group is not one of the organisation. Refresh the groups and choose again.';
+'The group is not one of the organisation or of this account. Refresh the account''s groups and choose again. (herald:group-unknown)';
 
 -- == who is in a group ==
 
@@ -101,14 +106,16 @@ create table public.whatsapp_group_members (
 create index whatsapp_group_members_group_idx on public.whatsapp_group_members (organization_id, group_id);
 create index whatsapp_group_members_contact_idx on public.whatsapp_group_members (organization_id, contact_id);
 comment on table public.whatsapp_group_members is 'Who is in a group, as WhatsApp showed it at the last sync. Herald writes it.';
+comment on constraint whatsapp_group_members_pkey on public.whatsapp_group_members is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_group_members_group_id_contact_id_key on public.whatsapp_group_members is
-'This person is on the group''s list already.';
+'This person is on the group''s list already. Leave the list to Herald: it reads it from WhatsApp. (herald:herald-writes-it)';
 comment on constraint whatsapp_group_members_organization_id_contact_id_fkey on public.whatsapp_group_members is
-'There is no such contact in the organisation.';
+'There is no such contact in the organisation. Choose one of its contacts, or add this one first. (herald:contact-unknown)';
 comment on constraint whatsapp_group_members_organization_id_fkey on public.whatsapp_group_members is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_group_members_organization_id_group_id_fkey on public.whatsapp_group_members is
-'The group is not one of the organisation or of this account. Refresh the groups.';
+'The group is not one of the organisation or of this account. Refresh the account''s groups and choose again. (herald:group-unknown)';
 
 alter table public.whatsapp_group_members enable row level security;
 -- Who sees the group sees its members.

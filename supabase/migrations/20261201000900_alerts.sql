@@ -21,22 +21,26 @@ create table public.whatsapp_alerts (
 create unique index whatsapp_alerts_open_key on public.whatsapp_alerts (organization_id, session_id, kind) nulls not distinct
 where resolved_at is null;
 comment on index public.whatsapp_alerts_open_key is
-'There is an open alert of this kind for the account already: Herald counts it up instead.';
+'There is an open alert of this kind for the account already. Leave alerts to Herald: it counts the open one up. (herald:herald-writes-it)';
 create index whatsapp_alerts_session_idx on public.whatsapp_alerts (organization_id, session_id);
 comment on table public.whatsapp_alerts is
 'What needs a person: one open row per kind and account; raised again, it is counted up. organization_id null: the operator''s.';
 comment on column public.whatsapp_alerts.details is 'Facts about the case, for a screen or a program.';
 comment on column public.whatsapp_alerts.acknowledged_by is 'The user who has seen it.';
-comment on constraint alert_details_are_an_object on public.whatsapp_alerts is 'The details of an alert are an object.';
+comment on constraint whatsapp_alerts_pkey on public.whatsapp_alerts is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
+comment on constraint alert_details_are_an_object on public.whatsapp_alerts is
+'The details of an alert are a JSON object. Leave alerts to Herald: it raises them. (herald:herald-writes-it)';
 comment on constraint alert_kind_is_plain on public.whatsapp_alerts is
-'An alert''s kind has up to 60 small letters, digits and hyphens.';
+'An alert''s kind has up to 60 small letters, digits and hyphens. Leave alerts to Herald: it raises them. (herald:herald-writes-it)';
 comment on constraint alert_says_what on public.whatsapp_alerts is
-'An alert needs a message of up to 1,000 characters.';
-comment on constraint alert_severity_is_known on public.whatsapp_alerts is 'An alert is info, warning or critical.';
+'An alert needs a message of up to 1,000 characters. Leave alerts to Herald: it raises them. (herald:herald-writes-it)';
+comment on constraint alert_severity_is_known on public.whatsapp_alerts is
+'An alert is info, warning or critical. Leave alerts to Herald: it raises them. (herald:herald-writes-it)';
 comment on constraint whatsapp_alerts_organization_id_fkey on public.whatsapp_alerts is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_alerts_organization_id_session_id_fkey on public.whatsapp_alerts is
-'There is no such account in the organisation. Choose one of its accounts.';
+'There is no such WhatsApp account in the organisation. Choose one of its accounts. (herald:account-unknown)';
 
 alter table public.whatsapp_alerts enable row level security;
 create policy whatsapp_alerts_select on public.whatsapp_alerts for select to authenticated

@@ -32,27 +32,30 @@ comment on column public.whatsapp_message_templates.components is
 'Header, body and buttons as Meta''s template API takes them.';
 comment on column public.whatsapp_message_templates.meta_template_id is 'Meta''s id, once submitted.';
 comment on column public.whatsapp_message_templates.meta_status is 'Meta''s review, for Cloud API accounts.';
+comment on constraint whatsapp_message_templates_pkey on public.whatsapp_message_templates is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint template_category_is_known on public.whatsapp_message_templates is
-'A template''s category is MARKETING, UTILITY or AUTHENTICATION.';
+'There is no such category of templates. Use MARKETING, UTILITY or AUTHENTICATION. (herald:template-category-unknown)';
 comment on constraint template_components_are_a_list on public.whatsapp_message_templates is
-'The components of a template are a list, as Meta defines them.';
+'The template''s components are no list. Write them as a JSON array, as Meta defines it. (herald:template-components-no-list)';
 comment on constraint template_description_is_short on public.whatsapp_message_templates is
-'The description is too long: up to 1,000 characters.';
+'The description is too long. Shorten it to 1,000 characters. (herald:description-too-long)';
 comment on constraint template_has_content on public.whatsapp_message_templates is
-'A template needs a text of up to 4,096 characters.';
+'The template''s text is empty or too long. Write 1 to 4,096 characters. (herald:template-text-length)';
 comment on constraint template_language_is_a_code on public.whatsapp_message_templates is
-'A language is a code like en or pt_BR.';
+'This is no code of a language. Write it like en or pt_BR. (herald:template-language-invalid)';
 comment on constraint template_media_is_https on public.whatsapp_message_templates is
-'The template''s file needs an address that begins with https://.';
+'The address of the template''s file doesn''t begin with https://. Give an address that begins with https://. (herald:media-url-not-https)';
 comment on constraint template_meta_status_is_known on public.whatsapp_message_templates is
-'Meta''s review is PENDING, APPROVED, REJECTED, PAUSED or DISABLED.';
+'Meta''s review is PENDING, APPROVED, REJECTED, PAUSED or DISABLED. Leave it out: Herald sets it. (herald:herald-writes-it)';
 comment on constraint template_name_is_plain on public.whatsapp_message_templates is
-'A template''s name has up to 100 small letters, digits and underscores, like payment_reminder.';
-comment on constraint template_usage_is_counted on public.whatsapp_message_templates is 'Uses are counted from 0.';
+'A template can''t have this name. Use up to 100 small letters, digits and underscores, like payment_reminder. (herald:template-name-invalid)';
+comment on constraint template_usage_is_counted on public.whatsapp_message_templates is
+'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint template_name_is_unique on public.whatsapp_message_templates is
-'There is a template with this name and language already. Change that one, or choose another name.';
+'There is a template with this name and language already. Change that one, or choose another name. (herald:template-exists)';
 comment on constraint whatsapp_message_templates_organization_id_fkey on public.whatsapp_message_templates is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 
 alter table public.whatsapp_message_templates enable row level security;
 create policy whatsapp_message_templates_select on public.whatsapp_message_templates for select to authenticated

@@ -32,20 +32,22 @@ comment on table public.whatsapp_campaigns is
 comment on column public.whatsapp_campaigns.audience is 'A filter on contacts, as the CRM writes it.';
 comment on column public.whatsapp_campaigns.content_id is 'The CRM''s own id of the content.';
 comment on column public.whatsapp_campaigns.created_by is 'The user who made it.';
+comment on constraint whatsapp_campaigns_pkey on public.whatsapp_campaigns is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint campaign_audience_is_an_object on public.whatsapp_campaigns is
-'A campaign''s audience is an object, the filter on contacts.';
+'The audience is no JSON object. Write the filter on contacts like {"city": "Lisbon"}. (herald:audience-no-object)';
 comment on constraint campaign_counts_are_counts on public.whatsapp_campaigns is
-'A campaign''s figures are counted from 0.';
+'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint campaign_has_a_name on public.whatsapp_campaigns is
-'A campaign needs a name of up to 200 characters.';
+'The campaign''s name is empty or longer than 200 characters. Give it a name of 1 to 200 characters. (herald:campaign-name)';
 comment on constraint campaign_state_is_known on public.whatsapp_campaigns is
-'A campaign is a draft, running, paused, done or cancelled.';
+'There is no such state of a campaign. Use draft, running, paused, done or cancelled. (herald:campaign-state-unknown)';
 comment on constraint whatsapp_campaigns_organization_id_id_key on public.whatsapp_campaigns is
-'There is a row with this id already.';
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_campaigns_organization_id_fkey on public.whatsapp_campaigns is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_campaigns_template_id_fkey on public.whatsapp_campaigns is
-'There is no such template. Choose one of the organisation or of the system.';
+'There is no template with this id for the organisation. Choose one of its own templates or one of the system''s. (herald:template-unknown)';
 
 call herald.tenant_table('whatsapp_campaigns');
 grant delete on public.whatsapp_campaigns to authenticated;
@@ -71,16 +73,18 @@ create index whatsapp_campaign_sessions_campaign_idx on public.whatsapp_campaign
 create index whatsapp_campaign_sessions_session_idx on public.whatsapp_campaign_sessions (organization_id, session_id);
 comment on table public.whatsapp_campaign_sessions is 'Which accounts serve a campaign, and with which priority.';
 comment on column public.whatsapp_campaign_sessions.priority is '1 to 10; the account with the highest serves first.';
+comment on constraint whatsapp_campaign_sessions_pkey on public.whatsapp_campaign_sessions is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint campaign_session_priority_is_1_to_10 on public.whatsapp_campaign_sessions is
-'Choose a priority from 1 to 10; 10 goes first.';
+'The priority is out of range. Choose a number from 1 to 10; 10 goes first. (herald:priority-out-of-range)';
 comment on constraint whatsapp_campaign_sessions_campaign_id_session_id_key on public.whatsapp_campaign_sessions is
-'This account serves the campaign already.';
+'This account serves the campaign already. Change that row instead. (herald:campaign-account-exists)';
 comment on constraint whatsapp_campaign_sessions_organization_id_campaign_id_fkey on public.whatsapp_campaign_sessions is
-'There is no such campaign in the organisation.';
+'There is no such campaign in the organisation. Choose one of its campaigns, or make one first. (herald:campaign-unknown)';
 comment on constraint whatsapp_campaign_sessions_organization_id_fkey on public.whatsapp_campaign_sessions is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_campaign_sessions_organization_id_session_id_fkey on public.whatsapp_campaign_sessions is
-'There is no such account in the organisation. Choose one of its accounts.';
+'There is no such WhatsApp account in the organisation. Choose one of its accounts. (herald:account-unknown)';
 
 alter table public.whatsapp_campaign_sessions enable row level security;
 create policy whatsapp_campaign_sessions_select on public.whatsapp_campaign_sessions for select to authenticated

@@ -126,64 +126,66 @@ comment on column public.scheduled_whatsapp_messages.idempotency_key is
 'Unique in the organisation: the same message is not queued twice.';
 comment on column public.scheduled_whatsapp_messages.redacted_at is
 'When its text was removed, by retention or with its recipient''s data; then it can''t be sent again.';
+comment on constraint scheduled_whatsapp_messages_pkey on public.scheduled_whatsapp_messages is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint message_delivered_has_time on public.scheduled_whatsapp_messages is
-'A message that is delivered has the time when; Herald sets it.';
+'A message that is delivered needs the time when. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint message_expires_after_its_time on public.scheduled_whatsapp_messages is
-'A message must expire after the time for which it is scheduled. Choose a later expires_at.';
+'The message would expire before the time for which it is scheduled. Choose an expires_at after scheduled_for, or none. (herald:expires-too-early)';
 comment on constraint message_failed_says_why on public.scheduled_whatsapp_messages is
-'A message that failed or is in doubt says why; Herald sets it.';
+'A message that failed or is in doubt needs an error code. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint message_has_content on public.scheduled_whatsapp_messages is
-'A message needs a text, a file or a payload. Write something, or choose a template.';
+'The message is empty. Write a text, name a template, or add a file or a payload. (herald:message-empty)';
 comment on constraint message_has_one_recipient on public.scheduled_whatsapp_messages is
-'A message goes to exactly one: a group, a contact or a phone number.';
+'A message goes to exactly one recipient. Set one of group_id, contact_id and recipient_phone, and leave the others out. (herald:one-recipient)';
 comment on constraint message_media_has_kind on public.scheduled_whatsapp_messages is
-'A file needs both its URL (media_url) and what it is (media_kind).';
+'A file needs both its address and its kind. Set media_url together with media_kind: image, video, document, audio or voice. (herald:media-incomplete)';
 comment on constraint message_media_kind_is_known on public.scheduled_whatsapp_messages is
-'A file is an image, video, document, audio or voice.';
+'There is no such kind of file. Use image, video, document, audio or voice as media_kind. (herald:media-kind-unknown)';
 comment on constraint message_mentions_are_few on public.scheduled_whatsapp_messages is
-'Mention 1 to 1,024 members, or none.';
+'The message mentions too many members, or an empty list of them. Mention 1 to 1,024 members, or leave mentions out. (herald:mentions-count)';
 comment on constraint message_payload_names_its_kind on public.scheduled_whatsapp_messages is
-'A payload is a location, contact, poll, reaction, edit or delete.';
+'There is no such kind of payload. Use location, contact, poll, reaction, edit or delete. (herald:payload-kind-unknown)';
 comment on constraint message_quotes_an_id on public.scheduled_whatsapp_messages is
-'The id of the message that this one answers has 1 to 200 characters.';
+'The id of the quoted message is empty or too long. Give the id that WhatsApp gave that message, of 1 to 200 characters. (herald:quoted-id-length)';
 comment on constraint message_read_has_time on public.scheduled_whatsapp_messages is
-'A message that was read has the time when; Herald sets it.';
+'A message that was read needs the time when. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint message_sent_is_known on public.scheduled_whatsapp_messages is
-'A message that was sent has WhatsApp''s id and the time when; Herald sets them.';
+'A message that was sent needs WhatsApp''s id and the time when. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint message_template_variables_are_an_object on public.scheduled_whatsapp_messages is
-'The template''s values are an object, like {"name": "Asha"}.';
+'The template''s values are no JSON object. Write them like {"name": "Asha"}. (herald:variables-no-object)';
 comment on constraint scheduled_whatsapp_messages_idempotency_key_check on public.scheduled_whatsapp_messages is
-'An idempotency key has 1 to 200 characters.';
+'The idempotency key is empty or too long. Use 1 to 200 characters. (herald:idempotency-key-length)';
 comment on constraint scheduled_whatsapp_messages_max_retries_check on public.scheduled_whatsapp_messages is
-'Choose 0 to 20 retries.';
+'The number of retries is out of range. Choose 0 to 20. (herald:max-retries)';
 comment on constraint scheduled_whatsapp_messages_message_content_check on public.scheduled_whatsapp_messages is
-'The text is too long: up to 65,536 characters.';
+'The text of the message is too long. Shorten it to 65,536 characters. (herald:message-too-long)';
 comment on constraint scheduled_whatsapp_messages_message_type_check on public.scheduled_whatsapp_messages is
-'A message''s type has 1 to 60 characters.';
+'The message''s type is empty or too long. Use 1 to 60 characters. (herald:message-type-length)';
 comment on constraint scheduled_whatsapp_messages_priority_check on public.scheduled_whatsapp_messages is
-'Choose a priority from 1 to 10; 10 goes first.';
+'The priority is out of range. Choose a number from 1 to 10; 10 goes first. (herald:priority-out-of-range)';
 comment on constraint scheduled_whatsapp_messages_recipient_phone_check on public.scheduled_whatsapp_messages is
-'This is no phone number with country code. Write it like +491701234567.';
+'This is no phone number with country code. Write it like +491701234567: a plus sign, the country code, then digits only. (herald:phone-invalid)';
 comment on constraint scheduled_whatsapp_messages_retry_count_check on public.scheduled_whatsapp_messages is
-'Retries are counted from 0.';
+'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint scheduled_whatsapp_messages_status_check on public.scheduled_whatsapp_messages is
-'A message is pending, sending, sent, delivered, read, failed, cancelled or in_doubt.';
+'There is no such status of a message. Use pending or cancelled; Herald writes the others. (herald:message-status-unknown)';
 comment on constraint scheduled_whatsapp_messages_organization_id_idempotency_key_key on public.scheduled_whatsapp_messages is
-'This message is queued already (same idempotency key): nothing has to be done.';
+'This message is queued already: another row has the same idempotency key. Do nothing, or use a new key for a new message. (herald:queued-already)';
 comment on constraint message_campaign_fkey on public.scheduled_whatsapp_messages is
-'There is no such campaign in the organisation.';
+'There is no such campaign in the organisation. Choose one of its campaigns, or make one first. (herald:campaign-unknown)';
 comment on constraint message_contact_fkey on public.scheduled_whatsapp_messages is
-'There is no such contact in the organisation.';
+'There is no such contact in the organisation. Choose one of its contacts, or add this one first. (herald:contact-unknown)';
 comment on constraint scheduled_whatsapp_messages_organization_id_fkey on public.scheduled_whatsapp_messages is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint scheduled_whatsapp_messages_organization_id_session_id_fkey on public.scheduled_whatsapp_messages is
-'There is no such account in the organisation; or it has messages and can''t be deleted: log it out instead.';
+'There is no such WhatsApp account in the organisation. Choose one of its accounts. (herald:account-unknown)';
 comment on constraint scheduled_whatsapp_messages_organization_id_session_id_gro_fkey on public.scheduled_whatsapp_messages is
-'The group is not one of this account; or it has messages and can''t be deleted.';
+'The group is not one of the organisation or of this account. Refresh the account''s groups and choose again. (herald:group-unknown)';
 comment on constraint scheduled_whatsapp_messages_organization_id_workshop_id_fkey on public.scheduled_whatsapp_messages is
-'There is no such workshop in the organisation.';
+'There is no such workshop in the organisation. Choose one of its workshops. (herald:workshop-unknown)';
 comment on constraint scheduled_whatsapp_messages_template_id_fkey on public.scheduled_whatsapp_messages is
-'There is no such template. Choose one of the organisation or of the system.';
+'There is no template with this id for the organisation. Choose one of its own templates or one of the system''s. (herald:template-unknown)';
 
 alter table public.scheduled_whatsapp_messages enable row level security;
 create policy messages_select on public.scheduled_whatsapp_messages for select to authenticated

@@ -22,22 +22,24 @@ comment on column public.whatsapp_cloud_accounts.phone_number_id is 'Meta''s id 
 comment on column public.whatsapp_cloud_accounts.business_account_id is 'Meta''s id of the WhatsApp business account.';
 comment on column public.whatsapp_cloud_accounts.rate_limit_tier is
 'How many people the business may write to in 24 hours; Meta sets it. All numbers of a business share it.';
+comment on constraint whatsapp_cloud_accounts_pkey on public.whatsapp_cloud_accounts is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint cloud_business_account_id_is_a_number on public.whatsapp_cloud_accounts is
-'The WhatsApp Business account id is a number; Meta''s Business Manager shows it.';
+'The WhatsApp Business account id is not a number. Copy it from Meta''s Business Manager. (herald:business-account-id-invalid)';
 comment on constraint cloud_phone_number_id_is_a_number on public.whatsapp_cloud_accounts is
-'The phone number id is a number (not the phone number itself); Meta''s developer page shows it.';
+'The phone number id is not a number. Copy it from Meta''s developer page; it is not the phone number itself. (herald:phone-number-id-invalid)';
 comment on constraint cloud_quality_is_known on public.whatsapp_cloud_accounts is
-'A number''s quality is GREEN, YELLOW, RED or UNKNOWN; Meta tells it.';
+'A number''s quality is GREEN, YELLOW, RED or UNKNOWN. Leave it out: Meta tells it. (herald:herald-writes-it)';
 comment on constraint cloud_tier_is_known on public.whatsapp_cloud_accounts is
-'A tier is 250, 2K, 10K, 100K or unlimited; Meta tells it.';
+'A tier is 250, 2K, 10K, 100K or unlimited. Leave it out: Meta tells it. (herald:herald-writes-it)';
 comment on constraint whatsapp_cloud_accounts_phone_number_id_key on public.whatsapp_cloud_accounts is
-'This Cloud API number is linked to an account already.';
+'This Cloud API number is linked to an account already. Use that account, or another number. (herald:cloud-number-taken)';
 comment on constraint whatsapp_cloud_accounts_session_id_key on public.whatsapp_cloud_accounts is
-'This account has its Cloud API number already.';
+'This account has its Cloud API number already. Change that row instead. (herald:cloud-number-exists)';
 comment on constraint whatsapp_cloud_accounts_organization_id_fkey on public.whatsapp_cloud_accounts is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_cloud_accounts_organization_id_session_id_fkey on public.whatsapp_cloud_accounts is
-'There is no such account in the organisation. Choose one of its accounts.';
+'There is no such WhatsApp account in the organisation. Choose one of its accounts. (herald:account-unknown)';
 
 alter table public.whatsapp_cloud_accounts enable row level security;
 create policy whatsapp_cloud_accounts_select on public.whatsapp_cloud_accounts for select to authenticated

@@ -23,12 +23,14 @@ comment on column public.whatsapp_delivery_logs.session_id is
 'The account that sent it; kept after the account is gone.';
 comment on column public.whatsapp_delivery_logs.recipient is 'JID without device.';
 comment on column public.whatsapp_delivery_logs.error_code is 'The provider''s code, if it gives one.';
+comment on constraint whatsapp_delivery_logs_pkey on public.whatsapp_delivery_logs is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_delivery_logs_message_id_recipient_key on public.whatsapp_delivery_logs is
-'A message has one delivery row a recipient.';
+'A message has one delivery row for each recipient. Leave delivery rows to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint whatsapp_delivery_logs_message_id_fkey on public.whatsapp_delivery_logs is
-'There is no such message in the queue.';
+'There is no such message in the queue. Reload the messages and choose again. (herald:message-unknown)';
 comment on constraint whatsapp_delivery_logs_organization_id_fkey on public.whatsapp_delivery_logs is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 
 alter table public.whatsapp_delivery_logs enable row level security;
 create policy whatsapp_delivery_logs_select on public.whatsapp_delivery_logs for select to authenticated

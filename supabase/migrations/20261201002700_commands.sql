@@ -45,20 +45,22 @@ comment on column public.whatsapp_commands.requested_by is 'The user who asked.'
 comment on column public.whatsapp_commands.taken_by is 'The process of a worker that carries it out, or did.';
 comment on column public.whatsapp_commands.expires_at is
 'Until then it must be taken, and once it is running, answered; two minutes each.';
+comment on constraint whatsapp_commands_pkey on public.whatsapp_commands is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint command_failed_says_why on public.whatsapp_commands is
-'A request that failed says why; Herald sets it.';
+'A request that failed needs an error message. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint pairing_code_names_a_phone on public.whatsapp_commands is
-'A pairing code is made for a phone number: give it in arguments, like {"phone": "+491701234567"}.';
+'A pairing code is made for a phone number, and arguments names none. Write arguments like {"phone": "+491701234567"}. (herald:pairing-needs-phone)';
 comment on constraint whatsapp_commands_arguments_check on public.whatsapp_commands is
-'The arguments of a request are an object.';
+'The arguments of the request are no JSON object. Write them like {"group_jid": "123@g.us"}, or {} if there are none. (herald:arguments-no-object)';
 comment on constraint whatsapp_commands_kind_check on public.whatsapp_commands is
-'There is no request of this kind to an account.';
+'There is no request of this kind to an account. Use pairing_code, refresh_groups, create_group, group_invite, group_members, update_group, sync_contacts, logout or reconnect. (herald:command-kind-unknown)';
 comment on constraint whatsapp_commands_state_check on public.whatsapp_commands is
-'A request is pending, running, done or failed.';
+'A request is pending, running, done or failed. Leave its state to Herald. (herald:herald-writes-it)';
 comment on constraint whatsapp_commands_organization_id_fkey on public.whatsapp_commands is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_commands_organization_id_session_id_fkey on public.whatsapp_commands is
-'There is no such account in the organisation. Choose one of its accounts.';
+'There is no such WhatsApp account in the organisation. Choose one of its accounts. (herald:account-unknown)';
 
 alter table public.whatsapp_commands enable row level security;
 create policy whatsapp_commands_select on public.whatsapp_commands for select to authenticated

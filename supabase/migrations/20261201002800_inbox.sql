@@ -34,26 +34,28 @@ comment on table public.whatsapp_conversations is 'All that an account and a per
 comment on column public.whatsapp_conversations.lead_id is 'The CRM''s own id of this person.';
 comment on column public.whatsapp_conversations.last_inbound_at is
 'When they last wrote. Within 24 hours of it the Cloud API takes messages without a template.';
+comment on constraint whatsapp_conversations_pkey on public.whatsapp_conversations is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint conversation_is_with_one on public.whatsapp_conversations is
-'A conversation is with one contact or with one group.';
+'A conversation is with one contact or with one group. Leave conversations to Herald: it makes them. (herald:herald-writes-it)';
 comment on constraint conversation_last_message_is_short on public.whatsapp_conversations is
-'The summary of the last message has up to 500 characters.';
+'The summary of the last message has up to 500 characters. Leave it out: Herald sets it. (herald:herald-writes-it)';
 comment on constraint conversation_unread_is_a_count on public.whatsapp_conversations is
-'Unread messages are counted from 0.';
+'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint whatsapp_conversations_organization_id_session_id_id_key on public.whatsapp_conversations is
-'There is a row with this id already.';
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint whatsapp_conversations_session_id_contact_id_key on public.whatsapp_conversations is
-'This account has a conversation with the contact already.';
+'This account has the conversation already. Change that row instead. (herald:conversation-exists)';
 comment on constraint whatsapp_conversations_session_id_group_id_key on public.whatsapp_conversations is
-'This account has a conversation with the group already.';
+'This account has the conversation already. Change that row instead. (herald:conversation-exists)';
 comment on constraint whatsapp_conversations_organization_id_contact_id_fkey on public.whatsapp_conversations is
-'There is no such contact in the organisation.';
+'There is no such contact in the organisation. Choose one of its contacts, or add this one first. (herald:contact-unknown)';
 comment on constraint whatsapp_conversations_organization_id_fkey on public.whatsapp_conversations is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_conversations_organization_id_session_id_fkey on public.whatsapp_conversations is
-'There is no such account in the organisation. Choose one of its accounts.';
+'There is no such WhatsApp account in the organisation. Choose one of its accounts. (herald:account-unknown)';
 comment on constraint whatsapp_conversations_organization_id_session_id_group_id_fkey on public.whatsapp_conversations is
-'The group is not one of the organisation or of this account. Refresh the groups.';
+'The group is not one of the organisation or of this account. Refresh the account''s groups and choose again. (herald:group-unknown)';
 
 alter table public.whatsapp_conversations enable row level security;
 create policy whatsapp_conversations_select on public.whatsapp_conversations for select to authenticated
@@ -115,21 +117,26 @@ comment on column public.whatsapp_messages.quoted_message_id is 'WhatsApp''s id 
 comment on column public.whatsapp_messages.sender is 'JID of who wrote it, where a group has many.';
 comment on column public.whatsapp_messages.sent_at is 'As WhatsApp gives it.';
 comment on column public.whatsapp_messages.redacted_at is 'When its text was removed, by retention or with its writer''s data.';
+comment on constraint whatsapp_messages_pkey on public.whatsapp_messages is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint inbox_content_fits on public.whatsapp_messages is
-'The text is too long: up to 65,536 characters.';
-comment on constraint inbox_direction_is_known on public.whatsapp_messages is 'A message is inbound or outbound.';
-comment on constraint inbox_kind_is_short on public.whatsapp_messages is 'A message''s kind has 1 to 40 characters.';
+'The text of the message is too long. Shorten it to 65,536 characters. (herald:message-too-long)';
+comment on constraint inbox_direction_is_known on public.whatsapp_messages is
+'A message is inbound or outbound. Leave the inbox to Herald: it writes it. (herald:herald-writes-it)';
+comment on constraint inbox_kind_is_short on public.whatsapp_messages is
+'A message''s kind has 1 to 40 characters. Leave the inbox to Herald: it writes it. (herald:herald-writes-it)';
 comment on constraint inbox_status_is_known on public.whatsapp_messages is
-'A message of the inbox is received, sent, delivered, read or failed.';
-comment on constraint inbox_message_comes_once on public.whatsapp_messages is 'This message is in the inbox already.';
+'A message of the inbox is received, sent, delivered, read or failed. Leave the inbox to Herald: it writes it. (herald:herald-writes-it)';
+comment on constraint inbox_message_comes_once on public.whatsapp_messages is
+'This message is in the inbox already. Leave the inbox to Herald: it writes it. (herald:herald-writes-it)';
 comment on constraint whatsapp_messages_organization_id_fkey on public.whatsapp_messages is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_messages_organization_id_sender_contact_id_fkey on public.whatsapp_messages is
-'There is no such contact in the organisation.';
+'There is no such contact in the organisation. Choose one of its contacts, or add this one first. (herald:contact-unknown)';
 comment on constraint whatsapp_messages_organization_id_session_id_conversation__fkey on public.whatsapp_messages is
-'There is no such conversation of this account.';
+'There is no such conversation of this account. Choose one of the account''s conversations. (herald:conversation-unknown)';
 comment on constraint whatsapp_messages_scheduled_message_id_fkey on public.whatsapp_messages is
-'There is no such message in the queue.';
+'There is no such message in the queue. Reload the messages and choose again. (herald:message-unknown)';
 
 alter table public.whatsapp_messages enable row level security;
 create policy whatsapp_messages_select on public.whatsapp_messages for select to authenticated

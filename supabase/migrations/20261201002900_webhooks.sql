@@ -23,12 +23,14 @@ comment on column public.whatsapp_webhook_events.organization_id is 'Null while 
 comment on column public.whatsapp_webhook_events.dedup_key is 'Made from the event: the same event is stored once.';
 comment on column public.whatsapp_webhook_events.payload is 'As Meta sent it.';
 comment on column public.whatsapp_webhook_events.attempts is 'How many times processing it failed.';
+comment on constraint whatsapp_webhook_events_pkey on public.whatsapp_webhook_events is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint webhook_event_attempts_are_counted on public.whatsapp_webhook_events is
-'Attempts are counted from 0.';
+'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint whatsapp_webhook_events_dedup_key_key on public.whatsapp_webhook_events is
-'This event was received already.';
+'This event was received already. Leave events to Herald: it stores each once. (herald:herald-writes-it)';
 comment on constraint whatsapp_webhook_events_organization_id_fkey on public.whatsapp_webhook_events is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 
 alter table public.whatsapp_webhook_events enable row level security;
 create policy whatsapp_webhook_events_select on public.whatsapp_webhook_events for select to authenticated
@@ -55,14 +57,16 @@ create table public.whatsapp_webhook_endpoints (
 );
 comment on table public.whatsapp_webhook_endpoints is 'URLs of the organisation that hear of its events.';
 comment on column public.whatsapp_webhook_endpoints.events is 'Kinds of events; empty: all.';
+comment on constraint whatsapp_webhook_endpoints_pkey on public.whatsapp_webhook_endpoints is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint endpoint_description_is_short on public.whatsapp_webhook_endpoints is
-'The description is too long: up to 500 characters.';
+'The description is too long. Shorten it to 500 characters. (herald:description-too-long)';
 comment on constraint endpoint_is_https on public.whatsapp_webhook_endpoints is
-'A webhook needs an address of up to 2,000 characters that begins with https://.';
+'A webhook can''t have this address. Give an address of up to 2,000 characters that begins with https://. (herald:webhook-url-invalid)';
 comment on constraint whatsapp_webhook_endpoints_organization_id_url_key on public.whatsapp_webhook_endpoints is
-'This address is registered already.';
+'This address is registered already. Change that endpoint instead. (herald:webhook-exists)';
 comment on constraint whatsapp_webhook_endpoints_organization_id_fkey on public.whatsapp_webhook_endpoints is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 
 alter table public.whatsapp_webhook_endpoints enable row level security;
 create policy whatsapp_webhook_endpoints_select on public.whatsapp_webhook_endpoints for select to authenticated

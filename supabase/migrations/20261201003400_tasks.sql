@@ -33,28 +33,30 @@ comment on column public.whatsapp_automation_tasks.recipient_filter is
 'Attendees whose attributes contain this object; {} is all of them.';
 comment on column public.whatsapp_automation_tasks.metadata is 'The CRM''s own notes. Execution adds bad_phones and suppressed: how many it left out.';
 comment on column public.whatsapp_automation_tasks.rule is 'Which rule made it (7_days, 1_day, day_of); null: a person.';
+comment on constraint whatsapp_automation_tasks_pkey on public.whatsapp_automation_tasks is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint task_failed_says_why on public.whatsapp_automation_tasks is
-'A task that failed says why; Herald sets it.';
+'A task that failed needs an error message. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint task_metadata_is_an_object on public.whatsapp_automation_tasks is
-'A task''s metadata are an object.';
+'The task''s metadata are no JSON object. Write them like {"note": "VIPs first"}. (herald:metadata-no-object)';
 comment on constraint task_queued_is_a_count on public.whatsapp_automation_tasks is
-'Queued messages are counted from 0.';
+'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint task_recipient_filter_is_an_object on public.whatsapp_automation_tasks is
-'The filter of recipients is an object, like {"status": "registered"}; {} is everybody.';
+'The filter of recipients is no JSON object. Write it like {"ticket": "early"}; {} is everybody. (herald:recipient-filter-no-object)';
 comment on constraint task_rule_is_short on public.whatsapp_automation_tasks is
-'The name of a rule has 1 to 60 characters.';
+'The name of a rule has 1 to 60 characters. Leave rules to Herald; a person''s task has none. (herald:herald-writes-it)';
 comment on constraint task_status_is_known on public.whatsapp_automation_tasks is
-'A task is pending, executing, done, failed or cancelled.';
+'There is no such status of a task. Use pending or cancelled; Herald writes the others. (herald:task-status-unknown)';
 comment on constraint task_type_is_known on public.whatsapp_automation_tasks is
-'A task is a send_reminder, send_update or check_in_prep.';
+'There is no such type of task. Use send_reminder, send_update or check_in_prep. (herald:task-type-unknown)';
 comment on constraint whatsapp_automation_tasks_workshop_id_rule_key on public.whatsapp_automation_tasks is
-'The workshop has this rule''s task already.';
+'The workshop has this rule''s task already. Leave rules to Herald; a person''s task has none. (herald:herald-writes-it)';
 comment on constraint whatsapp_automation_tasks_organization_id_fkey on public.whatsapp_automation_tasks is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 comment on constraint whatsapp_automation_tasks_organization_id_workshop_id_fkey on public.whatsapp_automation_tasks is
-'There is no such workshop in the organisation.';
+'There is no such workshop in the organisation. Choose one of its workshops. (herald:workshop-unknown)';
 comment on constraint whatsapp_automation_tasks_template_id_fkey on public.whatsapp_automation_tasks is
-'There is no such template. Choose one of the organisation or of the system.';
+'There is no template with this id for the organisation. Choose one of its own templates or one of the system''s. (herald:template-unknown)';
 
 call herald.tenant_table('whatsapp_automation_tasks');
 grant delete on public.whatsapp_automation_tasks to authenticated;

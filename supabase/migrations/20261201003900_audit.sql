@@ -21,12 +21,14 @@ comment on column public.whatsapp_audit_logs.actor_id is 'The user who did it; n
 comment on column public.whatsapp_audit_logs.actor is 'The API role, or the database role, that did it; actor_id is the user.';
 comment on column public.whatsapp_audit_logs.session_id is 'The account that it was about; kept after the account is gone.';
 comment on column public.whatsapp_audit_logs.event_data is 'What was done, without message bodies and secrets.';
+comment on constraint whatsapp_audit_logs_pkey on public.whatsapp_audit_logs is
+'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint audit_event_data_is_an_object on public.whatsapp_audit_logs is
-'The data of an audit row are an object.';
+'The data of an audit row are a JSON object. Leave the audit to Herald: it writes it. (herald:herald-writes-it)';
 comment on constraint audit_event_type_is_plain on public.whatsapp_audit_logs is
-'An audit event''s type is in small letters, like session.created.';
+'An audit event''s type is in small letters, like session.created. Leave the audit to Herald: it writes it. (herald:herald-writes-it)';
 comment on constraint whatsapp_audit_logs_organization_id_fkey on public.whatsapp_audit_logs is
-'There is no such organisation.';
+'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
 
 alter table public.whatsapp_audit_logs enable row level security;
 create policy whatsapp_audit_logs_select on public.whatsapp_audit_logs for select to authenticated

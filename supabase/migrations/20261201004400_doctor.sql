@@ -83,6 +83,7 @@ as $$
     from pg_catalog.pg_proc as p
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where (n.nspname = 'herald' or n.nspname = 'public' and (p.proname like 'whatsapp\_%' or p.proname = 'why_not_sent'))
+      and p.proname not like 'words\_%' -- made from the constraints, of which a CRM's own tables have others
       and not exists (select 1 from pg_catalog.pg_depend as d where d.objid = p.oid and d.deptype = 'e')
   ), roles as (
     select r.oid, r.rolname::text as name from pg_catalog.pg_roles as r
@@ -136,6 +137,7 @@ as $$
   from pg_catalog.pg_trigger as t join relations as r on r.oid = t.tgrelid
   where not t.tgisinternal
     and t.tgname <> 'notification_told' -- only there if the CRM's notification_queue has the shape that Herald knows
+    and t.tgname not in ('zz_words', 'A_words', 'A_words_changed')
   union all
   select 'index', format('%I.%I', n.nspname, c.relname),
     case when i.indisvalid then pg_catalog.pg_get_indexdef(i.indexrelid) else 'invalid' end

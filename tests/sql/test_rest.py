@@ -22,10 +22,11 @@ class Office:
     stack: Stack
     org: Organisation
 
-    def ask(self, person: str | None, method: str, path: str, body: Any = None) -> httpx.Response:
-        key = self.stack.publishable_key
-        headers = {"apikey": key, "Prefer": "return=representation"}
-        if person:
+    def ask(self, person: str, method: str, path: str, body: Any = None, prefer: str = "") -> httpx.Response:
+        """person: a role in the organisation, or `service`. prefer: more of what PostgREST shall do."""
+        key = self.stack.secret_key if person == "service" else self.stack.publishable_key
+        headers = {"apikey": key, "Prefer": ",".join(filter(None, ("return=representation", prefer)))}
+        if person != "service":
             claims = {"sub": str(self.org.people[person]), "role": "authenticated", "exp": int(time.time()) + 300}
             headers["Authorization"] = f"Bearer {self.stack.sign(claims)}"
         return httpx.request(method, f"{self.stack.url}{REST}/{path}", headers=headers, json=body, timeout=20)

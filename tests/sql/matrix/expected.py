@@ -231,6 +231,6 @@ HERALD_FUNCTIONS = _names("""
 #: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.
 HELPERS = _names("""
     clock is_quiet_hours is_super_admin is_timezone my_admin_organizations my_hidden_sessions my_organizations
-    named_recipients organization_queue period_stats queue_for queue_overview schedule_problem seen_open_messages
-    session_overview template
+    named_recipients organization_queue period_stats queue_for queue_overview refusal_words refuse
+    row_policy_refuses schedule_problem seen_open_messages session_overview template
 """)

@@ -35,8 +35,9 @@ async def problem_from(refused: DatabaseRefused, calls: ApiCalls) -> Problem | N
         case Meaning.TOO_MANY:
             return Problem(429, "too-many-requests", refused.text[:_LONGEST], refused.hint, retry_after=5)
         case meaning if meaning in _BY_RULE:
-            words = await calls.explain(refused.text)
-            detail = str(words or ("" if "constraint" in refused.text else refused.text))
+            # A constraint that a function of the database met: the words are not in its message.
+            named = "constraint" in refused.text
+            detail = (await calls.explain(refused.text) or "") if named else refused.text
             return Problem(
                 *_BY_RULE[meaning],
                 without_numbers(detail[:_LONGEST]) or "A rule of the database refuses this.",
