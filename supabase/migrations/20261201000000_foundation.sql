@@ -44,7 +44,8 @@ begin
   where n.key = any(tg_argv) and n.value is distinct from to_jsonb(old) -> n.key
   order by array_position(tg_argv, n.key) limit 1;
   raise exception '% of a row of % can''t be changed.', changed, tg_table_name
-    using errcode = '23514', hint = 'It says what the row is about. Make a new row instead.';
+    using errcode = '23514', hint = 'It says what the row is about. Make a new row instead.',
+    detail = 'herald:column-fixed';
 end
 $$;
 revoke execute on function herald.immutable() from public;

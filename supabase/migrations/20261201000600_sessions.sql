@@ -152,7 +152,8 @@ begin
       where m.organization_id = old.organization_id and m.session_id = old.id
     ) then
     raise exception 'This account has messages and can''t be deleted.'
-      using errcode = '23503', hint = 'Log it out and disable it instead; its messages stay readable.';
+      using errcode = '23503', hint = 'Log it out and disable it instead; its messages stay readable.',
+      detail = 'herald:account-has-messages';
   end if;
   return old;
 end
@@ -195,7 +196,8 @@ language plpgsql stable security definer set search_path = ''
 as $$
 begin
   if not exists (select 1 from herald.workers as w where w.run_id = p_run) then
-    raise exception 'another process has started under this WORKER_ID' using errcode = 'HR001';
+    raise exception 'Another process has started under this WORKER_ID.' using errcode = 'HR001',
+      hint = 'Stop: give each worker a WORKER_ID of its own.', detail = 'herald:worker-replaced';
   end if;
   return coalesce(
     (select jsonb_agg(d.session_id) from herald.deleted_sessions as d where d.session_id = any(p_sessions)), '[]'

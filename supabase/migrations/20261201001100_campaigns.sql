@@ -121,7 +121,8 @@ begin
       ('paused', 'running'), ('paused', 'cancelled')
     ) then
       raise exception 'A campaign that is % can''t become %.', old.state, new.state
-        using errcode = '23514', hint = 'Reload it: its state has changed since you saw it. To send again, copy it.';
+        using errcode = '23514', hint = 'Reload it: its state has changed since you saw it. To send again, copy it.',
+        detail = 'herald:campaign-step-unknown';
     end if;
     if new.state = 'running' then
       new.started_at := coalesce(new.started_at, herald.clock());

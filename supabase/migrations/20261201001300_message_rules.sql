@@ -42,7 +42,8 @@ begin
       where s.old_status = old.status and s.new_status = new.status and (s.by_person or not person)
     ) then
       raise exception 'A message that is % can''t become %.', old.status, new.status
-        using errcode = '23514', hint = 'Reload the message: its status has changed since you saw it.';
+        using errcode = '23514', hint = 'Reload the message: its status has changed since you saw it.',
+        detail = 'herald:message-step-unknown';
     end if;
     if old.status in ('failed', 'in_doubt') and new.status = 'pending' then
       if new.group_id is null then
@@ -52,11 +53,11 @@ begin
         select 1 from public.whatsapp_campaigns as c where c.id = new.campaign_id and c.state = 'cancelled'
       ) then
         raise exception 'The campaign of this message was cancelled: it can''t be sent again.'
-          using errcode = '23514', hint = 'Schedule a new message instead.';
+          using errcode = '23514', hint = 'Schedule a new message instead.', detail = 'herald:campaign-cancelled';
       end if;
       if held is not null and (person or old.status = 'failed') then
         raise exception '%', held
-          using errcode = '23514', hint = 'This message can''t be sent again.';
+          using errcode = '23514', hint = 'This message can''t be sent again.', detail = 'herald:recipient-suppressed';
       end if;
       new.error_code := case when held is not null then 'suppressed' end;
       new.error_message := held;
@@ -85,12 +86,14 @@ begin
       (old.message_content, old.template_variables, old.scheduled_for, old.priority, old.media_url, old.media_kind,
         old.expires_at) then
       raise exception 'A message that is % can''t be edited any more.', old.status
-        using errcode = '23514', hint = 'Only pending messages can be edited. Schedule a new one instead.';
+        using errcode = '23514', hint = 'Only pending messages can be edited. Schedule a new one instead.',
+        detail = 'herald:message-not-pending';
     end if;
     if new.status = 'pending' and new.expires_at <= herald.clock()
       and (old.status <> 'pending' or new.expires_at is distinct from old.expires_at) then
       raise exception 'The time of this message has passed: it would expire at once.'
-        using errcode = '23514', hint = 'Set a new expires_at that lies ahead, or none, in the same update.';
+        using errcode = '23514', hint = 'Set a new expires_at that lies ahead, or none, in the same update.',
+        detail = 'herald:message-time-passed';
     end if;
     if new.message_content is distinct from old.message_content then
       new.template_id := null;
@@ -122,7 +125,8 @@ begin
     where t.id = new.template_id and (t.organization_id = new.organization_id or t.organization_id is null)
   ) then
     raise exception 'There is no template with this id for the organisation.'
-      using errcode = '23503', hint = 'Choose one of its own templates or one of the system''s.';
+      using errcode = '23503', hint = 'Choose one of its own templates or one of the system''s.',
+      detail = 'herald:template-unknown';
   end if;
   return new;
 end

@@ -156,7 +156,8 @@ begin
     missing := array(select n from unnest(t.variables) as n where given ->> n is null);
     if missing <> '{}' then
       raise exception 'The template "%" needs a value for %.', t.name, array_to_string(missing, ', ')
-        using errcode = '23514', hint = 'Give it in template_variables, like {"' || missing[1] || '": "…"}.';
+        using errcode = '23514', hint = 'Give it in template_variables, like {"' || missing[1] || '": "…"}.',
+        detail = 'herald:template-value-missing';
     end if;
   end if;
   return herald.render(t.content, given);
@@ -183,7 +184,8 @@ begin
     where g.organization_id = m.organization_id and g.id = m.group_id;
     if answer is null then
       raise exception 'This group is not known to the organisation.'
-        using errcode = '23503', hint = 'Refresh the groups of your account, or choose another one.';
+        using errcode = '23503', hint = 'Refresh the groups of your account, or choose another one.',
+        detail = 'herald:group-unknown';
     end if;
     return answer;
   end if;
@@ -196,7 +198,8 @@ begin
   answer := coalesce(answer, herald.default_session(m.organization_id));
   if answer is null then
     raise exception 'This organisation has no WhatsApp account that could send the message.'
-      using errcode = '23502', hint = 'Link an account first, or name one in session_id.';
+      using errcode = '23502', hint = 'Link an account first, or name one in session_id.',
+      detail = 'herald:no-account';
   end if;
   return answer;
 end
@@ -216,7 +219,8 @@ begin
   end if;
   if new.expires_at <= herald.clock() then
     raise exception 'This message would expire before it could be sent: expires_at has passed.'
-      using errcode = '23514', hint = 'Choose an expires_at that lies ahead, or none.';
+      using errcode = '23514', hint = 'Choose an expires_at that lies ahead, or none.',
+      detail = 'herald:message-expired';
   end if;
   if new.message_content <> '' then
     new.template_id := null;
@@ -243,7 +247,8 @@ begin
     where c.organization_id = new.organization_id and c.id = new.campaign_id;
     if campaign.state in ('done', 'cancelled') then
       raise exception 'The campaign "%" is %: nothing can be added to it.', campaign.name, campaign.state
-        using errcode = '23514', hint = 'Make a new campaign, or queue the message without one.';
+        using errcode = '23514', hint = 'Make a new campaign, or queue the message without one.',
+        detail = 'herald:campaign-ended';
     end if;
     if new.message_content = '' and new.media_url is null and new.payload is null then
       new.template_id := coalesce(new.template_id, campaign.template_id);
@@ -257,7 +262,8 @@ begin
     where t.id = new.template_id and (t.organization_id = new.organization_id or t.organization_id is null);
     if template.id is null or not template.is_active then
       raise exception 'There is no active template with this id for the organisation.'
-        using errcode = '23503', hint = 'Choose one of its own templates or one of the system''s, and see that it is active.';
+        using errcode = '23503', hint = 'Choose one of its own templates or one of the system''s, and see that it is active.',
+        detail = 'herald:template-inactive';
     end if;
     if new.message_content = '' then
       new.message_content := herald.message_text(new, template);
@@ -277,7 +283,8 @@ begin
     held := coalesce(held, herald.mentions_problem(new.mentions, new.group_id is not null));
   end if;
   if held is not null then
-    raise exception 'This message makes no sense: %.', held using errcode = '23514', hint = 'Correct it and queue it again.';
+    raise exception 'This message makes no sense: %.', held using errcode = '23514', hint = 'Correct it and queue it again.',
+      detail = 'herald:message-malformed';
   end if;
   if new.status = 'pending' and new.group_id is null then
     held := herald.suppression(new.organization_id, new.contact_id, new.recipient_phone);

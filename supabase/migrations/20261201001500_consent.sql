@@ -42,7 +42,8 @@ begin
   select s.decrypted_secret into key from vault.decrypted_secrets as s where s.name = 'herald_phone_hash_key';
   if key is null then
     raise exception 'The Vault has no secret "herald_phone_hash_key", by which erased opt-outs are known.'
-      using errcode = '55000', hint = 'Restore it from the project that this database came from; a new key forgets them.';
+      using errcode = '55000', hint = 'Restore it from the project that this database came from; a new key forgets them.',
+      detail = 'herald:vault-secret-missing';
   end if;
   return extensions.hmac(convert_to(p_organization || p_phone, 'utf8'), decode(key, 'hex'), 'sha256');
 end
@@ -86,7 +87,8 @@ begin
     taken_back := new.opted_out_at is null;
     if taken_back and coalesce((select auth.role()), '') <> 'authenticated' then
       raise exception 'An opt-out is taken back by an admin of the organisation only.'
-        using errcode = '42501', hint = 'An admin clears opted_out_at in the CRM, when the person has asked for it.';
+        using errcode = '42501', hint = 'An admin clears opted_out_at in the CRM, when the person has asked for it.',
+        detail = 'herald:opt-out-by-admin';
     end if;
     if taken_back then
       new.opt_out_source := null;

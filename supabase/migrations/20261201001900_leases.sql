@@ -69,7 +69,8 @@ language plpgsql volatile set search_path = ''
 as $$
 begin
   if not herald.holds(p_run, p_session, p_epoch) then
-    raise exception 'session % is not held by this run at epoch %', p_session, p_epoch using errcode = 'HR002';
+    raise exception 'This run does not hold the session % at epoch %.', p_session, p_epoch using errcode = 'HR002',
+      hint = 'Stop: another run holds the session, or its lease has ended.', detail = 'herald:session-not-held';
   end if;
 end
 $$;
@@ -112,7 +113,8 @@ declare
 begin
   update herald.workers as w set heartbeat_at = moment where w.run_id = p_run returning w.worker_id into me;
   if me is null then
-    raise exception 'another process has started under this WORKER_ID' using errcode = 'HR001';
+    raise exception 'Another process has started under this WORKER_ID.' using errcode = 'HR001',
+      hint = 'Stop: give each worker a WORKER_ID of its own.', detail = 'herald:worker-replaced';
   end if;
   update herald.session_leases as l set expires_at = until where l.run_id = p_run and l.expires_at > moment;
   get diagnostics held = row_count;

@@ -143,8 +143,9 @@ begin
     return;
   end if;
   if coalesce(was.generation, 0) + 1 <> p_generation then
-    raise exception 'stored generation is %, not %', coalesce(was.generation, 0), p_generation - 1
-      using errcode = 'HR003';
+    raise exception 'The stored generation is %, not %.', coalesce(was.generation, 0), p_generation - 1
+      using errcode = 'HR003',
+      hint = 'Read the stored credentials again before you write.', detail = 'herald:generation-stale';
   end if;
   insert into herald.session_credentials as c
   (session_id, organization_id, generation, sealed, key_id, incarnation, clean, written_at, written_in)

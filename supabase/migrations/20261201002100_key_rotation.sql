@@ -77,7 +77,8 @@ begin
   if octet_length(was) is distinct from herald.sealed_head(was)
     or octet_length(head) is distinct from herald.sealed_head(head) or herald.sealing_key(head) <> p_key_id
   then
-    raise exception 'not the head of a sealed record' using errcode = '22023';
+    raise exception 'This is not the head of a sealed record.' using errcode = '22023',
+      hint = 'Give the first bytes of a record as the worker sealed it.', detail = 'herald:seal-unreadable';
   end if;
   select c.sealed into stored from herald.session_credentials as c
   where c.session_id = p_session and c.generation = p_generation for update;

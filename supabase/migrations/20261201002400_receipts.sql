@@ -153,7 +153,8 @@ language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 begin
   if not exists (select 1 from herald.workers as w where w.run_id = p_run) then
-    raise exception 'another process has started under this WORKER_ID' using errcode = 'HR001';
+    raise exception 'Another process has started under this WORKER_ID.' using errcode = 'HR001',
+      hint = 'Stop: give each worker a WORKER_ID of its own.', detail = 'herald:worker-replaced';
   end if;
   perform herald.apply_receipts(p_receipts);
 end

@@ -179,7 +179,8 @@ declare
   problem constant text := herald.command_problem(new.kind, new.arguments);
 begin
   if problem is not null then
-    raise exception '%', problem using errcode = '23514', hint = 'Correct the arguments and ask again.';
+    raise exception '%', problem using errcode = '23514', hint = 'Correct the arguments and ask again.',
+      detail = 'herald:command-arguments';
   end if;
   return new;
 end
@@ -203,7 +204,7 @@ begin
     where c.session_id = new.session_id and c.state in ('pending', 'running') and c.expires_at > herald.clock()
   ) > 50 then
     raise exception 'This account has fifty requests waiting already.'
-      using errcode = '23514', hint = 'Wait until they are done, then ask again.';
+      using errcode = '23514', hint = 'Wait until they are done, then ask again.', detail = 'herald:too-many-requests';
   end if;
   if new.kind not in ('pairing_code', 'refresh_groups') then
     perform herald.audit(new.organization_id, 'session.asked', new.session_id, jsonb_build_object(
@@ -215,7 +216,7 @@ begin
     select s.status, s.provider into account from public.whatsapp_sessions as s where s.id = new.session_id;
     if account.provider = 'cloud' then
       raise exception 'A Cloud API number is not linked to a phone, so there is nothing to log out.'
-        using errcode = '23514', hint = 'Disconnect it instead.';
+        using errcode = '23514', hint = 'Disconnect it instead.', detail = 'herald:cloud-not-linked';
     elsif account.status = 'logged_out' then
       update public.whatsapp_commands as c set state = 'done', result = '{}' where c.id = new.id;
     else
@@ -225,7 +226,7 @@ begin
     select 1 from public.whatsapp_sessions as s where s.id = new.session_id and s.provider = 'cloud'
   ) then
     raise exception 'A Cloud API number has no connection that could be opened again.'
-      using errcode = '23514', hint = 'Look at its status instead.';
+      using errcode = '23514', hint = 'Look at its status instead.', detail = 'herald:cloud-no-connection';
   end if;
   return null;
 end

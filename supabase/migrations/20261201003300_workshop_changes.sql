@@ -58,7 +58,8 @@ as $$
 begin
   if exists (select 1 from herald.workshop_links as l where l.workshop_id = old.id) then
     raise exception 'A workshop can''t move to another organisation.'
-      using errcode = '23514', hint = 'Make a new workshop there and delete this one.';
+      using errcode = '23514', hint = 'Make a new workshop there and delete this one.',
+      detail = 'herald:workshop-moves';
   end if;
   return new;
 end
@@ -172,7 +173,8 @@ begin
       where m.organization_id = old.organization_id and m.session_id = old.session_id and m.group_id = old.id
     ) then
     raise exception 'This group has messages and can''t be deleted.'
-      using errcode = '23503', hint = 'Set is_active to false instead; its messages stay readable.';
+      using errcode = '23503', hint = 'Set is_active to false instead; its messages stay readable.',
+      detail = 'herald:group-has-messages';
   end if;
   return old;
 end

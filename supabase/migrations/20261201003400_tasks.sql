@@ -285,7 +285,8 @@ begin
     select 1 from public.whatsapp_message_templates as t
     where t.id = new.template_id and coalesce(t.organization_id, new.organization_id) = new.organization_id
   ) then
-    raise exception 'This template belongs to another organisation.' using errcode = '23514';
+    raise exception 'This template belongs to another organisation.' using errcode = '23514',
+      hint = 'Choose one of your own templates or one of the system''s.', detail = 'herald:template-foreign';
   end if;
   if tg_op = 'UPDATE' then
     if new.status <> old.status and not exists (
@@ -293,13 +294,15 @@ begin
       where s.old_status = old.status and s.new_status = new.status and (s.by_person or not person)
     ) then
       raise exception 'A task that is % can''t become %.', old.status, new.status
-        using errcode = '23514', hint = 'Reload the task: its status has changed since you saw it.';
+        using errcode = '23514', hint = 'Reload the task: its status has changed since you saw it.',
+        detail = 'herald:task-step-unknown';
     end if;
     if person and old.status not in ('pending', 'failed')
       and (new.scheduled_for, new.template_id, new.recipient_filter, new.metadata)
       is distinct from (old.scheduled_for, old.template_id, old.recipient_filter, old.metadata) then
       raise exception 'A task that is % can''t be edited any more.', old.status
-        using errcode = '23514', hint = 'Only pending tasks can be edited. Make a new one instead.';
+        using errcode = '23514', hint = 'Only pending tasks can be edited. Make a new one instead.',
+        detail = 'herald:task-not-pending';
     end if;
     if person and new.status in ('pending', 'cancelled') then
       new.error_message := null;

@@ -28,7 +28,7 @@ begin
   where m.organization_id = organization and m.idempotency_key = key;
   if found then
     raise exception 'This notification is % already and can''t be changed any more.', held
-      using errcode = '23514', hint = 'Queue a new notification instead.';
+      using errcode = '23514', hint = 'Queue a new notification instead.', detail = 'herald:notification-not-pending';
   end if;
   begin
     template := herald.template(organization, n ->> 'template');

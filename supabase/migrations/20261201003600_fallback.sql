@@ -112,7 +112,8 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if p_problem !~ '^[a-z][a-z-]{0,59}$' then
-    raise exception 'a problem is told by its code' using errcode = '22023';
+    raise exception 'A problem is told by its code.' using errcode = '22023',
+      hint = 'Pass the problem''s code, not its text.', detail = 'herald:problem-without-code';
   end if;
   update herald.fallback as f
   set reported_at = herald.clock(), woken_at = case when p_problem is null then herald.clock() else f.woken_at end
@@ -269,7 +270,7 @@ declare
 begin
   if missing <> '{}' then
     raise exception E'The fallback can''t be scheduled yet:\n%', array_to_string(missing, E'\n')
-      using errcode = '55000', hint = 'docs/functions.md tells the steps.';
+      using errcode = '55000', hint = 'docs/functions.md tells the steps.', detail = 'herald:fallback-not-ready';
   end if;
   execute 'create extension if not exists pg_cron with schema pg_catalog';
   execute 'create extension if not exists pg_net with schema extensions';

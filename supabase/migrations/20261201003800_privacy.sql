@@ -23,7 +23,7 @@ as $$
 begin
   if old.status = 'failed' then
     raise exception 'The text of this message was removed on %: it can''t be sent again.', old.redacted_at::date
-      using errcode = '23514', hint = 'Schedule a new message instead.';
+      using errcode = '23514', hint = 'Schedule a new message instead.', detail = 'herald:message-redacted';
   end if;
   if old.redacted_at is not null or exists (select 1 from herald.erasures as e where e.message_id = old.id) then
     new.status := 'failed';
@@ -71,7 +71,7 @@ begin
       where m.organization_id = old.organization_id and m.contact_id = old.id and m.status = 'sending'
     ) then
       raise exception 'A message to this contact is on its way right now.'
-        using errcode = '23503', hint = 'Delete the contact again in a moment.';
+        using errcode = '23503', hint = 'Delete the contact again in a moment.', detail = 'herald:contact-in-flight';
     end if;
     perform herald.erase_messages(array(
       select m.id from public.scheduled_whatsapp_messages as m
@@ -179,14 +179,17 @@ declare
   gone integer;
 begin
   if p_organization is null then
-    raise exception 'Which organisation''s data? p_organization is missing.' using errcode = '22023';
+    raise exception 'Which organisation''s data? p_organization is missing.' using errcode = '22023',
+      hint = 'Set p_organization to the id of the organisation.', detail = 'herald:organization-not-named';
   end if;
   if (select auth.role()) in ('authenticated', 'anon')
     and p_organization not in (select herald.my_admin_organizations()) and not (select herald.is_super_admin()) then
-    raise exception 'Only an admin of the organisation may erase a person''s data.' using errcode = '42501';
+    raise exception 'Only an admin of the organisation may erase a person''s data.' using errcode = '42501',
+      hint = 'Ask an owner or admin of the organisation.', detail = 'herald:erasure-by-admin';
   end if;
   if p_phone is null or p_phone !~ '^\+[1-9][0-9]{6,14}$' then
-    raise exception 'A phone number is needed, with country code, like +491701234567.' using errcode = '22023';
+    raise exception 'A phone number with country code is needed.' using errcode = '22023',
+      hint = 'Write it like +491701234567.', detail = 'herald:phone-needed';
   end if;
   select coalesce(array_agg(c.id), '{}'), array_agg(distinct c.lid) filter (where c.lid is not null) || address
   into people, names

@@ -55,7 +55,8 @@ begin
     end if;
   end if;
   raise exception 'The audit is append-only: its rows are neither changed nor removed.'
-    using errcode = '42501', hint = 'Retention removes them after four times log_retention_days.';
+    using errcode = '42501', hint = 'Retention removes them after four times log_retention_days.',
+    detail = 'herald:audit-append-only';
 end
 $$;
 revoke execute on function herald.audit_kept() from public;

@@ -96,19 +96,24 @@ begin
       or w.organization_id in (select herald.my_admin_organizations())
     );
   if message.organization_id is null then
-    raise exception 'There is no such event of an organisation that you administer.' using errcode = '42501';
+    raise exception 'There is no such event of an organisation that you administer.' using errcode = '42501',
+      hint = 'Choose an event of your organisation, or ask an admin of it.', detail = 'herald:event-unknown';
   end if;
   if jsonb_typeof(p_recipients) is distinct from 'array' or jsonb_array_length(p_recipients) not between 1 and 500 then
-    raise exception 'Give 1 to 500 recipients.' using errcode = '22023', hint = 'Split a longer list into several calls.';
+    raise exception 'Give 1 to 500 recipients.' using errcode = '22023', hint = 'Split a longer list into several calls.',
+      detail = 'herald:recipients-count';
   elsif jsonb_typeof(coalesce(p_variables, '{}')) <> 'object' then
-    raise exception 'The variables have to be an object of values.' using errcode = '22023';
+    raise exception 'The variables have to be an object of values.' using errcode = '22023',
+      hint = 'Write them like {"name": "Asha"}.', detail = 'herald:variables-no-object';
   elsif p_scheduled_for < herald.clock() - interval '5 minutes' then
-    raise exception 'The time to send lies in the past.' using errcode = '22023', hint = 'Leave it out to send now.';
+    raise exception 'The time to send lies in the past.' using errcode = '22023', hint = 'Leave it out to send now.',
+      detail = 'herald:time-passed';
   end if;
   template := herald.template(message.organization_id, p_template);
   if template.id is null then
     raise exception 'The organisation has no active template "%".', left(p_template, 200)
-      using errcode = '22023', hint = 'Choose one of its own templates or one of the system''s.';
+      using errcode = '22023', hint = 'Choose one of its own templates or one of the system''s.',
+      detail = 'herald:template-name-unknown';
   end if;
   message.workshop_id := p_event;
   message.message_type := left(template.name, 60);

@@ -32,7 +32,8 @@ begin
   on conflict (worker_id) do update set run_id = excluded.run_id, beat = c.beat + 1
   returning c.beat into sung;
   if sung is null then
-    raise exception 'another process has started under this WORKER_ID' using errcode = 'HR001';
+    raise exception 'Another process has started under this WORKER_ID.' using errcode = 'HR001',
+      hint = 'Stop: give each worker a WORKER_ID of its own.', detail = 'herald:worker-replaced';
   end if;
   return sung;
 end

@@ -48,7 +48,19 @@ declare
   rule constant text := substr(p_rule, 3);
   relation constant text := (select c.relname from pg_catalog.pg_class as c where c.oid = p_relation);
   words record;
+  -- As the constraint is now: the trigger may be older.
+  condition constant text := (
+    select pg_get_expr(k.conbin, k.conrelid) from pg_catalog.pg_constraint as k
+    where k.conrelid = p_relation and k.conname = rule and k.contype = 'c'
+  );
+  broken boolean;
 begin
+  if condition is not null then
+    execute format('select (%s) is false from (select ($1).*) as r', condition) into broken using p_row;
+    if not broken then
+      return;
+    end if;
+  end if;
   -- The row that is in the way concerns a plain insert only. What a function does with conflicts isn't to be seen from here.
   if kind = 'u' and p_operation = 'INSERT' and (
     current_query() ~* '\mon\s+conflict\M'

@@ -117,5 +117,5 @@ def test_receipts_of_unknown_messages_are_forgotten_after_a_day(db: Db, org: Org
 
 def test_a_run_that_was_replaced_writes_no_receipts(db: Db, org: Organisation, run: Run) -> None:
     Run(db, worker=run.worker)
-    with pytest.raises(Exception, match="another process has started"):
+    with pytest.raises(Exception, match="Another process has started"):
         run.receipt(org.session, "3EB0A1", ASHA, "read")

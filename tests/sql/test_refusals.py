@@ -1,5 +1,9 @@
 """A refused row says in the error itself what is wrong, what to do, and a stable code; over real PostgREST."""
 
+import json
+import os
+import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any, LiteralString
 from uuid import uuid4
@@ -9,35 +13,12 @@ import psycopg
 import pytest
 
 from localstack.client import Stack
+from localstack.layout import REPOSITORY
 from tests.kit.database import Db, Organisation
 from tests.sql.test_rest import Office, message
 
 Json = dict[str, Any]
 
-#: Constraints and unique indexes without words of the right form.
-SILENT: LiteralString = """
-select k.conrelid::regclass::text || '.' || k.conname as name from pg_constraint as k
-where k.connamespace = 'public'::regnamespace and k.contype in ('c', 'u', 'x', 'f', 'p')
-  and not exists (select 1 from herald.refusal_words(k.conrelid, 'c', k.conname))
-union all
-select i.indexrelid::regclass::text from pg_index as i join pg_class as c on c.oid = i.indexrelid
-where c.relnamespace = 'public'::regnamespace and i.indisunique
-  and not exists (select 1 from pg_constraint as k where k.conindid = i.indexrelid and k.contype in ('u', 'p'))
-  and not exists (select 1 from herald.refusal_words(i.indrelid, 'u', c.relname))
-"""
-WORDS: LiteralString = """
-select k.conname as name, w.* from pg_constraint as k
-cross join herald.refusal_words(k.conrelid, 'c', k.conname) as w
-where k.connamespace = 'public'::regnamespace
-"""
-MADE: LiteralString = """
-select p.proname as name, pg_get_functiondef(p.oid) as text from pg_proc as p
-where p.pronamespace = 'herald'::regnamespace and p.proname like 'words\\_%%'
-union all
-select t.tgrelid::regclass || '.' || t.tgname, pg_get_triggerdef(t.oid) from pg_trigger as t
-where t.tgname in ('zz_words', 'A_words', 'A_words_changed')
-order by 1
-"""
 CASES: list[tuple[str, Json, str, str, str, str]] = [
     (
         "bad number",
@@ -102,6 +83,37 @@ def test_a_refused_message_says_why_and_what_to_do(
     assert said(answer) == (state, f"herald:{code}")
     assert words in answer.json()["message"]
     assert hint in answer.json()["hint"]
+
+
+def test_the_javascript_client_shows_the_words(office: Office) -> None:
+    claims = {"sub": str(office.org.people["admin"]), "role": "authenticated", "exp": int(time.time()) + 300}
+    said = subprocess.run(
+        ["node", REPOSITORY / "tests/integration/supabase_js/refused_rows.mjs"],
+        env={
+            "PATH": os.environ["PATH"],
+            "SUPABASE_URL": office.stack.url,
+            "SUPABASE_PUBLISHABLE_KEY": office.stack.publishable_key,
+            "TOKEN": office.stack.sign(claims),
+            "ORGANIZATION": str(office.org.id),
+        },
+        capture_output=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    assert json.loads(said) == {
+        "phone": {
+            "code": "23514",
+            "message": "This is no phone number with country code.",
+            "details": "herald:phone-invalid",
+            "hint": "Write it like +491701234567: a plus sign, the country code, then digits only.",
+        },
+        "nobody": {
+            "code": "23514",
+            "message": "A message goes to exactly one recipient.",
+            "details": "herald:one-recipient",
+            "hint": "Set one of group_id, contact_id and recipient_phone, and leave the others out.",
+        },
+    }
 
 
 def test_a_change_is_refused_in_the_same_words(office: Office) -> None:
@@ -219,77 +231,3 @@ def test_heralds_own_functions_fire_no_trigger_of_words(db: Db, org: Organisatio
     """What claims and settles runs as the owner: the constraint itself answers, and a claim pays nothing."""
     told = refused(db, "update public.whatsapp_sessions set daily_limit = -1 where id = %s", org.session)
     assert "violates check constraint" in str(told.message_primary)
-
-
-# == the catalog ==
-
-
-def test_every_constraint_has_its_words(db: Db) -> None:
-    assert len(db.rows(WORDS)) > 200
-    assert db.rows(SILENT) == []
-
-
-def test_the_words_are_for_people(db: Db) -> None:
-    """Sentences that end, and no name of a constraint in them."""
-    rows = db.rows(WORDS)
-    assert [r for r in rows if r["hint"][-1] not in ".}" or not r["message"].endswith(".")] == []
-    assert [r for r in rows if r["name"] in r["message"] + r["hint"] or "violates" in r["message"]] == []
-
-
-def test_the_triggers_are_what_the_catalog_makes_of_them(db: Db) -> None:
-    """If this fails: a migration changed a constraint; let it end with `select herald.word_refusals();`."""
-    before = db.rows(MADE)
-    assert db.value("select herald.word_refusals()") > 20
-    assert db.rows(MADE) == before
-    tables = {row["name"].split(".")[0] for row in before if row["name"].endswith(".zz_words")}
-    assert tables == {
-        r["name"]
-        for r in db.rows(
-            "select relname as name from pg_class where relnamespace ="
-            " 'public'::regnamespace and relkind in ('r', 'p')"
-        )
-    }
-
-
-def test_a_new_constraint_is_worded_by_itself(db: Db, org: Organisation) -> None:
-    db.run("alter table public.whatsapp_contacts add constraint no_bob check (display_name <> 'Bob')")
-    db.run("comment on constraint no_bob on public.whatsapp_contacts is 'Not Bob. Ask Asha. (herald:no-bob)'")
-    db.run("select herald.word_refusals()")
-    with db.speaking_as("authenticated", org.people["admin"]):
-        told = refused(
-            db,
-            "insert into public.whatsapp_contacts (organization_id, phone, display_name)"
-            " values (%s, '+491701230008', 'Bob')",
-            org.id,
-        )
-    assert (told.message_primary, told.message_hint, told.message_detail) == (
-        "Not Bob.",
-        "Ask Asha.",
-        "herald:no-bob",
-    )
-    assert (told.sqlstate, told.constraint_name, told.table_name) == ("23514", "no_bob", "whatsapp_contacts")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "alter table public.workshop_attendees drop constraint workshop_attendees_status_check",
-        "alter table public.workshop_attendees rename column attributes to facts",
-        "alter table public.workshop_attendees drop column attributes cascade",
-    ],
-)
-def test_what_a_crm_changes_in_its_own_tables_fails_no_insert(
-    db: Db, org: Organisation, change: LiteralString
-) -> None:
-    workshop = db.insert(
-        "public.workshops", organization_id=org.id, title="Kiln", starts_at="2030-01-01T10:00:00Z"
-    )
-    db.run(change)
-    status = "waitlist" if "status" in change else "registered"
-    with db.speaking_as("authenticated", org.people["admin"]):
-        added = db.run(
-            "insert into public.workshop_attendees (organization_id, workshop_id, phone, status)"
-            " values (%s, %s, '+491701230009', %s)",
-            *(org.id, workshop, status),
-        )
-    assert added == 1
