@@ -165,7 +165,7 @@ begin
     select 1 from public.scheduled_whatsapp_messages as m
     where m.id = new.scheduled_message_id and m.organization_id = new.organization_id and m.session_id = new.session_id
   ) then
-    raise exception 'This account has no message with this scheduled_message_id.' using errcode = '23503',
+    raise exception 'There is no message of this account with this scheduled_message_id.' using errcode = '23503',
       hint = 'Choose a message that this account sent.', detail = 'herald:message-of-other-account';
   end if;
   return new;
