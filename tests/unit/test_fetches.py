@@ -1,6 +1,7 @@
 """Media on their way: an account waits for them as long as it can spare, and a slow host gets no patience."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -9,7 +10,6 @@ import pytest
 
 from worker.errors import MediaError
 from worker.message import Claim, MessageKind
-from worker.sending import fetches
 from worker.sending.fetches import PER_ACCOUNT, Fetches, NotYet
 from worker.sending.media import Media
 from worker.session import ProviderName
@@ -45,11 +45,9 @@ def host() -> Host:
     return Host()
 
 
-@pytest.fixture
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def fetching(host: Host, gap: Callable[[UUID], float], *, kept: float = 60.0) -> Fetches:
     """An account without a gap waits 0.02 s, one with a long gap 0.3 s."""
-    monkeypatch.setattr(fetches, "LEAST", 0.02)
-    monkeypatch.setattr(fetches, "MOST", 0.3)
+    return Fetches(host, gap, least=0.02, most=0.3, kept=kept)
 
 
 def no_gap(_session_id: UUID) -> float:
@@ -82,9 +80,8 @@ async def test_quick_media_are_there_at_once(host: Host) -> None:
     assert await Fetches(host, no_gap).media(claim(), QUICK) == PICTURE
 
 
-@pytest.mark.usefixtures("short_patience")
 async def test_slow_media_are_fetched_once_and_found_when_the_message_comes_again(host: Host) -> None:
-    one, waiting = claim(), Fetches(host, no_gap)
+    one, waiting = claim(), fetching(host, no_gap)
     assert isinstance(await waiting.media(one, SLOW), NotYet)
     assert isinstance(await waiting.media(replace(one, token=uuid4()), SLOW), NotYet)
     host.go.set()
@@ -93,9 +90,8 @@ async def test_slow_media_are_fetched_once_and_found_when_the_message_comes_agai
     assert host.asked == [SLOW]
 
 
-@pytest.mark.usefixtures("short_patience")
 async def test_an_error_is_told_once_and_the_next_attempt_fetches_anew(host: Host) -> None:
-    one, waiting = claim(), Fetches(host, no_gap)
+    one, waiting = claim(), fetching(host, no_gap)
     host.error = MediaError("The media's host answered 503.", retry=True)
     await waiting.media(one, SLOW)
     host.go.set()
@@ -106,27 +102,24 @@ async def test_an_error_is_told_once_and_the_next_attempt_fetches_anew(host: Hos
     assert await waiting.media(one, SLOW) == PICTURE
 
 
-@pytest.mark.usefixtures("short_patience")
 async def test_a_host_that_made_one_wait_gets_no_patience_from_the_next(host: Host) -> None:
-    waiting = Fetches(host, lambda _: 60.0)
+    waiting = fetching(host, lambda _: 60.0)
     assert await waited(waiting, claim(), SLOW) > 0.29
     assert await waited(waiting, claim(), SLOW) < 0.15
     assert await waiting.media(claim(), QUICK) == PICTURE
 
 
-@pytest.mark.usefixtures("short_patience")
 async def test_an_account_waits_no_longer_than_it_pauses_between_two_sends_anyway(host: Host) -> None:
     gaps = {uuid4(): gap for gap in (0.0, 0.125, 60.0)}
     first, second, third = gaps
-    assert await waited(Fetches(host, gaps.__getitem__), claim(first), SLOW) < 0.1
-    assert 0.09 < await waited(Fetches(host, gaps.__getitem__), claim(second), SLOW) < 0.3
-    assert await waited(Fetches(host, gaps.__getitem__), claim(third), SLOW) > 0.29
+    assert await waited(fetching(host, gaps.__getitem__), claim(first), SLOW) < 0.1
+    assert 0.09 < await waited(fetching(host, gaps.__getitem__), claim(second), SLOW) < 0.3
+    assert await waited(fetching(host, gaps.__getitem__), claim(third), SLOW) > 0.29
 
 
-@pytest.mark.usefixtures("short_patience")
 async def test_a_host_that_was_too_slow_for_an_account_in_a_hurry_is_given_time_by_others(host: Host) -> None:
     hurried, patient = uuid4(), uuid4()
-    waiting = Fetches(host, lambda session_id: 60.0 if session_id == patient else 0.0)
+    waiting = fetching(host, lambda session_id: 60.0 if session_id == patient else 0.0)
     await waited(waiting, claim(hurried), SLOW)
     asyncio.get_running_loop().call_later(0.1, host.go.set)
     assert await waiting.media(claim(patient), SLOW) == PICTURE
@@ -142,28 +135,24 @@ async def test_a_stop_ends_every_wait_at_once(host: Host) -> None:
     assert isinstance(await waiting.media(claim(), QUICK), NotYet)
 
 
-@pytest.mark.usefixtures("short_patience")
 async def test_a_stop_ends_every_fetch(host: Host) -> None:
-    waiting = Fetches(host, no_gap)
+    waiting = fetching(host, no_gap)
     await waiting.media(claim(), SLOW)
     waiting.stop()
     async with asyncio.timeout(1):
         await host.ended.wait()
 
 
-@pytest.mark.usefixtures("short_patience")
 async def test_one_account_can_not_take_all_places(host: Host) -> None:
-    waiting, greedy = Fetches(host, no_gap), uuid4()
+    waiting, greedy = fetching(host, no_gap), uuid4()
     for _ in range(PER_ACCOUNT + 2):
         assert isinstance(await waiting.media(claim(greedy), SLOW), NotYet)
     assert len(host.asked) == PER_ACCOUNT
     assert await waiting.media(claim(), QUICK) == PICTURE
 
 
-@pytest.mark.usefixtures("short_patience")
-async def test_media_that_nobody_takes_are_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetches, "KEPT", 0.0)
-    one, waiting = claim(), Fetches(host, no_gap)
+async def test_media_that_nobody_takes_are_forgotten(host: Host) -> None:
+    one, waiting = claim(), fetching(host, no_gap, kept=0.0)
     await waiting.media(one, SLOW)
     host.go.set()
     await asyncio.sleep(0.01)

@@ -57,9 +57,18 @@ class Fetches:
     fetch: raises MediaError.  gap: the least time between two sends of an account, seconds.
     """
 
-    def __init__(self, fetch: FetchMedia, gap: Callable[[UUID], float]) -> None:
+    def __init__(
+        self,
+        fetch: FetchMedia,
+        gap: Callable[[UUID], float],
+        *,
+        least: float = LEAST,
+        most: float = MOST,
+        kept: float = KEPT,
+    ) -> None:
         self._fetch = fetch
         self._gap = gap
+        self._least, self._most, self._kept = least, most, kept
         self._fetches: dict[tuple[UUID, str], _Fetch] = {}
         self._slow: dict[str, _Slow] = {}  #: by host
         self._stopping = asyncio.Event()
@@ -89,7 +98,7 @@ class Fetches:
 
     def _patience(self, session_id: UUID, host: str) -> float:
         """How long an account waits for a host, seconds. One in a hurry finds no host slow for one with time."""
-        patience = min(MOST, max(LEAST, SHARE * self._gap(session_id)))
+        patience = min(self._most, max(self._least, SHARE * self._gap(session_id)))
         slow = self._slow.get(host)
         known_slow = slow and slow.until > asyncio.get_running_loop().time() and slow.waited >= patience
         return 0.0 if known_slow else patience
@@ -110,7 +119,7 @@ class Fetches:
         def ended(_: asyncio.Task[Media]) -> None:
             if not task.cancelled():
                 task.exception()  # reads it, or asyncio logs it: maybe no claim asks again
-            loop.call_later(KEPT, forget)
+            loop.call_later(self._kept, forget)
 
         task.add_done_callback(ended)
         return made
