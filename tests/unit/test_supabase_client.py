@@ -30,8 +30,10 @@ ORGANIZATION = UUID("7b0f3d1e-5f6c-4a52-9a0f-6f8f5f4f3e21")
 
 
 @pytest.fixture
-async def database() -> AsyncIterator[Database]:
-    made = Database(URL, "sb_secret_key", first_pause=0.001)
+async def database(respx_mock: respx.MockRouter) -> AsyncIterator[Database]:
+    made = Database(
+        URL, "sb_secret_key", first_pause=0.001, transport=httpx.MockTransport(respx_mock.async_handler)
+    )
     yield made
     await made.aclose()
 

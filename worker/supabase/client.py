@@ -17,6 +17,7 @@ from postgrest.base_request_builder import RequestConfig
 from worker.backoff import delay
 from worker.errors import DatabaseRefused, SettingsError, StoreError
 from worker.supabase.sqlstate import Meaning, meaning_of, worker_error
+from worker.supabase.transport import AiohttpTransport
 
 #: Seconds for one attempt. A list of 100 messages beside ten million rows takes 3 ms.
 ATTEMPT_SECONDS = 10.0
@@ -50,10 +51,12 @@ class Database:
         path: str = "/rest/v1",
         connections: int = CONNECTIONS,
         first_pause: float = FIRST_PAUSE_SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Raises SettingsError if the key can be none.
 
         path: where PostgREST is; empty without a gateway in front.  first_pause: seconds before the first retry.
+        transport: what carries the requests, for tests.
         """
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise SettingsError("SUPABASE_SERVICE_KEY: not a key; copy the secret key of this project")
@@ -62,8 +65,7 @@ class Database:
         self._first_pause = first_pause
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._http = httpx.AsyncClient(
-            timeout=ATTEMPT_SECONDS,
-            limits=httpx.Limits(max_connections=connections),
+            transport=transport or AiohttpTransport(connections),
             follow_redirects=False,  # a redirect would carry the key elsewhere
         )
 
