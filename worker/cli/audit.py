@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from worker.cli.connection import operations
-from worker.cli.show import AsJson, InOrganization, console, print_json, table
+from worker.cli.show import AsJson, InOrganization, console, fitted, print_json, table
 from worker.supabase.operations import Operations
 
 _EVERY = 2.0
@@ -81,7 +81,7 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool, heading: bool = False) 
             Text(_details(row["event_data"]), "dim"),
         )
     if rows:
-        console().print(shown)
+        console().print(fitted(shown))
 
 
 def _who(row: dict[str, Any]) -> str:

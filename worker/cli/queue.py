@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from worker.cli.connection import operations
@@ -16,6 +17,7 @@ from worker.cli.show import (
     console,
     count,
     distance,
+    fitted,
     moment,
     print_json,
     recipient,
@@ -27,6 +29,9 @@ from worker.errors import CommandRefused
 queue = typer.Typer(
     invoke_without_command=True, help="What waits and why; try again, cancel, settle what is in doubt."
 )
+
+#: Columns of a terminal from which on ids of organisations are shown whole.
+_WIDE = 110
 
 Message = Annotated[UUID, typer.Argument(metavar="ID", help="The message's id.")]
 Sure = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
@@ -126,20 +131,30 @@ async def _overview(organization: UUID | None, *, as_json: bool) -> None:
     if as_json:
         print_json(found["organizations"])
         return
+    out = console()
+    out.print(queues_table(found, out.width) if found["organizations"] else "No organisation yet.")
+
+
+def queues_table(found: dict[str, Any], width: int) -> Table:
+    """Make a table of the organisations' queues: a line each, with whole ids where there is room."""
     now = moment(found["now"])
     shown = table("organisation", ">due", "oldest due", ">waiting", ">sending", ">stuck", ">in doubt", "accounts")
     for one in found["organizations"]:
         late = moment(one["oldest_due_at"])
         old = late is not None and now is not None and (now - late).total_seconds() > 300
         shown.add_row(
-            *(one["organization_id"], count(one["due"]), Text(distance(late, now), "red" if old else "")),
+            *(
+                one["organization_id"] if width >= _WIDE else one["organization_id"][:8],
+                count(one["due"]),
+                Text(distance(late, now), "red" if old else ""),
+            ),
             *(count(one["pending"]), count(one["sending"]), Text(count(one["stuck"]), "red")),
             *(
                 Text(count(one["in_doubt"]), "yellow"),
                 f"{one['accounts_connected']} of {one['accounts']} on",
             ),
         )
-    console().print(shown if found["organizations"] else "No organisation yet.")
+    return fitted(shown, width)
 
 
 async def _list(
@@ -161,9 +176,9 @@ async def _list(
             *(one["id"], one["session_id"][:8], recipient(one), status(one["status"])),
             *(distance(moment(one["due_at"])), said),
         )
-    out.print(shown)
+    out.print(fitted(shown))
     if len(found) == limit:
-        out.print(f"The first {limit}; --limit shows more.", style="dim")
+        out.print(f"These are the first {limit}; --limit shows more.", style="dim")
 
 
 async def _why(message: UUID, *, as_json: bool) -> None:

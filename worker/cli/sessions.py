@@ -15,6 +15,7 @@ from worker.cli.show import (
     console,
     count,
     distance,
+    fitted,
     local_time,
     moment,
     print_json,
@@ -111,7 +112,7 @@ async def _list(organization: Any, *, as_json: bool) -> None:
         out.print("No worker has ever started here: pm2 start ecosystem.config.js")
 
 
-def accounts_table(accounts: list[dict[str, Any]]) -> Table:
+def accounts_table(accounts: list[dict[str, Any]], width: int | None = None) -> Table:
     """Make a table of accounts: a line each."""
     figures = (">health", ">due", ">waiting", ">in doubt")
     shown = table("account", "org", "name", "state", "held by", *figures)
@@ -121,19 +122,19 @@ def accounts_table(accounts: list[dict[str, Any]]) -> Table:
             Text(one["worker"] or "nobody", "" if one["worker"] or not _wanted(one) else "red"),
             *(str(one["health"]), count(one["due"]), count(one["waiting"]), count(one["in_doubt"])),
         )
-    return shown
+    return fitted(shown, width)
 
 
-def workers_table(workers: list[dict[str, Any]]) -> Table:
+def workers_table(workers: list[dict[str, Any]], width: int | None = None) -> Table:
     """Make a table of workers: a line each."""
-    shown = table("worker", ">accounts", "last sign of life", "started", "version")
+    shown = table("worker", ">accounts", "last seen", "started", "version")
     for one in workers:
         shown.add_row(
             *(one["worker_id"], str(one["sessions"])),
             Text(f"{span(one['seconds'])} ago", "" if one["seconds"] < 20 else "red"),
             *(distance(moment(one["started_at"])), one["version"]),
         )
-    return shown
+    return fitted(shown, width)
 
 
 def _wanted(one: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +21,10 @@ _STYLES = {
     ),
     **dict.fromkeys(("failed", "error", "banned", "logged out", "stuck"), "red"),
 }
+
+
+#: Headings of columns that are never folded, columns between two columns, and how narrow a folded column gets.
+_WHOLE, _GAP, _LEAST = ("state", "status"), 2, 4
 
 
 def console() -> Console:
@@ -37,10 +42,43 @@ def table(*headings: str) -> Table:
 
     The first column keeps its width, so that an id can be copied.
     """
-    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))
     for position, heading in enumerate(headings):
         side: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
         made.add_column(heading.lstrip(">"), justify=side, overflow="fold", no_wrap=position == 0)
+    return made
+
+
+def fitted(made: Table, width: int | None = None) -> Table:
+    """Set the widths of columns so that no heading, figure or status is broken; names and ids are folded instead.
+
+    width: of the terminal, by default of ours.
+    """
+    room = (width or console().width) - _GAP * (len(made.columns) - 1)
+    cells = [max((cell_len(str(cell)) for cell in column.cells), default=0) for column in made.columns]
+    headings = [str(column.header) for column in made.columns]
+    if sum(max(cell, len(heading)) for cell, heading in zip(cells, headings, strict=True)) <= room:
+        return made
+    least = [max(map(len, heading.split()), default=0) for heading in headings]
+    wanted = [max(pair) for pair in zip(cells, least, strict=True)]
+    missing = sum(wanted) - room
+    if missing > 0:
+        made.padding = (0, 1, 0, 0)
+        missing -= (_GAP - 1) * (len(wanted) - 1)
+    folded = [
+        n
+        for n, column in enumerate(made.columns)
+        if n and column.justify != "right" and column.header not in _WHOLE
+    ]
+    while missing > 0 and folded:
+        widest = max(folded, key=lambda n: wanted[n])
+        if wanted[widest] <= max(_LEAST, least[widest]):
+            folded.remove(widest)
+            continue
+        wanted[widest] -= 1
+        missing -= 1
+    for column, found in zip(made.columns, wanted, strict=True):
+        column.width = found
     return made
 
 
