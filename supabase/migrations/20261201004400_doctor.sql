@@ -61,8 +61,8 @@ grant execute on function public.whatsapp_doctor_canary() to service_role;
 
 -- == as the migrations made it ==
 
--- herald.schema_facts() → what the catalog holds of Herald, one row per fact. scripts/types writes those of a fresh
--- database into worker/doctor/schema.txt; whatsapp_doctor compares. Without the CRM's own tables and the adapter's
+-- herald.schema_facts() → what the catalog holds of Herald, one row per fact; of definitions the md5. scripts/types
+-- writes those of a fresh database into worker/doctor/schema.txt, and herald doctor compares. Without the CRM's own tables and the adapter's
 -- bodies, which are the CRM's business. PUBLIC counts as a role.
 create function herald.schema_facts()
 returns table (kind text, name text, value text)
@@ -111,8 +111,9 @@ as $$
   where g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
   group by g.role, g.privilege, g.relation
   union all
-  select 'execute', format('%s %s', o.name, f.name), 'granted'
+  select 'execute', f.name, string_agg(o.name, ', ' order by o.name)
   from functions as f cross join lateral aclexplode(f.acl) as a join roles as o on o.oid = a.grantee
+  group by f.name
   union all
   select 'usage', format('%s %s', o.name, n.nspname), 'granted'
   from pg_catalog.pg_namespace as n
@@ -123,25 +124,25 @@ as $$
   select 'published', format('%I.%I', p.schemaname, p.tablename), 'published'
   from pg_catalog.pg_publication_tables as p where p.pubname = 'supabase_realtime' and p.schemaname in ('public', 'herald')
   union all
-  select 'policy', format('%I on %s', p.polname, r.name), concat(
+  select 'policy', format('%I on %s', p.polname, r.name), md5(concat(
     'for ', case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete'
       else 'all' end,
     ' to ', (select string_agg(coalesce(o.name, u.role::regrole::text), ', ' order by o.name)
       from unnest(p.polroles) as u (role) left join roles as o on o.oid = u.role),
     regexp_replace(' using (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', '\s+', ' ', 'g'),
     regexp_replace(' with check (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', '\s+', ' ', 'g')
-  )
+  ))
   from pg_catalog.pg_policy as p join relations as r on r.oid = p.polrelid
   union all
   select 'trigger', format('%I on %s', t.tgname, r.name),
-    case t.tgenabled when 'D' then 'disabled' else pg_catalog.pg_get_triggerdef(t.oid) end
+    case t.tgenabled when 'D' then 'disabled' else md5(pg_catalog.pg_get_triggerdef(t.oid)) end
   from pg_catalog.pg_trigger as t join relations as r on r.oid = t.tgrelid
   where not t.tgisinternal
     and t.tgname <> 'notification_told' -- only there if the CRM's notification_queue has the shape that Herald knows
     and t.tgname not in ('zz_words', 'A_words', 'A_words_changed')
   union all
   select 'index', format('%I.%I', n.nspname, c.relname),
-    case when i.indisvalid then pg_catalog.pg_get_indexdef(i.indexrelid) else 'invalid' end
+    case when i.indisvalid then md5(pg_catalog.pg_get_indexdef(i.indexrelid)) else 'invalid' end
   from pg_catalog.pg_index as i
   join relations as r on r.oid = i.indrelid
   join pg_catalog.pg_class as c on c.oid = i.indexrelid
@@ -156,150 +157,6 @@ as $$
   )
 $$;
 revoke execute on function herald.schema_facts() from public;
-
--- herald.fact_mended(kind, name, value, found) → the statement that makes the fact so. value null: it should not be;
--- found: what there is instead, null if nothing.
-create function herald.fact_mended(p_kind text, p_name text, p_value text, p_found text) returns text
-language plpgsql immutable set search_path = ''
-as $$
-declare
-  word text[] := string_to_array(p_name, ' ');
-  rest text := substr(p_name, strpos(p_name, ' ') + 1);
-begin
-  case p_kind
-    when 'table' then
-      return case when p_found is null then 'supabase db push'
-        else format('alter table %s enable row level security;', p_name) end;
-    when 'grant' then -- role, verb, relation
-      return concat_ws(' ',
-        case when p_found is not null then format('revoke %s on %s from %s;', word[2], word[3], word[1]) end,
-        case when p_value = '*' then format('grant %s on %s to %s;', word[2], word[3], word[1])
-          when p_value is not null then format('grant %s (%s) on %s to %s;', word[2], p_value, word[3], word[1]) end);
-    when 'execute' then -- role, signature
-      return case when p_value is null then format('revoke execute on function %s from %s;', rest, word[1])
-        else format('grant execute on function %s to %s;', rest, word[1]) end;
-    when 'usage' then
-      return case when p_value is null then format('revoke usage on schema %s from %s;', rest, word[1])
-        else format('grant usage on schema %s to %s;', rest, word[1]) end;
-    when 'published' then
-      return format('alter publication supabase_realtime %s table %s;', case when p_value is null then 'drop' else 'add' end,
-        p_name);
-    when 'policy' then
-      return concat_ws(' ', case when p_found is not null then format('drop policy %s;', p_name) end,
-        case when p_value is not null then format('create policy %s %s;', p_name, p_value) end);
-    when 'trigger' then
-      return case when p_found = 'disabled' then format('alter table %s enable trigger %s;', word[3], word[1])
-        else concat_ws(' ', case when p_found is not null then format('drop trigger %s;', p_name) end, p_value || ';') end;
-    when 'index' then
-      return case when p_found = 'invalid' then format('reindex index concurrently %s;', p_name)
-        else concat_ws(' ', case when p_found is not null then format('drop index %s;', p_name) end, p_value || ';') end;
-    else
-      return format('Run the last definition of %s in supabase/migrations again.', p_name);
-  end case;
-end
-$$;
-revoke execute on function herald.fact_mended(text, text, text, text) from public;
-
--- herald.privilege_said(kind, name, value) → "authenticated may update (priority) on
--- public.scheduled_whatsapp_messages".
-create function herald.privilege_said(p_kind text, p_name text, p_value text) returns text
-language sql immutable set search_path = ''
-as $$
-  select concat(word[1], ' may ', case p_kind
-    when 'grant' then concat(word[2], ' (' || nullif(p_value, '*') || ')', ' on ', word[3])
-    when 'execute' then 'call ' || rest
-    else 'use the schema ' || rest
-  end)
-  from (
-    select string_to_array(p_name, ' ') as word, substr(p_name, strpos(p_name, ' ') + 1) as rest
-  ) as said
-$$;
-revoke execute on function herald.privilege_said(text, text, text) from public;
-
--- herald.schema_findings(expected): missing and surplus facts, migrations among them. expected: [[kind, name, value],
--- …].
-create function herald.schema_findings(p_expected jsonb)
-returns table (severity text, topic text, what text, mend text)
-language plpgsql stable set search_path = ''
-as $$
-declare
-  applied text[];
-  newest text;
-  absent text;
-begin
-  if to_regclass('supabase_migrations.schema_migrations') is not null then
-    execute 'select array_agg(version) from supabase_migrations.schema_migrations' into applied;
-    select string_agg(e.value ->> 1, ', ' order by e.value ->> 1), max(e.value ->> 1) into absent, newest
-    from jsonb_array_elements(p_expected) as e
-    where e.value ->> 0 = 'migration' and (e.value ->> 1) <> all (coalesce(applied, '{}'));
-  end if;
-  if absent is not null then
-    return query select 'error', 'migrations', format('Migrations are not applied: %s.', absent),
-      'supabase db push --remote="$DATABASE_URL"';
-  end if;
-  return query
-    with expected as (
-      select e.value ->> 0 as kind, e.value ->> 1 as name, e.value ->> 2 as value from jsonb_array_elements(p_expected) as e
-      where e.value ->> 0 <> 'migration'
-    ), facts as materialized (
-      select f.kind, f.name, f.value from herald.schema_facts() as f
-    ), differing as (
-      select e.kind, e.name, e.value, f.value as found
-      from expected as e left join facts as f on f.kind = e.kind and f.name = e.name
-      where f.value is distinct from e.value and absent is null
-      union all
-      select f.kind, f.name, null, f.value
-      from facts as f
-      where not exists (select 1 from expected as e where e.kind = f.kind and e.name = f.name)
-        and case f.kind
-          when 'grant' then split_part(f.name, ' ', 1) <> 'service_role' and exists (
-            select 1 from expected as e where e.kind in ('table', 'view') and e.name = split_part(f.name, ' ', 3)
-          )
-          when 'execute' then split_part(f.name, ' ', 1) <> 'service_role' and exists (
-            select 1 from expected as e where e.kind = 'function' and e.name = substr(f.name, strpos(f.name, ' ') + 1)
-          )
-          when 'usage' then true
-          when 'published' then f.name like 'herald.%'
-          when 'policy' then exists (
-            select 1 from expected as e where e.kind = 'table' and e.name = split_part(f.name, ' on ', 2)
-          )
-          else false
-        end
-    )
-    select case when d.kind in ('index', 'published') and d.value is not null then 'warning' else 'error' end,
-      case d.kind when 'grant' then 'grants' when 'execute' then 'grants' when 'usage' then 'grants'
-        when 'published' then 'publication' when 'policy' then 'row level security'
-        when 'table' then 'row level security' else 'schema' end,
-      case
-        when d.kind = 'table' and d.found = 'open' then format('Row level security is off on %s.', d.name)
-        when d.kind = 'published' and d.value is null then format('Realtime publishes the private table %s.', d.name)
-        when d.kind = 'published' then format('Realtime does not publish %s: changes are noticed by the poll only.', d.name)
-        when d.kind = 'trigger' and d.found = 'disabled' then format('The trigger %s is disabled.', d.name)
-        when d.kind = 'index' and d.found = 'invalid' then format('The index %s is invalid and not used.', d.name)
-        when d.kind in ('grant', 'execute', 'usage') then case
-          when d.found is null then format('A privilege is missing: %s.', herald.privilege_said(d.kind, d.name, d.value))
-          when d.value is null then format('A privilege too many: %s.', herald.privilege_said(d.kind, d.name, d.found))
-          else format('A privilege is not as it should be: %s; it is for %s.',
-            herald.privilege_said(d.kind, d.name, d.value), case d.found when '*' then 'all columns' else d.found end) end
-        when d.value is null then format('The %s %s does not belong here.', d.kind, d.name)
-        when d.found is null then format('The %s %s is missing.', d.kind, d.name)
-        else format('The %s %s is not as the migrations made it.', d.kind, d.name)
-      end,
-      herald.fact_mended(d.kind, d.name, d.value, d.found)
-    from differing as d
-    order by d.kind, d.name;
-  select string_agg(f.name, ', ' order by f.name) into newest
-  from herald.schema_facts() as f
-  where f.kind = 'function' and not exists (
-    select 1 from jsonb_array_elements(p_expected) as e where e.value ->> 0 = 'function' and e.value ->> 1 = f.name
-  );
-  if newest is not null then
-    return query select 'warning', 'migrations', format('The database is newer than this worker: it also has %s.', newest),
-      'Upgrade this worker, then restart it: git pull && scripts/setup';
-  end if;
-end
-$$;
-revoke execute on function herald.schema_findings(jsonb) from public;
 
 -- == the server, and what a project adds ==
 
@@ -534,25 +391,23 @@ revoke execute on function herald.work_findings() from public;
 
 -- == all of it ==
 
--- whatsapp_doctor(expected, old seconds) → {"now", "postgres", "workers": [{"worker_id", "run_id", "seconds"}],
--- "findings": [{"severity", "topic", "what", "mend"}]}. expected: worker/doctor/schema.txt as [[kind, name, value], …];
--- empty: no comparison. old seconds: a transaction is too long open from then on. seconds: since its last sign of life.
--- What can't be looked at is a finding itself.
-create function public.whatsapp_doctor(p_expected jsonb default '[]', p_old_seconds double precision default 300) returns jsonb
+-- whatsapp_doctor(old seconds) → {"now", "postgres", "migrations": [version, …], "facts": [[kind, name, value], …],
+-- "workers": [{"worker_id", "run_id", "seconds"}], "findings": [{"severity", "topic", "what", "mend"}]}. migrations: those
+-- that are applied; null where nobody keeps count. old seconds: a transaction is too long open from then on. seconds: since
+-- its last sign of life. What can't be looked at is a finding itself.
+create function public.whatsapp_doctor(p_old_seconds double precision default 300) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   part text;
   these jsonb;
   findings jsonb := '[]';
+  applied jsonb;
 begin
-  foreach part in array array['schema', 'server', 'adapter', 'fallback', 'work'] loop
+  foreach part in array array['server', 'adapter', 'fallback', 'work'] loop
     begin
-      continue when part = 'schema' and p_expected = '[]';
       select coalesce(jsonb_agg(to_jsonb(f)), '[]') into these
       from (
-        select f.* from herald.schema_findings(p_expected) as f where part = 'schema'
-        union all
         select f.* from herald.server_findings(make_interval(secs => p_old_seconds)) as f where part = 'server'
         union all
         select f.* from herald.adapter_findings() as f where part = 'adapter'
@@ -567,8 +422,15 @@ begin
         'what', format('This could not be looked at: %s.', sqlerrm), 'mend', 'supabase db push --remote="$DATABASE_URL"');
     end;
   end loop;
+  if to_regclass('supabase_migrations.schema_migrations') is not null then
+    execute 'select coalesce(jsonb_agg(version order by version), ''[]'') from supabase_migrations.schema_migrations' into applied;
+  end if;
   return jsonb_build_object(
     'now', clock_timestamp(), 'postgres', current_setting('server_version'), 'findings', findings,
+    'migrations', applied,
+    'facts', (
+      select jsonb_agg(jsonb_build_array(f.kind, f.name, f.value) order by f.kind, f.name) from herald.schema_facts() as f
+    ),
     'workers', (
       select coalesce(jsonb_agg(jsonb_build_object(
         'worker_id', w.worker_id, 'run_id', w.run_id, 'seconds', extract(epoch from herald.clock() - w.heartbeat_at)
@@ -578,7 +440,7 @@ begin
   );
 end
 $$;
-comment on function public.whatsapp_doctor(jsonb, double precision) is
-'For herald doctor: what is wrong with the database, its schema and the work in it, each with what fixes it.';
-revoke execute on function public.whatsapp_doctor(jsonb, double precision) from public, anon, authenticated;
-grant execute on function public.whatsapp_doctor(jsonb, double precision) to service_role;
+comment on function public.whatsapp_doctor(double precision) is
+'For herald doctor: what is wrong with the database and the work in it, and what its schema is like.';
+revoke execute on function public.whatsapp_doctor(double precision) from public, anon, authenticated;
+grant execute on function public.whatsapp_doctor(double precision) to service_role;

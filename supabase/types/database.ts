@@ -1920,7 +1920,7 @@ export type Database = {
       },
       "whatsapp_direct_send_take": { Args: { "p_limit": number, "p_organization": string }; Returns: number
       },
-      "whatsapp_doctor": { Args: { "p_expected"?: Json, "p_old_seconds"?: number }; Returns: Json
+      "whatsapp_doctor": { Args: { "p_old_seconds"?: number }; Returns: Json
       },
       "whatsapp_doctor_canary": { Args: Record<PropertyKey, never>; Returns: boolean
       },

@@ -1,4 +1,4 @@
-"""The doctor finds what was spoiled in a project's database, and the statement that it names puts it right."""
+"""The doctor finds what was spoiled in a project's database; a statement that it names puts it right."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 class Ill:
     """What is done to a healthy project, the topic under which it is found, and words of what is said.
 
-    cure: what undoes it where the remedy is no statement; superuser: it takes one.
+    cure: what undoes it where the remedy is no statement, with the definitions of BEFORE; superuser: it takes one.
     """
 
     done: str
@@ -46,47 +46,77 @@ ILLS = {
         f"revoke execute on function {EXCHANGE} from service_role",
         "grants",
         f"A privilege is missing: service_role may call {EXCHANGE}.",
+        cure=f"grant execute on function {EXCHANGE} to service_role",
     ),
     "the worker may not read the queue": Ill(
-        f"revoke select on {QUEUE} from service_role", "grants", f"service_role may select on {QUEUE}"
+        f"revoke select on {QUEUE} from service_role",
+        "grants",
+        f"service_role may select on {QUEUE}",
+        cure=f"grant select on {QUEUE} to service_role",
     ),
     "the CRM may not read the queue": Ill(
-        f"revoke select on {QUEUE} from authenticated", "grants", f"authenticated may select on {QUEUE}"
+        f"revoke select on {QUEUE} from authenticated",
+        "grants",
+        f"authenticated may select on {QUEUE}",
+        cure=f"grant select on {QUEUE} to authenticated",
     ),
     "the CRM may not edit a column": Ill(
-        f"revoke update (priority) on {QUEUE} from authenticated", "grants", "A privilege is not as it should be"
+        f"revoke update (priority) on {QUEUE} from authenticated",
+        "grants",
+        "A privilege is not as it should be",
+        cure=f"grant update (priority) on {QUEUE} to authenticated",
     ),
     "the CRM may not use the rules' schema": Ill(
-        "revoke usage on schema herald from authenticated", "grants", "authenticated may use the schema herald"
+        "revoke usage on schema herald from authenticated",
+        "grants",
+        "authenticated may use the schema herald",
+        cure="grant usage on schema herald to authenticated",
     ),
     "the CRM may write what only Herald may": Ill(
-        f"grant update on {QUEUE} to authenticated", "grants", "it is for all columns"
+        f"grant update on {QUEUE} to authenticated",
+        "grants",
+        "it is for all columns",
+        cure=f"revoke update on {QUEUE} from authenticated; grant update ({{columns}}) on {QUEUE} to authenticated",
     ),
     "visitors read accounts": Ill(
         "grant select on public.whatsapp_sessions to anon",
         "grants",
         "A privilege too many: anon may select on public.whatsapp_sessions",
+        cure="revoke select on public.whatsapp_sessions from anon",
     ),
     "visitors call a worker's function": Ill(
-        "grant execute on function public.whatsapp_reap() to anon", "grants", "A privilege too many"
+        "grant execute on function public.whatsapp_reap() to anon",
+        "grants",
+        "A privilege too many: anon",
+        cure="revoke execute on function public.whatsapp_reap() from anon",
     ),
     "everyone calls a private function": Ill(
-        "grant execute on function herald.queue_overview() to public", "grants", "A privilege too many: public"
+        "grant execute on function herald.queue_overview() to public",
+        "grants",
+        "A privilege too many: public",
+        cure="revoke execute on function herald.queue_overview() from public",
     ),
     "row level security is off": Ill(
-        f"alter table {QUEUE} disable row level security", "row level security", "Row level security is off"
+        f"alter table {QUEUE} disable row level security",
+        "row level security",
+        "Row level security is off",
+        cure=f"alter table {QUEUE} enable row level security",
     ),
-    "a policy is gone": Ill(f"drop policy messages_select on {QUEUE}", "row level security", "is missing"),
+    "a policy is gone": Ill(
+        f"drop policy messages_select on {QUEUE}", "row level security", "is missing", cure="{policy}"
+    ),
     "a policy lets everyone in": Ill(
         f"drop policy messages_select on {QUEUE};\n"
         f"create policy messages_select on {QUEUE} for select to authenticated using (true)",
         "row level security",
         "is not as the migrations made it",
+        cure=f"drop policy messages_select on {QUEUE}; {{policy}}",
     ),
     "a policy too many": Ill(
         f"create policy all_of_it on {QUEUE} for select to authenticated using (true)",
         "row level security",
         "does not belong here",
+        cure=f"drop policy all_of_it on {QUEUE}",
     ),
     "a role passes by row level security": Ill(
         "alter role authenticated bypassrls", "row level security", "sees everything", superuser=True
@@ -95,17 +125,30 @@ ILLS = {
         "alter role service_role nobypassrls", "roles", "the worker sees no rows", superuser=True
     ),
     "a guard is switched off": Ill(
-        f"alter table {QUEUE} disable trigger message_guard", "schema", "message_guard", superuser=True
+        f"alter table {QUEUE} disable trigger message_guard",
+        "schema",
+        "message_guard",
+        cure=f"alter table {QUEUE} enable trigger message_guard",
+        superuser=True,
     ),
-    "a guard is gone": Ill(f"drop trigger message_guard on {QUEUE}", "schema", "message_guard"),
+    "a guard is gone": Ill(f"drop trigger message_guard on {QUEUE}", "schema", "message_guard", cure="{trigger}"),
     "an index is gone": Ill(
-        "drop index herald.open_messages_pending_idx", "schema", "open_messages_pending_idx is missing"
+        "drop index herald.open_messages_pending_idx",
+        "schema",
+        "open_messages_pending_idx is missing",
+        cure="{index}",
     ),
     "Realtime leaves the queue out": Ill(
-        f"alter publication supabase_realtime drop table {QUEUE}", "publication", QUEUE
+        f"alter publication supabase_realtime drop table {QUEUE}",
+        "publication",
+        QUEUE,
+        cure=f"alter publication supabase_realtime add table {QUEUE}",
     ),
     "Realtime publishes what is private": Ill(
-        "alter publication supabase_realtime add table herald.session_credentials", "publication", "private"
+        "alter publication supabase_realtime add table herald.session_credentials",
+        "publication",
+        "private",
+        cure="alter publication supabase_realtime drop table herald.session_credentials",
     ),
     "Realtime leaves updates out": Ill(
         "alter publication supabase_realtime set (publish = 'insert')", "publication", "inserts or updates"
@@ -153,14 +196,27 @@ ILLS = {
 }
 
 
+#: How what is spoiled was defined before: its name in a cure, and the query for its statement.
+BEFORE = {
+    "policy": "select concat('create policy ', policyname, ' on ', schemaname, '.', tablename, ' for ', cmd, ' to ',"
+    " array_to_string(roles, ', '), ' using (', qual, ')') from pg_policies where policyname = 'messages_select'",
+    "trigger": "select pg_get_triggerdef(oid) from pg_trigger where tgname = 'message_guard'",
+    "index": "select pg_get_indexdef('herald.open_messages_pending_idx'::regclass)",
+    "columns": "select string_agg(column_name, ', ') from information_schema.column_privileges where"
+    " grantee = 'authenticated' and privilege_type = 'UPDATE' and table_name = 'scheduled_whatsapp_messages'",
+}
+
+
 async def test_a_fresh_project_has_no_ill(project: Project) -> None:
     found = await project.ills()
     assert found == [], told(found)
 
 
 @pytest.mark.parametrize("name", ILLS)
-async def test_an_ill_is_found_and_its_remedy_mends_it(project: Project, name: str) -> None:
+async def test_an_ill_is_found_and_is_gone_once_it_is_put_right(project: Project, name: str) -> None:
     ill = ILLS[name]
+    with Db.connect(project.stack.database_url, autocommit=True) as db:
+        before = {what: str(db.value(query)) for what, query in BEFORE.items()}
     project.run(ill.done, superuser=ill.superuser)
     found = await project.ills()
     about = [one for one in found if one.topic == ill.topic and ill.words in one.what]
@@ -172,7 +228,10 @@ async def test_an_ill_is_found_and_its_remedy_mends_it(project: Project, name: s
             if one.mend.endswith(";"):
                 project.run(one.mend, superuser=ill.superuser)
         if ill.cure:
-            project.run(ill.cure)
+            cure = ill.cure
+            for what, statement in before.items():
+                cure = cure.replace(f"{{{what}}}", statement)
+            project.run(cure, superuser=ill.superuser)
     assert (left := await project.ills()) == [], told(left)
 
 
@@ -290,7 +349,7 @@ async def test_a_secret_that_the_vault_has_lost_is_found(project: Project, potte
 async def test_a_transaction_that_holds_old_rows_is_found_and_ended(project: Project) -> None:
     idle = psycopg.connect(project.stack.database_url)
     idle.execute("select 1")
-    found = [one for one in await project.ills(old_seconds=0.05) if "idle in transaction" in one.what]
+    found = [one for one in await project.ills(old_seconds=0) if "idle in transaction" in one.what]
     assert [one.topic for one in found] == ["old transactions"]
     project.run(found[0].mend)
     with pytest.raises(psycopg.OperationalError):

@@ -24,7 +24,7 @@ LOOKS = (
     Look("open-files", host.open_files, "settings"),
     Look("port", host.port, "settings"),
     Look("engine", engine.starts, "settings"),
-    Look("database", project.schema, "settings"),
+    Look("database", project.database, "settings"),
     Look("worker-id", host.worker_id, "database"),
     Look("records", records.open_up, "database"),
     Look("auth", project.auth, "settings"),

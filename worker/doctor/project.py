@@ -1,7 +1,6 @@
 """The Supabase project: reachable, the right key, the database's own findings, Auth, Storage, Realtime."""
 
 import asyncio
-import importlib.resources
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 
 from worker.doctor.finding import Case, Finding, LiveWorker, Severity, error, warning
+from worker.doctor.schema import PUSH, compared, expected_facts, facts_of
 from worker.errors import HeraldError, SettingsError
 from worker.supabase.client import Database
 from worker.supabase.diagnosis import Diagnosis
@@ -29,26 +29,20 @@ _ASYMMETRIC = {"EC", "RSA", "OKP"}
 _STATUS = "https://status.supabase.com  # or the project is paused: Supabase dashboard"
 
 
-def expected_schema() -> list[list[str]]:
-    """What this version's migrations make: [kind, name, value] each."""
-    text = importlib.resources.files("worker.doctor").joinpath("schema.txt").read_text()
-    return [line.split(" | ", 2) for line in text.splitlines() if not line.startswith("#")]
-
-
-async def schema(case: Case) -> list[Finding]:
+async def database(case: Case) -> list[Finding]:
     """Connect with the key, compare the clocks, and hear what the database finds."""
     settings = case.set
     try:
-        database = Database(settings.supabase_url, settings.supabase_service_key.get_secret_value())
+        opened = Database(settings.supabase_url, settings.supabase_service_key.get_secret_value())
     except HeraldError as problem:
         return [_refusal(problem)]
     begun, at = time.monotonic(), time.time()
     try:
-        answer = await Diagnosis(database).findings(expected_schema(), case.old_seconds)
+        answer = await Diagnosis(opened).answer(case.old_seconds)
     except HeraldError as problem:
-        await database.aclose()
+        await opened.aclose()
         return [_refusal(problem)]
-    case.database = database
+    case.database = opened
     case.workers = tuple(
         LiveWorker(worker_id=row["worker_id"], seconds=float(row["seconds"])) for row in answer["workers"]
     )
@@ -56,7 +50,8 @@ async def schema(case: Case) -> list[Finding]:
         Finding(severity=Severity(row["severity"]), topic=row["topic"], what=row["what"], mend=row["mend"])
         for row in answer["findings"]
     ]
-    return _clock(answer, at, time.monotonic() - begun) + found
+    differing = compared(expected_facts(), facts_of(answer["facts"]), answer["migrations"])
+    return _clock(answer, at, time.monotonic() - begun) + differing + found
 
 
 def _clock(answer: Mapping[str, Any], at: float, seconds: float) -> list[Finding]:
@@ -79,7 +74,7 @@ def _refusal(problem: HeraldError) -> Finding:
         return error(
             "migrations",
             "The database has no Herald, or an older one than this worker.",
-            'supabase db push --remote="$DATABASE_URL"',
+            PUSH,
         )
     if isinstance(problem, SettingsError) and rest:
         return error(topic, f"{rest[0].upper()}{rest[1:]}.", "Supabase dashboard, Settings, API keys")
