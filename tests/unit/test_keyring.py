@@ -18,6 +18,12 @@ PLACE = Place(organization=UUID(int=1), session=UUID(int=2), generation=7, incar
 PLAINTEXT = b"noise key, identity key and everything else" * 3
 RECORD = KEYRING.seal(PLAINTEXT, PLACE, SECRET)
 
+#: A record as a database has it since format 2 began: every later version has to open it.
+STORED = base64.b64decode(
+    "AgdkZWZhdWx0x5v161NfIbs8cZyg8g26ma92JZFFPldMoXXgak2TpZHD5nTbGMXiNlb3MtScuE3BqwYarUxgzAxSG7aQj7EL"
+    "7KKCU0wloj+dE0Bl5OI00LXtqVzjSvDgE82rzLECt9/fhh3nFrPyT8ZMig7sNQNlzuADo7w="
+)
+
 places = st.builds(
     Place,
     organization=st.uuids(),
@@ -35,6 +41,10 @@ def opened(record: bytes, keyring: Keyring = KEYRING) -> bytes:
 @given(plaintext=st.binary(max_size=2_000), place=places, secret=st.binary(min_size=32, max_size=32))
 def test_what_was_sealed_opens_in_its_place(plaintext: bytes, place: Place, secret: bytes) -> None:
     assert KEYRING.open(KEYRING.seal(plaintext, place, secret), place, secret) == plaintext
+
+
+def test_a_record_that_a_database_has_still_opens() -> None:
+    assert opened(STORED) == b"noise key, identity key"
 
 
 @given(other=places)

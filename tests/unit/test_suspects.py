@@ -117,3 +117,48 @@ def test_a_long_quiet_time_clears_a_record(suspects: Suspects, clock: Clock) -> 
     suspects.opens(session)
     suspects.died([session], crashed=True)
     suspects.opens(session)  # the first death again
+
+
+def test_a_crash_soon_after_the_login_makes_suspects_in_two_halves(suspects: Suspects, clock: Clock) -> None:
+    sessions = [UUID(int=number) for number in range(5)]
+    engines(suspects, sessions)
+    for session in sessions:
+        suspects.opened(session)
+    clock.now += TRIAL
+    suspects.died(sessions, crashed=True)
+    assert [len(engine) for engine in engines(suspects, sessions)] == [3, 2]
+
+
+@pytest.mark.parametrize(("apart", "halves"), [(FORGIVE - 1, 2), (FORGIVE, 1)])
+def test_two_crashes_are_one_sessions_doing_only_if_they_are_close(
+    suspects: Suspects, clock: Clock, apart: float, halves: int
+) -> None:
+    sessions = [UUID(int=1), UUID(int=2)]
+    for wait in (TRIAL + 1, apart):
+        engines(suspects, sessions)
+        for session in sessions:
+            suspects.opened(session)
+        clock.now += wait
+        suspects.died(sessions, crashed=True)
+    assert len(engines(suspects, sessions)) == halves
+
+
+def test_a_suspect_that_is_closed_in_order_stays_a_suspect(suspects: Suspects) -> None:
+    sessions = [UUID(int=1), UUID(int=2)]
+    engines(suspects, sessions)
+    suspects.died(sessions, crashed=True)
+    [[first], [_]] = engines(suspects, sessions)
+    suspects.opened(first)
+    suspects.closed(first)
+    assert suspects.group(first) is not None
+
+
+def test_a_session_that_was_never_opened_here_is_no_suspect_and_has_nothing_to_close(suspects: Suspects) -> None:
+    stranger = UUID(int=1)
+    suspects.opened(stranger)
+    suspects.closed(stranger)
+    assert suspects.group(stranger) is None
+    suspects.opens(stranger)
+    suspects.closed(stranger)  # nothing is known of it any more: a crash of others is not its doing
+    suspects.died([UUID(int=2)], crashed=True)
+    assert suspects.group(stranger) is None
