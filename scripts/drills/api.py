@@ -114,7 +114,7 @@ async def bench(as_json: bool, seconds: float, search_seconds: float) -> int:
     report = Report("api", as_json)
     with tempfile.TemporaryDirectory(prefix="herald-api-") as folder:
         async with (
-            api_world(Path(folder), report) as place,
+            api_world(Path(folder), report.say) as place,
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=10)
             ) as http,

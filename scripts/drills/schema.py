@@ -201,7 +201,7 @@ async def bench(as_json: bool, cases: int, seed: int, through_proxy: bool) -> in
     report = Report("schema", as_json)
     with tempfile.TemporaryDirectory(prefix="herald-schema-world-") as folder:
         async with AsyncExitStack() as closing:
-            place = await closing.enter_async_context(api_world(Path(folder), report, **SETTINGS))
+            place = await closing.enter_async_context(api_world(Path(folder), report.say, **SETTINGS))
             proxy = await closing.enter_async_context(proxied(place)) if through_proxy else None
             asked = await ask_until(place, cases, seed, report, proxy=proxy)
     for words in asked.words:

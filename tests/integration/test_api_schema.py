@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(1800)
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[ApiWorld]:
     """A worker with an open API and rows that calls can be about; its own, for calls switch accounts off."""
-    async with api_world(tmp_path, Report("schema", as_json=True), **SETTINGS) as made:
+    async with api_world(tmp_path, print, **SETTINGS) as made:
         yield made
 
 

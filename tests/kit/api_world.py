@@ -1,12 +1,11 @@
 """A worker whose HTTP API is open, with a linked account, and rows that calls can be about."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.drills.report import Report
 from tests.kit.worker_process import Worker
 from tests.kit.world import Row, World
 
@@ -48,9 +47,9 @@ class ApiWorld:
 
 
 @asynccontextmanager
-async def api_world(directory: Path, report: Report, **settings: str) -> AsyncIterator[ApiWorld]:
+async def api_world(directory: Path, say: Callable[[str], None], **settings: str) -> AsyncIterator[ApiWorld]:
     """Start everything; the limits of the API are out of the way. ``settings`` go to the worker."""
-    report.say("starting the stack, the simulator and a worker")
+    say("starting the stack, the simulator and a worker")
     async with World(directory) as world:
         operator_key, server_key = secrets.token_hex(24), secrets.token_hex(24)
         worker = world.make_worker(

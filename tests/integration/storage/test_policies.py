@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -13,42 +12,11 @@ import pytest
 from storage3.exceptions import StorageApiError
 
 from localstack.client import Stack
-from tests.kit.storage import IGNORED, PNG, Person, StorageWorld, bytes_on_disk, execute, storage_world
+from tests.kit.storage import IGNORED, PNG, Person, StorageWorld, bytes_on_disk, execute
 
 pytestmark = pytest.mark.filterwarnings(IGNORED)
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StorageWorld]:
-    async with storage_world(tmp_path_factory.mktemp("stack")) as world:
-        yield world
-
-
-@pytest.fixture
-def stack(world: StorageWorld) -> Stack:
-    return world.stack
-
-
-@pytest.fixture
-async def asha(world: StorageWorld) -> Person:
-    return await world.member("asha")
-
-
-@pytest.fixture
-async def binh(world: StorageWorld) -> Person:
-    return await world.member("binh")
-
-
-@pytest.fixture
-async def service(world: StorageWorld) -> Person:
-    return await world.service()
-
-
-@pytest.fixture
-async def http(world: StorageWorld) -> httpx.AsyncClient:
-    return await world.plain()
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 async def test_a_member_writes_and_reads_in_the_own_folder_alone(asha: Person, binh: Person) -> None:

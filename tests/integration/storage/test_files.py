@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -11,35 +10,9 @@ from storage3.exceptions import StorageApiError
 
 from localstack.client import LocalStack, Stack
 from localstack.layout import Layout
-from tests.kit.storage import IGNORED, PNG, Person, StorageWorld, bytes_on_disk, storage_world
+from tests.kit.storage import IGNORED, PNG, Person, bytes_on_disk
 
 pytestmark = pytest.mark.filterwarnings(IGNORED)
-
-
-@pytest.fixture(scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StorageWorld]:
-    async with storage_world(tmp_path_factory.mktemp("stack")) as world:
-        yield world
-
-
-@pytest.fixture
-def stack(world: StorageWorld) -> Stack:
-    return world.stack
-
-
-@pytest.fixture
-async def asha(world: StorageWorld) -> Person:
-    return await world.member("asha")
-
-
-@pytest.fixture
-async def service(world: StorageWorld) -> Person:
-    return await world.service()
-
-
-@pytest.fixture
-async def http(world: StorageWorld) -> httpx.AsyncClient:
-    return await world.plain()
 
 
 async def test_an_object_is_replaced_only_when_asked_and_its_old_bytes_are_deleted(
