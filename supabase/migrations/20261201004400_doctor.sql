@@ -1,6 +1,6 @@
 -- What `herald doctor` asks the database: is it as the migrations made it, and can it do its work?
 -- Findings are rows (severity, topic, what, mend). error: something doesn't work or isn't safe; warning: it will soon
--- be so. mend is a statement or a command.
+-- be so; optional: not set up, and not needed by what is. mend is a statement or a command.
 
 -- == does Realtime deliver? ==
 
@@ -276,7 +276,16 @@ declare
   there boolean;
   active boolean;
   told text;
+  begun boolean := herald.vault_secret('herald_functions_url') is not null or herald.vault_secret('herald_cron_secret') is not null;
 begin
+  if not begun and to_regclass('cron.job') is not null then
+    execute 'select exists (select from cron.job as j join herald.fallback_jobs() as f on f.name = j.jobname)' into begun;
+  end if;
+  if not begun then
+    return query select 'optional', 'fallback',
+      'The fallback is not set up: with every worker down, nobody is told that messages wait.', 'docs/functions.md';
+    return;
+  end if;
   return query select 'warning', 'fallback', 'The fallback for a queue without a worker is not complete.', m.line
     from unnest(missing) as m (line);
   for job in select * from herald.fallback_jobs() loop

@@ -250,6 +250,16 @@ async def test_a_function_that_is_not_deployed_is_found(tmp_path: Path) -> None:
     assert found[0].mend.startswith("supabase functions deploy queue-whatsapp")
 
 
+async def test_functions_of_which_none_is_deployed_are_optional(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "supabase/functions", tmp_path / "functions")
+    for folder in (tmp_path / "functions").iterdir():
+        if (folder / "index.ts").exists():
+            shutil.rmtree(folder)
+    with LocalStack.start(tmp_path / "stack", functions=tmp_path / "functions") as stack:
+        found = await Project(stack, tmp_path).ills("functions")
+    assert [(one.severity, one.mend) for one in found] == [("optional", "docs/functions.md")], told(found)
+
+
 @pytest.fixture
 def sealed(project: Project, environment: dict[str, str]) -> Iterator[str]:
     """An account whose state is sealed with the environment's key; its id."""
@@ -316,7 +326,7 @@ async def test_the_output_is_for_people_and_holds_no_secret(environment: dict[st
     assert code == 2
     assert "API_KEY: Key 1 is a pattern, not random" in output
     assert "→ STATE_DIR=/dev/shm/herald" in output
-    assert "2 errors. After mending, run herald doctor again." in output
+    assert "2 errors. Fix them, then run herald doctor again." in output
     secrets_of = ("SUPABASE_SERVICE_KEY", "ENCRYPTION_KEY")
     assert not [name for name in secrets_of if environment[name] in output]
     assert "e" * 33 not in output

@@ -33,6 +33,16 @@ async def test_nothing_is_found_beside_a_worker_that_serves(healthy: World) -> N
     await worker.until_serving(1)
 
 
+async def test_after_the_quickstart_only_what_is_optional_is_not_set_up(tmp_path: Path) -> None:
+    async with World(tmp_path / "world") as world:
+        worker = world.make_worker()
+        await worker.start()
+        await worker.until_serving(0)
+        code, answer = await herald_json(worker.environment, "doctor", "--skip", "outbound")
+    assert [(one["severity"], one["topic"]) for one in answer["findings"]] == [("optional", "fallback")]
+    assert (code, answer["ok"]) == (0, True)
+
+
 async def test_a_worker_that_does_not_answer_is_found(make_worker: MakeWorker) -> None:
     worker = make_worker()
     await worker.start()

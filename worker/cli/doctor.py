@@ -18,7 +18,7 @@ from worker.doctor.outbound import WHATSAPP
 from worker.errors import SettingsError
 from worker.logs import configure_logs
 
-_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
+_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.OPTIONAL: "dim"}
 
 #: Of one topic; the rest is counted.
 _SHOWN = 5
@@ -28,7 +28,7 @@ _LOOKS = ", ".join(NAMES)
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for a script.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help=f"Look at this alone: {_LOOKS}. May be repeated.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help=f"Check only this: {_LOOKS}. May be repeated.")] = None,
     skip: Annotated[list[str] | None, typer.Option(help="Leave this out. May be repeated.")] = None,
     reach: Annotated[
         list[str] | None,
@@ -42,10 +42,10 @@ def doctor(
         bool, typer.Option("--all", help="Show every finding, also of a topic that has many.")
     ] = False,
 ) -> None:
-    """Look at settings, keys, machine, database and network; say what is wrong and what mends it.
+    """Check settings, keys, machine, database and network; say what is wrong and how to fix it.
 
     Run it where the worker runs, as its user and with its environment. It changes nothing. Exit code 0: nothing
-    found; 1: something was; 2: a setting is wrong.
+    is wrong; 1: something is; 2: a setting is.
     """
     wanted = [name for name in _known(only or list(NAMES)) if name not in _known(skip or [])]
     configure_logs("CRITICAL")  # what goes wrong is a finding
@@ -77,13 +77,13 @@ async def _examine(examination: Examination, *, as_json: bool, everything: bool)
     wrong_settings = any(
         found.severity is Severity.ERROR for one in seen if one.name == "settings" for found in one.findings
     )
-    return 2 if wrong_settings else 1 if counts else 0
+    return 2 if wrong_settings else 1 if counts[Severity.ERROR] or counts[Severity.WARNING] else 0
 
 
 def _show(console: Console, seen: Seen, most: int) -> None:
     if seen.waits_for:
         console.print(Text(f"   –     {seen.name}: not looked at, it needs the {seen.waits_for}", "dim"))
-    elif not seen.findings:
+    elif seen.worst in (None, Severity.OPTIONAL):
         console.print(Text.assemble(("   ok    ", "green"), seen.name))
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(justify="right", width=8)
@@ -107,15 +107,18 @@ def _add(table: Table, found: Finding) -> None:
 
 
 def _verdict(counts: Counter[Severity]) -> Text:
-    if not counts:
-        return Text("\nAll is well.", "green")
-    told = [f"{counts[s]} {s}{'s' if counts[s] > 1 else ''}" for s in Severity if counts[s]]
-    return Text(f"\n{', '.join(told)}. After mending, run herald doctor again.", "bold")
+    told = [
+        f"{counts[s]} {s}{'s' if counts[s] > 1 else ''}" for s in (Severity.ERROR, Severity.WARNING) if counts[s]
+    ]
+    if not told:
+        optional = f" {counts[Severity.OPTIONAL]} not set up (optional)." if counts[Severity.OPTIONAL] else ""
+        return Text(f"\nAll is well.{optional}", "green")
+    return Text(f"\n{', '.join(told)}. Fix them, then run herald doctor again.", "bold")
 
 
 def _as_json(seen: list[Seen]) -> dict[str, object]:
     return {
-        "ok": not any(one.findings or one.waits_for for one in seen),
+        "ok": not any(one.waits_for or one.worst in (Severity.ERROR, Severity.WARNING) for one in seen),
         "looks": {one.name: "skipped" if one.waits_for else one.worst or "ok" for one in seen},
         "findings": [{"look": one.name, **asdict(found)} for one in seen for found in one.findings],
     }

@@ -13,6 +13,7 @@ class Severity(StrEnum):
 
     ERROR = "error"  #: something does not work, or is not safe
     WARNING = "warning"  #: it will not be well for long
+    OPTIONAL = "optional"  #: not set up, and nothing that is set up needs it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,11 @@ def error(topic: str, what: str, mend: str) -> Finding:
 def warning(topic: str, what: str, mend: str) -> Finding:
     """Something that will not be well for long."""
     return Finding(severity=Severity.WARNING, topic=topic, what=what, mend=mend)
+
+
+def not_set_up(topic: str, what: str, mend: str) -> Finding:
+    """Something that one may do without."""
+    return Finding(severity=Severity.OPTIONAL, topic=topic, what=what, mend=mend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,7 @@ class Case:
     settings: Settings | None = None
     database: Database | None = None
     workers: tuple[LiveWorker, ...] = ()
+    not_set_up: frozenset[str] = frozenset()  #: topics that the database look found to be so
 
     @property
     def set(self) -> Settings:

@@ -1,10 +1,11 @@
 """The edge functions: deployed, and told what they need to know."""
 
 import asyncio
+from dataclasses import dataclass
 
 import httpx
 
-from worker.doctor.finding import Case, Finding, error, warning
+from worker.doctor.finding import Case, Finding, error, not_set_up, warning
 from worker.doctor.project import asking
 
 #: Called without a session or a secret, each refuses at once when all is well.
@@ -18,6 +19,9 @@ _CALLS = {
 #: A function that nobody has called for a while is started first, seconds.
 _SECONDS = 20.0
 
+#: Only the fallback's schedule calls with it.
+_OF_FALLBACK = "CRON_SECRET"
+
 _LOGS = "Supabase dashboard, Edge Functions, Logs"
 
 
@@ -26,11 +30,24 @@ async def deployed(case: Case) -> list[Finding]:
     async with asking(case) as http:
         # No header that signs in: what is looked for is the refusal.
         http.headers.pop("Authorization", None)
-        found = await asyncio.gather(*(_ask(http, name) for name in _CALLS))
-    return [one for one in found if one]
+        found = list(await asyncio.gather(*(_ask(http, name) for name in _CALLS)))
+    if "fallback" in case.not_set_up:
+        found = [one for one in found if not (isinstance(one, _NotSetUp) and one.secret == _OF_FALLBACK)]
+    if found and all(isinstance(one, _NotSetUp) for one in found):
+        what = "The edge functions are not set up: the CRM can't reach the worker through them."
+        return [not_set_up("functions", what, "docs/functions.md")]
+    return [one.finding if isinstance(one, _NotSetUp) else one for one in found if one]
 
 
-async def _ask(http: httpx.AsyncClient, name: str) -> Finding | None:
+@dataclass(frozen=True, slots=True)
+class _NotSetUp:
+    """A function that is not deployed or has no secrets; a finding only if others are set up."""
+
+    finding: Finding
+    secret: str = ""  #: that it lacks
+
+
+async def _ask(http: httpx.AsyncClient, name: str) -> Finding | _NotSetUp | None:
     method, path = _CALLS[name]
     try:
         answer = await http.request(method, f"/functions/v1/{name}{path}", json={}, timeout=_SECONDS)
@@ -39,11 +56,11 @@ async def _ask(http: httpx.AsyncClient, name: str) -> Finding | None:
     told = _told(answer)
     if answer.status_code == 404 and told.get("code") != "no-such-route":
         mend = f"supabase functions deploy {name} --project-ref YOUR-PROJECT  # docs/functions.md"
-        return warning("functions", f"{name} is not deployed.", mend)
+        return _NotSetUp(warning("functions", f"{name} is not deployed.", mend))
     if told.get("code") == "not-configured":
         secret = str(told.get("detail", "")).partition(" ")[0]
         mend = f"supabase secrets set --project-ref YOUR-PROJECT {secret}=…  # docs/functions.md says what"
-        return error("functions", f"{name}: {told.get('detail')}", mend)
+        return _NotSetUp(error("functions", f"{name}: {told.get('detail')}", mend), secret)
     if answer.status_code >= 500:
         return error("functions", f"{name} fails ({answer.status_code}).", _LOGS)
     return None

@@ -50,6 +50,7 @@ async def database(case: Case) -> list[Finding]:
         Finding(severity=Severity(row["severity"]), topic=row["topic"], what=row["what"], mend=row["mend"])
         for row in answer["findings"]
     ]
+    case.not_set_up = frozenset(one.topic for one in found if one.severity is Severity.OPTIONAL)
     differing = compared(expected_facts(), facts_of(answer["facts"]), answer["migrations"])
     return _clock(answer, at, time.monotonic() - begun) + differing + found
 
