@@ -2,8 +2,8 @@
 
     /var/tmp/herald-template-UID-KEY/data
 
-The key says what is in it: Postgres's program files, this folder's SQL, and the migrations. A template that no
-stack has used for a day is removed when the next one is made.
+The key says what is in it: Postgres's program files, this folder's SQL, and the migrations. When one is made, those
+that no stack has used for an hour are removed, but for the newest four.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from localstack.layout import SCRATCH, own_directory
 
 HERE = Path(__file__).parent
 _PREFIX = f"herald-template-{os.getuid()}-"
-_UNUSED_SECONDS = 86_400.0
+_UNUSED_SECONDS, _KEPT = 3_600.0, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Template:
     directory: Path
 
     @classmethod
-    def of(cls, tree: Path, migrations: Path | None) -> "Template":
+    def of(cls, tree: Path, migrations: Path | None, scratch: Path = SCRATCH) -> "Template":
         """The one for Postgres's program files and a folder of migrations; None: an empty project."""
         digest = hashlib.sha256(str(tree).encode())
         for file in [*sorted(HERE.glob("*.sql")), *(sorted(migrations.glob("*.sql")) if migrations else ())]:
             content = file.read_bytes()
             digest.update(f"\0{file.name}\0{len(content)}\0".encode() + content)
-        return cls(SCRATCH / f"{_PREFIX}{digest.hexdigest()[:16]}")
+        return cls(scratch / f"{_PREFIX}{digest.hexdigest()[:16]}")
 
     @property
     def exists(self) -> bool:
@@ -47,7 +47,7 @@ class Template:
     @contextlib.contextmanager
     def building(self) -> Iterator[None]:
         """Stacks that start together make it once: the others wait here."""
-        lock = SCRATCH / f"{_PREFIX}lock"
+        lock = self.directory.with_name(f"{_PREFIX}lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -57,7 +57,7 @@ class Template:
 
     def keep(self, data: Path) -> None:
         """Take over a cluster whose Postgres has stopped in order."""
-        _remove_unused()
+        _remove_unused(self.directory.parent)
         draft = self.directory.with_name(f"{self.directory.name}.{secrets.token_hex(4)}")
         own_directory(draft, 0o700)
         _copy(data, draft / "data")
@@ -78,9 +78,16 @@ def _copy(source: Path, target: Path) -> None:
     subprocess.run(["cp", "--archive", "--reflink=auto", source, target], check=True, stdin=subprocess.DEVNULL)
 
 
-def _remove_unused() -> None:
-    """Remove the templates of contents that have changed since."""
-    for template in SCRATCH.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if template.is_dir() and time.time() - template.stat().st_mtime > _UNUSED_SECONDS:
-                shutil.rmtree(template, ignore_errors=True)
+def _remove_unused(scratch: Path) -> None:
+    """Remove the templates of migrations that have changed since: 43 MB each."""
+    templates = [path for path in scratch.glob(f"{_PREFIX}*") if path.is_dir()]
+    for template in sorted(templates, key=_used, reverse=True)[_KEPT:]:
+        if time.time() - _used(template) > _UNUSED_SECONDS:
+            shutil.rmtree(template, ignore_errors=True)
+
+
+def _used(template: Path) -> float:
+    """When a stack last copied it, unix seconds; 0 if another stack has removed it meanwhile."""
+    with contextlib.suppress(OSError):
+        return template.stat().st_mtime
+    return 0.0
