@@ -22,7 +22,7 @@ class ApiKey:
 
 
 def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
-    """Read API_KEY: entries apart by commas, ``key`` or ``ORG-UUID:key``. Raises ValueError."""
+    """Read API_KEY: entries separated by commas, ``key`` or ``ORG-UUID:key``. Raises ValueError."""
     keys = []
     for entry in text.split(","):
         organization, colon, secret = entry.strip().rpartition(":")

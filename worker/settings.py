@@ -193,7 +193,7 @@ class Settings(BaseSettings):
     #: Without it the API is closed, and only /health answers.
     api_key: Annotated[SecretStr, AfterValidator(_checked_api_keys)] | None = Field(
         None,
-        description=f"keys of at least {SHORTEST_KEY} characters (openssl rand -hex 32), all different, apart by"
+        description=f"keys of at least {SHORTEST_KEY} characters (openssl rand -hex 32), all different, separated by"
         " commas; ORGANISATION-UUID:key for a server that may act for one organisation only",
     )
     #: For Prometheus, whose configuration should hold no key to messages.
@@ -202,13 +202,13 @@ class Settings(BaseSettings):
     )
     allowed_origins: Annotated[
         tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)
-    ] = Field((), description="origins apart by commas, such as https://crm.example.com")
+    ] = Field((), description="origins separated by commas, such as https://crm.example.com")
     allowed_ips: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
-        (), description="networks apart by commas, such as 203.0.113.7/32,2001:db8::/32"
+        (), description="networks separated by commas, such as 203.0.113.7/32,2001:db8::/32"
     )
     #: Whose X-Forwarded-For is believed.
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
-        (), description="networks apart by commas, such as 127.0.0.1/32"
+        (), description="networks separated by commas, such as 127.0.0.1/32"
     )
     #: Several workers listen on the same port, and the kernel shares the connections out.
     reuse_port: bool = Field(False, description="true or false")

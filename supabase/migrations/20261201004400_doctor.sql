@@ -1,6 +1,6 @@
 -- What `herald doctor` asks the database: is it as the migrations made it, and can it do its work?
--- Findings are rows (severity, topic, what, mend). error: something doesn't work or isn't safe; warning: it will soon
--- be so; optional: not set up, and not needed by what is. mend is a statement or a command.
+-- Findings are rows (severity, topic, what, fix). error: something doesn't work or isn't safe; warning: it will soon
+-- be so; optional: not set up, and not needed by what is. fix is a statement or a command.
 
 -- == does Realtime deliver? ==
 
@@ -162,7 +162,7 @@ revoke execute on function herald.schema_facts() from public;
 
 -- herald.server_findings(old transaction): version, roles, Realtime's ground, extensions, clocks, who holds old rows.
 create function herald.server_findings(p_old interval)
-returns table (severity text, topic text, what text, mend text)
+returns table (severity text, topic text, what text, fix text)
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -248,7 +248,7 @@ revoke execute on function herald.server_findings(interval) from public;
 
 -- herald.adapter_findings(): does the adapter know the CRM's people?
 create function herald.adapter_findings()
-returns table (severity text, topic text, what text, mend text)
+returns table (severity text, topic text, what text, fix text)
 language plpgsql stable set search_path = ''
 as $$
 begin
@@ -267,7 +267,7 @@ revoke execute on function herald.adapter_findings() from public;
 
 -- herald.fallback_findings(): would messages go out with every worker down?
 create function herald.fallback_findings()
-returns table (severity text, topic text, what text, mend text)
+returns table (severity text, topic text, what text, fix text)
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -321,7 +321,7 @@ revoke execute on function herald.fallback_findings() from public;
 
 -- herald.work_findings(): accounts, workers, queue and alerts that need a person.
 create function herald.work_findings()
-returns table (severity text, topic text, what text, mend text)
+returns table (severity text, topic text, what text, fix text)
 language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
@@ -389,7 +389,7 @@ begin
   return query
     select case a.severity when 'critical' then 'error' else 'warning' end, 'alerts',
       format('%s (%s%s)', a.message, a.kind, case when count(*) > 1 then format(', %s times', count(*)) end),
-      format('update public.whatsapp_alerts set resolved_at = now() where kind = %L and resolved_at is null;  -- once it is mended', a.kind)
+      format('update public.whatsapp_alerts set resolved_at = now() where kind = %L and resolved_at is null;  -- once it is fixed', a.kind)
     from public.whatsapp_alerts as a
     where a.resolved_at is null and a.severity <> 'info'
     group by a.severity, a.kind, a.message
@@ -401,7 +401,7 @@ revoke execute on function herald.work_findings() from public;
 -- == all of it ==
 
 -- whatsapp_doctor(old seconds) → {"now", "postgres", "migrations": [version, …], "facts": [[kind, name, value], …],
--- "workers": [{"worker_id", "run_id", "seconds"}], "findings": [{"severity", "topic", "what", "mend"}]}. migrations: those
+-- "workers": [{"worker_id", "run_id", "seconds"}], "findings": [{"severity", "topic", "what", "fix"}]}. migrations: those
 -- that are applied; null where nobody keeps count. old seconds: a transaction is too long open from then on. seconds: since
 -- its last sign of life. What can't be looked at is a finding itself.
 create function public.whatsapp_doctor(p_old_seconds double precision default 300) returns jsonb
@@ -428,7 +428,7 @@ begin
       findings := findings || these;
     exception when others then
       findings := findings || jsonb_build_object('severity', 'error', 'topic', part,
-        'what', format('This could not be looked at: %s.', sqlerrm), 'mend', 'supabase db push --remote="$DATABASE_URL"');
+        'what', format('This could not be looked at: %s.', sqlerrm), 'fix', 'supabase db push --remote="$DATABASE_URL"');
     end;
   end loop;
   if to_regclass('supabase_migrations.schema_migrations') is not null then

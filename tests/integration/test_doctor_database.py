@@ -225,8 +225,8 @@ async def test_an_ill_is_found_and_is_gone_once_it_is_put_right(project: Project
         assert {one.topic for one in found} <= {ill.topic, "schema"}, told(found)
     finally:
         for one in found:
-            if one.mend.endswith(";"):
-                project.run(one.mend, superuser=ill.superuser)
+            if one.fix.endswith(";"):
+                project.run(one.fix, superuser=ill.superuser)
         if ill.cure:
             cure = ill.cure
             for what, statement in before.items():
@@ -239,7 +239,7 @@ async def test_a_project_that_is_behind_is_told_to_migrate(tmp_path: Path) -> No
     behind = up_to(tmp_path / "migrations", "credentials")
     with LocalStack.start(tmp_path / "stack", migrations=behind) as stack:
         [found] = await Project(stack, tmp_path).ills()
-    assert (found.topic, found.mend) == ("migrations", 'supabase db push --remote="$DATABASE_URL"')
+    assert (found.topic, found.fix) == ("migrations", 'supabase db push --remote="$DATABASE_URL"')
 
 
 async def test_a_crm_with_tables_of_its_own_has_no_ill(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def pottery(project: Project) -> Iterator[Organisation]:
 
 async def test_an_account_without_a_worker_is_found(project: Project, pottery: Organisation) -> None:
     [found] = await project.ills()
-    assert (found.topic, found.mend) == ("workers", "pm2 start ecosystem.config.js"), told([found])
+    assert (found.topic, found.fix) == ("workers", "pm2 start ecosystem.config.js"), told([found])
     Run(pottery.db, "clay-1").connect(pottery.session)
     assert await project.ills() == []
 
@@ -282,7 +282,7 @@ async def test_a_worker_that_died_is_found_and_can_be_forgotten(project: Project
     pottery.db.run("update herald.workers set heartbeat_at = now() - interval '1 hour' where worker_id = 'clay-2'")
     [found] = await project.ills()
     assert "clay-2 has given no sign of life for 01:00:" in found.what
-    project.run(found.mend.rpartition(": ")[2])
+    project.run(found.fix.rpartition(": ")[2])
     assert await project.ills() == []
 
 
@@ -296,7 +296,7 @@ async def test_an_account_that_nobody_has_room_for_is_found(project: Project, po
     pottery.db.run("alter table public.whatsapp_sessions enable trigger touch")
     [found] = await project.ills()
     assert found.what.startswith("1 of 2 accounts")
-    assert "WORKER_MAX_SESSIONS" in found.mend
+    assert "WORKER_MAX_SESSIONS" in found.fix
 
 
 @pytest.mark.parametrize("status", ["error", "banned", "logged_out"])
@@ -306,7 +306,7 @@ async def test_an_account_that_needs_a_person_is_found(
     run = Run(pottery.db, "clay-1").connect(pottery.session)
     run.report(pottery.session, status=status, last_error="Scan the QR code again.")
     found = [one for one in await project.ills() if one.topic == "accounts"]
-    assert [str(pottery.session) in one.what and "herald sessions" in one.mend for one in found] == [True]
+    assert [str(pottery.session) in one.what and "herald sessions" in one.fix for one in found] == [True]
 
 
 async def test_stuck_and_doubtful_messages_are_found(project: Project, pottery: Organisation) -> None:
@@ -318,14 +318,14 @@ async def test_stuck_and_doubtful_messages_are_found(project: Project, pottery: 
     found = [one for one in await project.ills() if one.topic == "queue"]
     assert {pottery.status(doubtful), pottery.status(stuck)} == {"in_doubt", "sending"}
     assert [("stuck" in one.what, "in doubt" in one.what) for one in found] == [(True, False), (False, True)]
-    assert "herald queue settle" in found[1].mend
+    assert "herald queue settle" in found[1].fix
 
 
 async def test_an_open_alert_is_found(project: Project, pottery: Organisation) -> None:
     pottery.db.run("select herald.raise_alert(null, null, 'housekeeping-failed', 'critical', 'A task failed.')")
     found = [one for one in await project.ills() if one.topic == "alerts"]
     assert [(one.severity, one.what) for one in found] == [("error", "A task failed. (housekeeping-failed)")]
-    project.run(found[0].mend.partition(";")[0])
+    project.run(found[0].fix.partition(";")[0])
     assert [one for one in await project.ills() if one.topic == "alerts"] == []
 
 
@@ -351,7 +351,7 @@ async def test_a_transaction_that_holds_old_rows_is_found_and_ended(project: Pro
     idle.execute("select 1")
     found = [one for one in await project.ills(old_seconds=0) if "idle in transaction" in one.what]
     assert [one.topic for one in found] == ["old transactions"]
-    project.run(found[0].mend)
+    project.run(found[0].fix)
     with pytest.raises(psycopg.OperationalError):
         idle.execute("select 1")
     idle.close()

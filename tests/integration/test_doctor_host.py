@@ -59,7 +59,7 @@ async def test_nothing_is_found_where_all_is_well(environment: dict[str, str]) -
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "what", "mend"),
+    ("name", "value", "what", "fix"),
     [
         ("SUPABASE_URL", "", "is missing", "docs/settings.md"),
         ("SUPABASE_URL", "http://clay.example", "unencrypted", "https://clay.example"),
@@ -76,12 +76,12 @@ async def test_nothing_is_found_where_all_is_well(environment: dict[str, str]) -
     ],
 )
 async def test_a_wrong_setting_is_found(
-    environment: dict[str, str], name: str, value: str, what: str, mend: str
+    environment: dict[str, str], name: str, value: str, what: str, fix: str
 ) -> None:
     code, answer = await herald_json({**environment, name: value}, "doctor", "--only", "settings")
     [found] = [one for one in answer["findings"] if what in one["what"]]
     assert (code, found["topic"], found["severity"]) == (2, name, "error")
-    assert mend in found["mend"]
+    assert fix in found["fix"]
     assert not value or value not in json.dumps(answer)
 
 
@@ -101,7 +101,7 @@ async def test_a_settings_file_that_others_read_and_a_slip_in_it_are_found(
     file = tmp_path / "herald.env"
     file.write_text("WORKER_MAX_SESSION=5\nVPS_URL=https://clay.example\n")
     found = await examine({**environment, "HERALD_ENV_FILE": str(file)}, only=["settings"])
-    assert [one.mend for one in found] == [f"chmod 600 {file}", "Did you mean WORKER_MAX_SESSIONS?"], told(found)
+    assert [one.fix for one in found] == [f"chmod 600 {file}", "Did you mean WORKER_MAX_SESSIONS?"], told(found)
     file.chmod(0o600)
     file.write_text("")
     assert await examine({**environment, "HERALD_ENV_FILE": str(file)}, only=["settings"]) == []
@@ -110,14 +110,14 @@ async def test_a_settings_file_that_others_read_and_a_slip_in_it_are_found(
 async def test_a_state_folder_on_a_disk_is_found(environment: dict[str, str]) -> None:
     found = await examine({**environment, "STATE_DIR": str(REPOSITORY / "state")}, only=["state-folder"])
     assert ["is on a disk" in one.what for one in found] == [True], told(found)
-    assert found[0].mend.startswith("STATE_DIR=/dev/shm/")
+    assert found[0].fix.startswith("STATE_DIR=/dev/shm/")
 
 
 async def test_a_state_folder_that_others_may_look_into_is_found(environment: dict[str, str]) -> None:
     Path(environment["STATE_DIR"]).chmod(0o755)
     [found] = await examine(environment, only=["state-folder"])
-    assert found.mend == f"chmod 700 {environment['STATE_DIR']}"
-    await asyncio.to_thread(subprocess.run, found.mend.split(), check=True)
+    assert found.fix == f"chmod 700 {environment['STATE_DIR']}"
+    await asyncio.to_thread(subprocess.run, found.fix.split(), check=True)
     assert await examine(environment, only=["state-folder"]) == []
 
 
@@ -129,7 +129,7 @@ async def test_swap_under_the_state_folder_is_found(environment: dict[str, str],
     [found] = answer["findings"]
     assert (code, found["topic"]) == (1, "STATE_DIR")
     assert "swap under it (/dev/vda2)" in found["what"]
-    assert found["mend"].startswith("sudo swapoff /dev/vda2")
+    assert found["fix"].startswith("sudo swapoff /dev/vda2")
     swaps.write_text(swaps.read_text().splitlines()[0])
     assert (await herald_json(environment, "doctor", "--only", "state-folder", before=planted))[0] == 0
 
@@ -140,7 +140,7 @@ async def test_a_state_folder_without_room_is_found(environment: dict[str, str])
     _, answer = await herald_json(environment, "doctor", "--only", "state-folder", before=planted)
     [found] = answer["findings"]
     assert found["what"] == "64 MiB are free, 100 accounts need 200."
-    assert found["mend"].startswith(f"WORKER_MAX_SESSIONS=32  # or: sudo mount -o remount,size=200m {folder}")
+    assert found["fix"].startswith(f"WORKER_MAX_SESSIONS=32  # or: sudo mount -o remount,size=200m {folder}")
     enough = {**environment, "WORKER_MAX_SESSIONS": "32"}
     assert (await herald_json(enough, "doctor", "--only", "state-folder", before=planted))[0] == 0
 
@@ -151,21 +151,21 @@ async def test_a_low_limit_of_open_files_is_found(environment: dict[str, str]) -
     _, answer = await herald_json(environment, "doctor", "--only", "open-files", before=planted)
     [found] = answer["findings"]
     assert "512 files" in found["what"]
-    assert found["mend"].startswith("ulimit -n 1018" if hard >= 1018 else "LimitNOFILE")
+    assert found["fix"].startswith("ulimit -n 1018" if hard >= 1018 else "LimitNOFILE")
 
 
 async def test_a_port_in_use_is_found(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", int(environment["PORT"]))):
         [found] = await examine(environment, only=["port"])
     assert found.topic == "PORT"
-    assert environment["PORT"] in found.mend
+    assert environment["PORT"] in found.fix
     assert await examine(environment, only=["port"]) == []
 
 
 @pytest.mark.parametrize("command", ["/no/such/engine", f"{sys.executable} -c pass"])
 async def test_an_engine_that_does_not_start_is_found(environment: dict[str, str], command: str) -> None:
     [found] = await examine({**environment, "ENGINE_COMMAND": command}, only=["engine"])
-    assert (found.topic, found.mend.startswith(command)) == ("ENGINE_COMMAND", True)
+    assert (found.topic, found.fix.startswith(command)) == ("ENGINE_COMMAND", True)
 
 
 async def test_a_worker_of_the_same_name_elsewhere_is_found(project: Project, environment: dict[str, str]) -> None:
@@ -173,7 +173,7 @@ async def test_a_worker_of_the_same_name_elsewhere_is_found(project: Project, en
         Run(db, environment["WORKER_ID"])
         [found] = await examine(environment, only=["worker-id"])
         db.run("delete from herald.workers")
-    assert (found.topic, found.mend.split()[0]) == ("WORKER_ID", "WORKER_ID=clay-1-2")
+    assert (found.topic, found.fix.split()[0]) == ("WORKER_ID", "WORKER_ID=clay-1-2")
 
 
 async def test_a_key_of_another_project_and_the_wrong_kind_of_key_are_found(
@@ -185,7 +185,7 @@ async def test_a_key_of_another_project_and_the_wrong_kind_of_key_are_found(
     ):
         found = (await examine({**environment, "SUPABASE_SERVICE_KEY": key}, only=["database"]))[-1]
         assert (found.topic, words in found.what) == ("SUPABASE_SERVICE_KEY", True), told([found])
-        assert "API keys" in found.mend
+        assert "API keys" in found.fix
 
 
 async def test_a_supabase_that_is_away_is_found_and_the_rest_is_looked_at(environment: dict[str, str]) -> None:
@@ -201,7 +201,7 @@ async def test_a_wrong_clock_is_found(environment: dict[str, str], tmp_path: Pat
     _, answer = await herald_json(off, "doctor", "--only", "database")
     [found] = answer["findings"]
     assert found["what"].startswith("This machine's clock is 90 s ahead of the database's")
-    assert "timedatectl" in found["mend"]
+    assert "timedatectl" in found["fix"]
 
 
 async def test_a_realtime_that_takes_no_subscription_is_found(
@@ -211,7 +211,7 @@ async def test_a_realtime_that_takes_no_subscription_is_found(
         await http.post("/localstack/realtime", json={"mode": "cut"})
         found = await examine(environment, only=["realtime"])
         await http.post("/localstack/realtime", json={"mode": "on"})
-    assert [(one.topic, "enable it" in one.mend) for one in found] == [("realtime", True)]
+    assert [(one.topic, "enable it" in one.fix) for one in found] == [("realtime", True)]
     assert await examine(environment, only=["realtime"]) == []
 
 
@@ -236,7 +236,7 @@ async def test_a_function_without_its_secret_is_found(project: Project, environm
         "process-whatsapp-queue: CRON_SECRET is not set.",
         "session-cleanup: CRON_SECRET is not set.",
     }, told(found)
-    assert all(" CRON_SECRET=…" in one.mend for one in found)
+    assert all(" CRON_SECRET=…" in one.fix for one in found)
 
 
 async def test_a_function_that_is_not_deployed_is_found(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ async def test_a_function_that_is_not_deployed_is_found(tmp_path: Path) -> None:
         partial.complete_functions()
         found = await partial.ills("functions")
     assert [(one.severity, one.what) for one in found] == [("warning", "queue-whatsapp is not deployed.")]
-    assert found[0].mend.startswith("supabase functions deploy queue-whatsapp")
+    assert found[0].fix.startswith("supabase functions deploy queue-whatsapp")
 
 
 async def test_functions_of_which_none_is_deployed_are_optional(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ async def test_functions_of_which_none_is_deployed_are_optional(tmp_path: Path) 
             shutil.rmtree(folder)
     with LocalStack.start(tmp_path / "stack", functions=tmp_path / "functions") as stack:
         found = await Project(stack, tmp_path).ills("functions")
-    assert [(one.severity, one.mend) for one in found] == [("optional", "docs/functions.md")], told(found)
+    assert [(one.severity, one.fix) for one in found] == [("optional", "docs/functions.md")], told(found)
 
 
 @pytest.fixture
@@ -282,13 +282,13 @@ async def test_a_key_that_opens_nothing_is_found(environment: dict[str, str], se
     other = base64.b64encode(secrets.token_bytes(32)).decode()
     [found] = await examine({**environment, "ENCRYPTION_KEY": other}, only=["records"])
     assert (found.topic, sealed in found.what) == ("ENCRYPTION_KEY", True)
-    assert found.mend.startswith("herald keys status --check")
+    assert found.fix.startswith("herald keys status --check")
 
 
 async def test_a_key_that_is_missing_is_named(environment: dict[str, str], sealed: str) -> None:  # noqa: ARG001
     keys = f"2027:{base64.b64encode(secrets.token_bytes(32)).decode()}"
     [found] = await examine({**environment, "ENCRYPTION_KEY": "", "ENCRYPTION_KEYS": keys}, only=["records"])
-    assert (found.topic, found.mend) == ("ENCRYPTION_KEYS", "Put it back into ENCRYPTION_KEYS: default:…")
+    assert (found.topic, found.fix) == ("ENCRYPTION_KEYS", "Put it back into ENCRYPTION_KEYS: default:…")
 
 
 @pytest.fixture
@@ -314,8 +314,8 @@ async def eavesdropper(certificate: tuple[Path, Path]) -> AsyncIterator[str]:
 async def test_hosts_that_are_away_or_another_are_found(environment: dict[str, str], eavesdropper: str) -> None:
     closed = f"127.0.0.1:{free_port()}"
     away, other = await examine(environment, only=["outbound"], hosts=[closed, eavesdropper])
-    assert (closed in away.what, "firewall" in away.mend) == (True, True)
-    assert ("reads along" in other.what, eavesdropper in other.mend) == (True, True)
+    assert (closed in away.what, "firewall" in away.fix) == (True, True)
+    assert ("reads along" in other.what, eavesdropper in other.fix) == (True, True)
 
 
 async def test_the_output_is_for_people_and_holds_no_secret(environment: dict[str, str]) -> None:

@@ -117,4 +117,4 @@ class Project:
 
 def told(findings: Sequence[Finding]) -> str:
     """All findings as lines, for a failing test to show."""
-    return "\n".join(f"{f.severity} {f.topic}: {f.what} → {f.mend}" for f in findings)
+    return "\n".join(f"{f.severity} {f.topic}: {f.what} → {f.fix}" for f in findings)

@@ -21,8 +21,10 @@ def audit(
         str | None, typer.Option(metavar="NAME", help="How the event begins: session., message.retried …")
     ] = None,
     account: Annotated[str | None, typer.Option(metavar="ID", help="About this account alone.")] = None,
-    hours: Annotated[float | None, typer.Option("--hours", min=0, help="Of the last so many hours.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="The newest so many.")] = 50,
+    hours: Annotated[
+        float | None, typer.Option("--hours", min=0, metavar="HOURS", help="Only the last HOURS hours.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many rows, the newest.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Then go on as more comes; Ctrl-C ends.")] = False,
     as_json: AsJson = False,
 ) -> None:

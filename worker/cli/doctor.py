@@ -103,7 +103,7 @@ def _show(console: Console, seen: Seen, most: int) -> None:
 def _add(table: Table, found: Finding) -> None:
     what = Text.assemble((f"{found.topic}: ", "bold"), found.what)
     table.add_row(Text(found.severity, _STYLE[found.severity]), what)
-    table.add_row("", Text.assemble(("→ ", "cyan"), (found.mend, "cyan")))
+    table.add_row("", Text.assemble(("→ ", "cyan"), (found.fix, "cyan")))
 
 
 def _verdict(counts: Counter[Severity]) -> Text:

@@ -74,7 +74,9 @@ def listing(
     ] = Which.DUE,
     organization: InOrganization = None,
     account: Annotated[str | None, typer.Option(metavar="ID", help="Of this account alone.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="At most so many.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=200, help="The highest number of messages to list.")
+    ] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List messages, the oldest first; failed ones of the last seven days, the newest first."""

@@ -117,7 +117,7 @@ def span(seconds: float) -> str:
 
 
 def count(number: int | None) -> str:
-    """A figure, and nothing for nought, so that what there is stands out."""
+    """A figure; nothing for zero, so that other figures stand out."""
     return f"{number:,}" if number else ""
 
 

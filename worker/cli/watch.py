@@ -29,11 +29,11 @@ _FIGURES = ("due", "pending", "sending", "stuck", "in_doubt")
 def watch(
     organization: InOrganization = None,
     every: Annotated[float, typer.Option(min=0.2, metavar="SECONDS", help="How often to look.")] = 2,
-    looks: Annotated[int, typer.Option("--count", min=0, help="End after so many looks; 0: on Ctrl-C.")] = 0,
+    looks: Annotated[int, typer.Option("--count", min=0, help="How many times to look; 0: until Ctrl-C.")] = 0,
 ) -> None:
     """Watch the accounts, the queue and how much is sent. Ctrl-C ends it.
 
-    On a terminal a screen that stays; else a line a look, and one for each account that changes.
+    On a terminal it is a screen that refreshes; otherwise a line for each look and for each account that changes.
     """
     try:
         asyncio.run(_watch(organization, every, looks))

@@ -1,4 +1,4 @@
-"""What a look comes to, and what it looks at."""
+"""What a look finds, and what it needs to know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,27 +18,27 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that is wrong. topic: which setting or part; mend: the command, SQL or step that puts it right."""
+    """Something that is wrong. topic: which setting or part; fix: the command, SQL or step that fixes it."""
 
     severity: Severity
     topic: str
     what: str
-    mend: str
+    fix: str
 
 
-def error(topic: str, what: str, mend: str) -> Finding:
+def error(topic: str, what: str, fix: str) -> Finding:
     """Something that does not work, or is not safe."""
-    return Finding(severity=Severity.ERROR, topic=topic, what=what, mend=mend)
+    return Finding(severity=Severity.ERROR, topic=topic, what=what, fix=fix)
 
 
-def warning(topic: str, what: str, mend: str) -> Finding:
+def warning(topic: str, what: str, fix: str) -> Finding:
     """Something that will not be well for long."""
-    return Finding(severity=Severity.WARNING, topic=topic, what=what, mend=mend)
+    return Finding(severity=Severity.WARNING, topic=topic, what=what, fix=fix)
 
 
-def not_set_up(topic: str, what: str, mend: str) -> Finding:
+def not_set_up(topic: str, what: str, fix: str) -> Finding:
     """Something that one may do without."""
-    return Finding(severity=Severity.OPTIONAL, topic=topic, what=what, mend=mend)
+    return Finding(severity=Severity.OPTIONAL, topic=topic, what=what, fix=fix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

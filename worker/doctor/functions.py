@@ -55,12 +55,12 @@ async def _ask(http: httpx.AsyncClient, name: str) -> Finding | _NotSetUp | None
         return error("functions", f"{name} does not answer ({type(problem).__name__}).", _LOGS)
     told = _told(answer)
     if answer.status_code == 404 and told.get("code") != "no-such-route":
-        mend = f"supabase functions deploy {name} --project-ref YOUR-PROJECT  # docs/functions.md"
-        return _NotSetUp(warning("functions", f"{name} is not deployed.", mend))
+        fix = f"supabase functions deploy {name} --project-ref YOUR-PROJECT  # docs/functions.md"
+        return _NotSetUp(warning("functions", f"{name} is not deployed.", fix))
     if told.get("code") == "not-configured":
         secret = str(told.get("detail", "")).partition(" ")[0]
-        mend = f"supabase secrets set --project-ref YOUR-PROJECT {secret}=…  # docs/functions.md says what"
-        return _NotSetUp(error("functions", f"{name}: {told.get('detail')}", mend), secret)
+        fix = f"supabase secrets set --project-ref YOUR-PROJECT {secret}=…  # docs/functions.md says what"
+        return _NotSetUp(error("functions", f"{name}: {told.get('detail')}", fix), secret)
     if answer.status_code >= 500:
         return error("functions", f"{name} fails ({answer.status_code}).", _LOGS)
     return None

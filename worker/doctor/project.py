@@ -47,7 +47,7 @@ async def database(case: Case) -> list[Finding]:
         LiveWorker(worker_id=row["worker_id"], seconds=float(row["seconds"])) for row in answer["workers"]
     )
     found = [
-        Finding(severity=Severity(row["severity"]), topic=row["topic"], what=row["what"], mend=row["mend"])
+        Finding(severity=Severity(row["severity"]), topic=row["topic"], what=row["what"], fix=row["fix"])
         for row in answer["findings"]
     ]
     case.not_set_up = frozenset(one.topic for one in found if one.severity is Severity.OPTIONAL)

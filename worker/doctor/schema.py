@@ -79,7 +79,7 @@ def _is_ours(key: tuple[str, str], expected: Facts) -> bool:
 def _told(kind: str, name: str, value: str | None, found: str | None) -> Iterator[Finding]:
     for what in _words(kind, name, value, found):
         severity = Severity.WARNING if kind in ("index", "published") and value is not None else Severity.ERROR
-        yield Finding(severity=severity, topic=_TOPICS.get(kind, "schema"), what=what, mend=_UNDO)
+        yield Finding(severity=severity, topic=_TOPICS.get(kind, "schema"), what=what, fix=_UNDO)
 
 
 def _words(kind: str, name: str, value: str | None, found: str | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Where log lines go: standard error, or a file that turns over by itself. Neither ever stops the worker.
+"""Where log lines go: standard error, or a log file that rotates itself. Neither ever stops the worker.
 
 Messages matter more than the lines about them: a full disk or a reader that is gone drops lines, counts them, and
 says so in the first line that gets through again.

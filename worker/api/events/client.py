@@ -136,7 +136,7 @@ class Client:
         return caller
 
     async def _who(self) -> Caller:
-        """Tell anew what the caller is; Problem if the token has ended or they have left the organisation."""
+        """Identify the caller again; Problem if the token has ended or they have left the organisation."""
         assert self._rights
         caller = self._rights.caller
         if caller.token is None:

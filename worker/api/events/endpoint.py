@@ -57,7 +57,7 @@ class Events:
         return socket
 
     async def _caller(self, request: web.Request) -> Caller | None:
-        """Tell who is at the door, None if they have not said so yet."""
+        """Identify who connects; None if they have not said so yet."""
         if "X-API-Key" in request.headers:
             caller = await self._parts.callers.identify(request)
             if caller.organization is None:

@@ -12,7 +12,7 @@ from worker.supabase.tenant import Row, Tenant, accounts
 
 
 class Rights:
-    """A caller's accounts in their organisation. ``identify`` tells anew who they are; it raises Problem."""
+    """A caller's accounts in their organisation. ``identify`` identifies them again; it raises Problem."""
 
     def __init__(
         self, caller: Caller, identify: Callable[[], Awaitable[Caller]], database: Database, limits: EventLimits

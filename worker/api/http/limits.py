@@ -9,13 +9,13 @@ from uuid import UUID
 from worker.api.http.problem import Problem
 from worker.supabase.api_calls import ApiCalls
 
-#: Requests are taken from the database a few at a time; what is left after so many seconds is let go.
+#: Requests are taken from the database a few at a time; what is left after this many seconds is dropped.
 KEEP_SECONDS = 5.0
 
 #: At most this share of a minute's requests is taken at a time: so much a worker may hold unused.
 SHARE = 20
 
-#: Polling the QR code or the status is free once in so many seconds, for each user or key.
+#: Polling the QR code or the status is free once in this time, for each user or key.
 POLL_SECONDS = 1.0
 
 
@@ -29,7 +29,7 @@ class _Purse:
     taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def wanted(self, now: float, keep_seconds: float) -> int:
-        """How many to take next: all wait for it, so many; and what is taken in vain counts, so no more than that.
+        """How many to take next: enough that callers rarely wait, and few, for unused ones count against the organisation.
 
         Used up in time: twice as many. Else as many as were used, and after a pause one.
         """

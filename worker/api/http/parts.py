@@ -39,7 +39,7 @@ class Changes:
     async def until(
         self, things: UUID | Sequence[UUID], look: Callable[[], Awaitable[T | None]], seconds: float
     ) -> T | None:
-        """Look until there is an answer, at once when told of a thing; None after so many seconds."""
+        """Look until there is an answer, at once when told of a thing; None when the seconds are over."""
         deadline = asyncio.get_running_loop().time() + seconds
         told = asyncio.Event()
         waited_for = [things] if isinstance(things, UUID) else things

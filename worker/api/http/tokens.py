@@ -43,7 +43,7 @@ class User:
 
 
 class Tokens:
-    """Verifies tokens against a key set that is fetched ahead and anew now and then; never waits for it long."""
+    """Verifies tokens against a key set that is fetched ahead and refreshed; never waits long for it."""
 
     def __init__(self, supabase_url: str, leeway: float = LEEWAY) -> None:
         self._leeway = leeway

@@ -125,7 +125,7 @@ async def create_group(call: Call, query: WaitQuery, body: NewGroup) -> Reply:
     """Make a group.
 
     People whose privacy settings forbid it are not in it: send them the invite link. Who opted out is not added.
-    Not to be repeated without a look at the groups when no answer came: it would be made twice.
+    If no answer came, look at the groups before you repeat the call: a second call makes a second group.
     """
     session = await connected_account(call, body.session_id)
     asked = {"name": body.name, "participants": body.participants}
