@@ -29,7 +29,7 @@ class _Purse:
     taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def wanted(self, now: float, keep_seconds: float) -> int:
-        """How many to take next: enough that callers rarely wait, and few, for unused ones count against the organisation.
+        """How many to take next: enough that callers rarely wait; few, because unused ones count as used.
 
         Used up in time: twice as many. Else as many as were used, and after a pause one.
         """
