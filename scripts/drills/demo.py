@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from scripts.drills.report import Report, run
 from simulator.client import Recipient
 from tests.kit.world import Row, World, qr_text
-from worker.sessions.qr import qr_terminal
+from worker.sessions.qr_image import qr_terminal
 
 #: (account, its phone's digits, group, the group's real recipients)
 CAST = [

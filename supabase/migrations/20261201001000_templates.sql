@@ -1,4 +1,4 @@
--- Message templates: an organisation's own, and the system's for all of them. message_rules.sql fills them.
+-- Message templates: an organisation's own, and the system's for all of them. message_steps.sql fills them.
 
 create table public.whatsapp_message_templates (
   id uuid primary key default gen_random_uuid(),

@@ -1,6 +1,6 @@
 -- THE queue, and two small private tables beside it: what is still open, and WhatsApp's ids. The queue's own indexes
 -- hold only what no step of a message changes, so that a step writes one row and no index (a heap-only update). With
--- ten million finished rows an index by status costs each step seven cold pages. message_rules.sql says who may change
+-- ten million finished rows an index by status costs each step seven cold pages. message_steps.sql says who may change
 -- what.
 
 create table public.scheduled_whatsapp_messages (

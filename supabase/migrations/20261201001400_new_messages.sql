@@ -1,5 +1,5 @@
 -- What becomes of a row that is put into the queue: account, text and suppression are decided here, so that every
--- writer (CRM, worker, automation) gets the same. message_rules.sql says who is a person, and what may change later.
+-- writer (CRM, worker, automation) gets the same. message_steps.sql says who is a person, and what may change later.
 
 -- == what may not go out, and what makes no sense ==
 

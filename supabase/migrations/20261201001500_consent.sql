@@ -1,8 +1,6 @@
 -- Consent: who has opted out gets nothing more, from that moment until they take it back, even after their data is
 -- erased.
 
--- == what remains of a person whose data is gone ==
-
 create extension if not exists supabase_vault;
 
 -- == what remains of a person whose data is gone ==

@@ -1,21 +1,10 @@
--- What holds a message back, and until when. Each rule stands here once (Meta's own in cloud.sql), for the claim that
--- obeys it and for why_not_sent that explains it.
+-- What holds a message back, and until when. Each rule stands once, here or in limits.sql, quiet_hours.sql and cloud.sql:
+-- the claim obeys it, and why_not_sent explains it.
 
 -- Campaigns whose messages rest. One that is done holds nothing back: what is still open of it was retried by a person.
 create view herald.resting_campaigns as
 select k.id, k.organization_id from public.whatsapp_campaigns as k where k.state not in ('running', 'done');
 comment on view herald.resting_campaigns is 'Campaigns that are not running: their messages wait.';
-
--- Groups that have had as many messages in a minute as their account's limit allows.
-create view herald.full_groups as
-select g.id, g.session_id, s.per_group_per_minute as most
-from public.whatsapp_groups as g
-join public.whatsapp_sessions as s on s.id = g.session_id
-where coalesce((
-    select u.sent from herald.sends_counted as u where u.rule = 'group' and u.subject = g.id
-  ), 0) >= s.per_group_per_minute;
-comment on view herald.full_groups is 'Groups that may have no message this minute.';
-comment on column herald.full_groups.most is 'How many messages the group may have in a minute.';
 
 -- Organisations in whose quiet hours we are: until when, and which types of message go out all the same.
 create view herald.quiet_organizations as

@@ -49,9 +49,9 @@ alter table herald.session_leases enable row level security;
 
 -- == holding a session ==
 
--- herald.holds(run, session, epoch) → does this run still hold the session? Locks the lease row against a takeover;
+-- herald.has_lease(run, session, epoch) → does this run still hold the session? Locks the lease row against a takeover;
 -- not FOR SHARE: two calls that go on to update the row would wait for each other.
-create function herald.holds(p_run uuid, p_session uuid, p_epoch bigint) returns boolean
+create function herald.has_lease(p_run uuid, p_session uuid, p_epoch bigint) returns boolean
 language plpgsql volatile set search_path = ''
 as $$
 begin
@@ -61,14 +61,14 @@ begin
   return found;
 end
 $$;
-revoke execute on function herald.holds(uuid, uuid, bigint) from public;
+revoke execute on function herald.has_lease(uuid, uuid, bigint) from public;
 
--- herald.require_lease: as holds, but an error that the worker knows (HR002: lost lease).
+-- herald.require_lease: as has_lease, but an error that the worker knows (HR002: lost lease).
 create function herald.require_lease(p_run uuid, p_session uuid, p_epoch bigint) returns void
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  if not herald.holds(p_run, p_session, p_epoch) then
+  if not herald.has_lease(p_run, p_session, p_epoch) then
     raise exception 'This run does not hold the session % at epoch %.', p_session, p_epoch using errcode = 'HR002',
       hint = 'Stop: another run holds the session, or its lease has ended.', detail = 'herald:session-not-held';
   end if;
@@ -77,8 +77,8 @@ $$;
 revoke execute on function herald.require_lease(uuid, uuid, bigint) from public;
 
 -- whatsapp_worker_start(worker, run, version) → this process is the worker now. An earlier process of the same
--- WORKER_ID loses its leases, which are kept for this one until they end: another worker that took them in the moment
--- before the first heartbeat would have to restore what lies here intact.
+-- WORKER_ID loses its leases. Until they end, only this process can take them: its host has the accounts' stores, which
+-- another worker would have to restore.
 create function public.whatsapp_worker_start(p_worker text, p_run uuid, p_version text) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$

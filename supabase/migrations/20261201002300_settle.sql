@@ -13,9 +13,7 @@ declare
   settled jsonb;
   early jsonb;
   unsent herald.message_claims[];
-  k herald.constants;
 begin
-  select * into k from herald.constants as c where c.only_row;
   with result as materialized (
     select * from jsonb_to_recordset(p_results) as x (
       message_id uuid, token uuid, outcome text, wa_message_id text, at timestamptz,
@@ -43,7 +41,7 @@ begin
       next_attempt_at = case
         when r.outcome = 'unavailable' then moment + make_interval(secs => coalesce(r.retry_after, 0))
         when r.outcome = 'rejected' and r.retry and m.retry_count < m.max_retries
-          then moment + least(k.first_retry * 2 ^ m.retry_count, k.longest_retry) * (0.8 + 0.4 * random())
+          then herald.retry_at(m.retry_count)
       end,
       error_code = case when r.outcome <> 'accepted' then coalesce(r.code, r.outcome) end,
       error_message = case when r.outcome <> 'accepted' then r.reason end

@@ -1,7 +1,8 @@
--- Messages in doubt: sent or not, nobody knows. How they get there after a crash, and what the account's own phone
--- knows. A linked phone confirms each message that its account sends from elsewhere. A confirmation proves that the
--- message went out. One of a later message and none of this one is a strong hint that this one did not; an organisation
--- may decide to act on it (in_doubt_policy own_phone). By default a person decides: the phone may have been unable to
+-- Messages in doubt: nobody knows whether they were sent, and how that is resolved. A crash leaves them so. Evidence that
+-- one went out settles it as sent: a recipient's receipt, or the confirmation of the account's own phone (apply_receipts
+-- in receipts.sql). Evidence against it: the phone confirms each message that its account sends from elsewhere, so if it
+-- confirmed a later message and not this one, this one was probably not sent. An organisation may have such messages sent
+-- again (in_doubt_policy own_phone, settle_doubts below). By default a person decides: the phone may have been unable to
 -- read the message, and then it would go out twice.
 
 create table herald.own_phones (

@@ -1,4 +1,4 @@
-"""What an account's row shows while it waits for a phone, and for how long it waits."""
+"""Linking a phone: the QR code that the account's row shows, how often it is renewed, and for how long."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from worker.events import QrShown
 from worker.session import Lease
-from worker.sessions.qr import qr_data_uri
+from worker.sessions.qr_image import qr_data_uri
 
 
 class Linking:
@@ -28,9 +28,13 @@ class Linking:
         """When the window ends, in the loop's time; None while no QR was shown."""
         return None if self._since is None else self._since + self._window
 
-    def is_over(self) -> bool:
-        """Whether nobody scanned within the window."""
-        return self.ends_at is not None and asyncio.get_running_loop().time() >= self.ends_at
+    def renews(self) -> bool:
+        """Whether the QR code is renewed when WhatsApp's are used up: until nobody has scanned within the window.
+
+        WhatsApp gives a connection several codes, valid for 60 s and then 20 s each; after the last it ends, and the
+        session opens again for new ones.
+        """
+        return self.ends_at is None or asyncio.get_running_loop().time() < self.ends_at
 
     def show_qr(self, event: QrShown) -> Mapping[str, object]:
         """Take the newest QR; what the row shows now."""

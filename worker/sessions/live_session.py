@@ -14,11 +14,11 @@ from typing import Any
 
 import structlog
 
-from worker.backoff import delay
 from worker.errors import CrashLoop, CredentialsError, EngineError, ProviderError, StoreError
 from worker.events import Connected, Ended, QrShown, SessionEvent
 from worker.ports import Command, Leases
 from worker.providers.web.ports import WebAccounts
+from worker.reconnect_delay import delay
 from worker.session import REMEDY, Ending, Held, Lease, SessionStatus
 from worker.sessions.adoption import Adoption
 from worker.sessions.group_work import GroupWork
@@ -173,7 +173,7 @@ class LiveSession:
                 return await self._show_qr(event)
             case Connected():
                 return await self._connected(event)
-            case Ended(ending=Ending.QR_TIMEOUT) if not self._linking.is_over():
+            case Ended(ending=Ending.QR_TIMEOUT) if self._linking.renews():
                 await self._open()
                 return True
             case Ended(ending=Ending.ENGINE):

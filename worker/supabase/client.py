@@ -14,8 +14,8 @@ import httpx
 from postgrest import AsyncPostgrestClient
 from postgrest.base_request_builder import RequestConfig
 
-from worker.backoff import delay
 from worker.errors import DatabaseRefused, SettingsError, StoreError
+from worker.reconnect_delay import delay
 from worker.supabase.sqlstate import Meaning, meaning_of, worker_error
 from worker.supabase.transport import AiohttpTransport
 

@@ -15,7 +15,7 @@ from worker.vault.keyring import Keyring, Place
 #: Records in memory at once; one is 20 to 300 KB.
 PAGE = 20
 
-#: A pass finds what workers wrote during the last one. More than this: they still write under an older key.
+#: A pass finds what workers wrote during the last one. If this many don't suffice, they still write under an older key.
 PASSES = 5
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from realtime import PostgresChangesPayload
 
-from worker.backoff import delay
+from worker.reconnect_delay import delay
 from worker.supabase.realtime.subscription import PING_SECONDS, Binding, Subscription, SubscriptionLost
 from worker.supabase.rows import CHAT_MESSAGES, QUEUE, SESSIONS
 

@@ -12,9 +12,9 @@ from uuid import UUID
 import structlog
 from realtime import PostgresChangesPayload
 
-from worker.backoff import delay
 from worker.errors import HeraldError
 from worker.message import seconds_until_due
+from worker.reconnect_delay import delay
 from worker.supabase.client import Database
 from worker.supabase.realtime.subscription import Binding, Subscription, SubscriptionLost
 from worker.supabase.rows import CANARIES, COMMANDS, PRIVATE_SCHEMA, QUEUE, SESSIONS

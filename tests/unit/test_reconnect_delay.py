@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.backoff import delay
+from worker.reconnect_delay import delay
 
 seconds = st.floats(min_value=0.001, max_value=1e6)
 

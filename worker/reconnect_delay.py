@@ -1,4 +1,4 @@
-"""How long to wait before the next try."""
+"""How long to wait before the next try to connect. When a failed message is retried, retry_backoff.sql says."""
 
 import random
 

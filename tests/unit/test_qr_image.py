@@ -3,7 +3,7 @@ import io
 
 from PIL import Image
 
-from worker.sessions.qr import qr_data_uri, qr_terminal
+from worker.sessions.qr_image import qr_data_uri, qr_terminal
 
 #: As long as what WhatsApp Web shows: a reference and three keys.
 TEXT = "2@" + "x" * 110 + "," + ",".join(["k" * 44] * 3)
