@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeWorker, settled
-from tests.kit.doctor import Project, examine, herald_json, told
+from tests.kit.doctor import Project, examine, herald, herald_json, told
 from tests.kit.world import World
 
 
@@ -39,8 +39,12 @@ async def test_after_the_quickstart_only_what_is_optional_is_not_set_up(tmp_path
         await worker.start()
         await worker.until_serving(0)
         code, answer = await herald_json(worker.environment, "doctor", "--skip", "outbound")
+        code_for_people, output = await herald(worker.environment, "doctor", "--skip", "outbound")
     assert [(one["severity"], one["topic"]) for one in answer["findings"]] == [("optional", "fallback")]
-    assert (code, answer["ok"]) == (0, True)
+    assert (code, answer["ok"], answer["looks"]["database"]) == (0, True, "optional")
+    assert {*answer["looks"].values()} == {"ok", "optional"}
+    assert code_for_people == 0
+    assert ("is not set up (optional)" in output, output.rstrip().endswith("All is well.")) == (True, True)
 
 
 async def test_a_worker_that_does_not_answer_is_found(make_worker: MakeWorker) -> None:

@@ -115,6 +115,22 @@ class Project:
         return await examine(self.environment, only=only or ("database",), **options)
 
 
+def statements_of(finding: Finding) -> list[str]:
+    """What the operator runs who follows the fix: it is a statement, or names one in a file of the migrations."""
+    if finding.fix.endswith(";"):
+        return [finding.fix]
+    file = re.search(r"supabase/migrations/\w+\.sql", finding.fix)
+    named = re.match(r"The (function|trigger|policy|index) ([\w.\"]+)", finding.what)
+    if not file or not named:
+        return []
+    end = r"^\$\$;$" if named[1] == "function" else ";"
+    created = rf"^create (?:unique |constraint )?{named[1]} {re.escape(named[2])}\b.*?{end}"
+    found = re.search(created, (REPOSITORY / file[0]).read_text(), re.DOTALL | re.MULTILINE)
+    assert found, finding.fix
+    first = re.findall(r"First `(.*?;)`", finding.fix)
+    return [*first, found[0].replace("create function", "create or replace function", 1)]
+
+
 def told(findings: Sequence[Finding]) -> str:
     """All findings as lines, for a failing test to show."""
     return "\n".join(f"{f.severity} {f.topic}: {f.what} → {f.fix}" for f in findings)

@@ -1,4 +1,4 @@
-"""``herald doctor``: is everything that the worker stands on as it should be, and if not, what to do?"""
+"""``herald doctor``: is everything that the worker needs as it should be, and if not, what to do?"""
 
 import asyncio
 import json
@@ -20,32 +20,32 @@ from worker.logs import configure_logs
 
 _STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.OPTIONAL: "dim"}
 
-#: Of one topic; the rest is counted.
+#: How many findings of one topic are shown; the rest is counted.
 _SHOWN = 5
 
 _LOOKS = ", ".join(NAMES)
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for a script.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for a script.")] = False,
     only: Annotated[list[str] | None, typer.Option(help=f"Check only this: {_LOOKS}. May be repeated.")] = None,
-    skip: Annotated[list[str] | None, typer.Option(help="Leave this out. May be repeated.")] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Leave this check out. May be repeated.")] = None,
     reach: Annotated[
         list[str] | None,
         typer.Option(
             metavar="HOST:PORT",
             envvar="HERALD_REACH",
-            help=f"What must be reached; by default {', '.join(WHATSAPP)}.",
+            help=f"A host that must be reachable; by default {', '.join(WHATSAPP)}.",
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Show every finding, also of a topic that has many.")
+        bool, typer.Option("--all", help="Show every finding, not only the first five of a topic.")
     ] = False,
 ) -> None:
     """Check settings, keys, machine, database and network; say what is wrong and how to fix it.
 
     Run it where the worker runs, as its user and with its environment. It changes nothing. Exit code 0: nothing
-    is wrong; 1: something is; 2: a setting is.
+    is wrong (optional things do not count); 1: something is wrong or was not checked; 2: a setting is wrong.
     """
     wanted = [name for name in _known(only or list(NAMES)) if name not in _known(skip or [])]
     configure_logs("CRITICAL")  # what goes wrong is a finding
@@ -77,12 +77,17 @@ async def _examine(examination: Examination, *, as_json: bool, everything: bool)
     wrong_settings = any(
         found.severity is Severity.ERROR for one in seen if one.name == "settings" for found in one.findings
     )
-    return 2 if wrong_settings else 1 if counts[Severity.ERROR] or counts[Severity.WARNING] else 0
+    return 2 if wrong_settings else 0 if _is_well(seen) else 1
+
+
+def _is_well(seen: list[Seen]) -> bool:
+    """Whether everything was checked and nothing is wrong."""
+    return not any(one.waits_for or one.worst in (Severity.ERROR, Severity.WARNING) for one in seen)
 
 
 def _show(console: Console, seen: Seen, most: int) -> None:
     if seen.waits_for:
-        console.print(Text(f"   –     {seen.name}: not looked at, it needs the {seen.waits_for}", "dim"))
+        console.print(Text(f"   –     {seen.name}: not checked, because it needs the {seen.waits_for}", "dim"))
     elif seen.worst in (None, Severity.OPTIONAL):
         console.print(Text.assemble(("   ok    ", "green"), seen.name))
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -102,7 +107,9 @@ def _show(console: Console, seen: Seen, most: int) -> None:
 
 def _add(table: Table, found: Finding) -> None:
     what = Text.assemble((f"{found.topic}: ", "bold"), found.what)
-    table.add_row(Text(found.severity, _STYLE[found.severity]), what)
+    table.add_row(
+        Text("–  " if found.severity is Severity.OPTIONAL else found.severity, _STYLE[found.severity]), what
+    )
     table.add_row("", Text.assemble(("→ ", "cyan"), (found.fix, "cyan")))
 
 
@@ -111,14 +118,13 @@ def _verdict(counts: Counter[Severity]) -> Text:
         f"{counts[s]} {s}{'s' if counts[s] > 1 else ''}" for s in (Severity.ERROR, Severity.WARNING) if counts[s]
     ]
     if not told:
-        optional = f" {counts[Severity.OPTIONAL]} not set up (optional)." if counts[Severity.OPTIONAL] else ""
-        return Text(f"\nAll is well.{optional}", "green")
+        return Text("\nAll is well.", "green")
     return Text(f"\n{', '.join(told)}. Fix them, then run herald doctor again.", "bold")
 
 
 def _as_json(seen: list[Seen]) -> dict[str, object]:
     return {
-        "ok": not any(one.waits_for or one.worst in (Severity.ERROR, Severity.WARNING) for one in seen),
+        "ok": _is_well(seen),
         "looks": {one.name: "skipped" if one.waits_for else one.worst or "ok" for one in seen},
         "findings": [{"look": one.name, **asdict(found)} for one in seen for found in one.findings],
     }

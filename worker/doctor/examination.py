@@ -1,4 +1,4 @@
-"""The looks in their order, and what each needs before it makes sense."""
+"""The looks in their order, and what each needs."""
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
@@ -11,11 +11,12 @@ from worker.errors import HeraldError
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """needs: the name of the look that must have succeeded."""
+    """needs: the look that must have succeeded; uses: the look whose answer it takes into account."""
 
     name: str
     take: Callable[[Case], Iterable[Finding] | Awaitable[Iterable[Finding]]]
     needs: str = ""
+    uses: str = ""
 
 
 LOOKS = (
@@ -30,7 +31,7 @@ LOOKS = (
     Look("auth", project.auth, "settings"),
     Look("storage", project.storage, "settings"),
     Look("realtime", project.realtime, "database"),
-    Look("functions", functions.deployed, "settings"),
+    Look("functions", functions.deployed, "settings", uses="database"),
     Look("outbound", outbound.reach),
 )
 NAMES = tuple(look.name for look in LOOKS)
@@ -38,7 +39,7 @@ NAMES = tuple(look.name for look in LOOKS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What came of one look. waits_for: the look that has to succeed first; it was not taken then."""
+    """What one look found. waits_for: the look that has to succeed first; then this one was not taken."""
 
     name: str
     findings: tuple[Finding, ...] = ()
@@ -70,8 +71,8 @@ class Examination:
     def _needed(self) -> set[str]:
         needed: set[str] = set()
         for look in reversed(LOOKS):
-            if look.needs and (look.name in self.wanted or look.name in needed):
-                needed.add(look.needs)
+            if look.name in self.wanted or look.name in needed:
+                needed |= {look.needs, look.uses} - {""}
         return needed
 
     async def _take(self, look: Look) -> Seen:
@@ -82,7 +83,5 @@ class Examination:
             answer = look.take(self.case)
             found = tuple(await answer if inspect.isawaitable(answer) else answer)
         except (HeraldError, OSError) as problem:
-            found = (
-                error(look.name, f"This could not be looked at: {problem}", "herald doctor --only " + look.name),
-            )
+            found = (error(look.name, f"This check failed: {problem}", "herald doctor --only " + look.name),)
         return Seen(name=look.name, findings=found)

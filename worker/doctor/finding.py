@@ -1,4 +1,4 @@
-"""What a look finds, and what it needs to know."""
+"""What a look finds, and what it looks at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,13 +12,16 @@ class Severity(StrEnum):
     """How bad a finding is."""
 
     ERROR = "error"  #: something does not work, or is not safe
-    WARNING = "warning"  #: it will not be well for long
-    OPTIONAL = "optional"  #: not set up, and nothing that is set up needs it
+    WARNING = "warning"  #: it will cause trouble later
+    OPTIONAL = "optional"  #: not set up, and nothing that is set up needs it; no problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that is wrong. topic: which setting or part; fix: the command, SQL or step that fixes it."""
+    """Something that is wrong or not set up.
+
+    topic: which setting or part; what: a sentence; fix: the command, SQL or step that fixes it.
+    """
 
     severity: Severity
     topic: str
@@ -32,7 +35,7 @@ def error(topic: str, what: str, fix: str) -> Finding:
 
 
 def warning(topic: str, what: str, fix: str) -> Finding:
-    """Something that will not be well for long."""
+    """Something that will cause trouble later."""
     return Finding(severity=Severity.WARNING, topic=topic, what=what, fix=fix)
 
 
@@ -43,7 +46,7 @@ def not_set_up(topic: str, what: str, fix: str) -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveWorker:
-    """A worker as the database knows it. seconds: since its last sign of life."""
+    """A worker as the database knows it. seconds: since it last reported."""
 
     worker_id: str
     seconds: float

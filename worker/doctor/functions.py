@@ -1,4 +1,4 @@
-"""The edge functions: deployed, and told what they need to know."""
+"""The edge functions: deployed, and given the secrets that they need."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _SECONDS = 20.0
 #: Only the fallback's schedule calls with it.
 _OF_FALLBACK = "CRON_SECRET"
 
-_LOGS = "Supabase dashboard, Edge Functions, Logs"
+_LOGS = "Supabase dashboard, Edge Functions, Logs: the log says why."
 
 
 async def deployed(case: Case) -> list[Finding]:
@@ -34,8 +34,8 @@ async def deployed(case: Case) -> list[Finding]:
     if "fallback" in case.not_set_up:
         found = [one for one in found if not (isinstance(one, _NotSetUp) and one.secret == _OF_FALLBACK)]
     if found and all(isinstance(one, _NotSetUp) for one in found):
-        what = "The edge functions are not set up: the CRM can't reach the worker through them."
-        return [not_set_up("functions", what, "docs/functions.md")]
+        what = "The edge functions are not set up (optional). The CRM's pages call the worker through them."
+        return [not_set_up("functions", what, "docs/functions.md says how to deploy them.")]
     return [one.finding if isinstance(one, _NotSetUp) else one for one in found if one]
 
 

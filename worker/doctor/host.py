@@ -1,4 +1,4 @@
-"""The machine beside the state folder: limits, the port, who else runs."""
+"""The machine, except the state folder: limits, the port, other workers."""
 
 import errno
 import fcntl
@@ -15,7 +15,7 @@ from worker.settings import Settings
 #: Open files of the worker itself, and per account in an engine (socket, store, journal, locks; measured: 6).
 _BASE_FILES, _ACCOUNT_FILES = 768, 10
 
-#: A worker that has given no sign of life for so long has lost its leases, seconds.
+#: A worker that has not reported for this long has lost its leases, seconds.
 _LIVING = 20.0
 
 
@@ -63,7 +63,7 @@ async def port(case: Case) -> list[Finding]:
         except OSError as problem:
             why = os.strerror(problem.errno) if problem.errno else "no such address"
             find = f"ss -ltnp 'sport = :{settings.port}'  # shows who has it; or choose another PORT"
-            return [error(topic, f"{address} can't be listened on ({why}).", find)]
+            return [error(topic, f"The worker can't listen on {address} ({why}).", find)]
     return []
 
 
@@ -77,7 +77,7 @@ async def _answers(address: str) -> list[Finding]:
     if not health.get("ready"):
         return [
             error(
-                "worker", "The worker that runs here is not ready: Supabase does not answer it.", "pm2 logs herald"
+                "worker", "The worker here is not ready, because Supabase does not answer it.", "pm2 logs herald"
             )
         ]
     return []
@@ -90,6 +90,6 @@ def worker_id(case: Case) -> Iterator[Finding]:
     if alive and not runs_here(case.set):
         yield warning(
             "WORKER_ID",
-            f"A worker called {name} runs, and not with this STATE_DIR: two of one name throw each other out.",
-            f"WORKER_ID={name}-2  # a name of its own for each worker",
+            f"A worker called {name} runs with another STATE_DIR. Two workers with one name stop each other.",
+            f"WORKER_ID={name}-2  # each worker needs its own name",
         )

@@ -1,4 +1,4 @@
-"""The way out: can this machine reach WhatsApp, with nothing in between that reads along?"""
+"""The way out: can this machine reach WhatsApp, and does nothing between them read the traffic?"""
 
 import asyncio
 import ssl
@@ -24,9 +24,9 @@ async def _shake_hands(address: str) -> Finding | None:
             _, writer = await asyncio.open_connection(host, int(port), ssl=ssl.create_default_context())
     except ssl.SSLError as problem:
         why = getattr(problem, "verify_message", "") or problem.reason or "TLS fails"
-        what = f"{address} answers with a certificate that is not its own ({why}): something reads along."
+        what = f"{address} answers with a certificate that is not its own ({why}): somebody reads the traffic."
         return error(
-            "outbound", what, f"openssl s_client -connect {address}  # shows whose; except {host} from the proxy"
+            "outbound", what, f"openssl s_client -connect {address}  # shows whose; exempt {host} from the proxy"
         )
     except TimeoutError:
         why = f"no answer in {_SECONDS:.0f} s"
@@ -37,6 +37,6 @@ async def _shake_hands(address: str) -> Finding | None:
         return None
     return error(
         "outbound",
-        f"{address} can't be reached ({why}): no account connects.",
-        f"curl -v https://{address}  # then open it in the firewall",
+        f"This machine can't reach {address} ({why}), so no account can connect.",
+        f"curl -v https://{address}  # shows why; then open it in the firewall",
     )

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from worker.doctor.finding import Case, Finding, LiveWorker, Severity, error, warning
-from worker.doctor.schema import PUSH, compared, expected_facts, facts_of
+from worker.doctor.schema import PUSH, compare
 from worker.errors import HeraldError, SettingsError
 from worker.supabase.client import Database
 from worker.supabase.diagnosis import Diagnosis
@@ -20,7 +20,7 @@ from worker.supabase.rows import CANARIES, PRIVATE_SCHEMA
 #: Tokens, and what a person reads, are wrong if the clocks are further apart, seconds.
 MOST_SKEW = 5.0
 
-#: How long Realtime may take to tell of a change, seconds.
+#: How long Realtime may take to report a change, seconds.
 DELIVER_SECONDS = 6.0
 
 _ENABLE = "Supabase dashboard, Settings, Realtime: enable it; then restart the project"
@@ -30,7 +30,7 @@ _STATUS = "https://status.supabase.com  # or the project is paused: Supabase das
 
 
 async def database(case: Case) -> list[Finding]:
-    """Connect with the key, compare the clocks, and hear what the database finds."""
+    """Connect with the key, compare clocks and schema, and ask what the database finds."""
     settings = case.set
     try:
         opened = Database(settings.supabase_url, settings.supabase_service_key.get_secret_value())
@@ -46,13 +46,10 @@ async def database(case: Case) -> list[Finding]:
     case.workers = tuple(
         LiveWorker(worker_id=row["worker_id"], seconds=float(row["seconds"])) for row in answer["workers"]
     )
-    found = [
-        Finding(severity=Severity(row["severity"]), topic=row["topic"], what=row["what"], fix=row["fix"])
-        for row in answer["findings"]
-    ]
+    facts = {(thing, part): value for thing, part, value in answer["facts"]}
+    found = [Finding(**{**row, "severity": Severity(row["severity"])}) for row in answer["findings"]]
     case.not_set_up = frozenset(one.topic for one in found if one.severity is Severity.OPTIONAL)
-    differing = compared(expected_facts(), facts_of(answer["facts"]), answer["migrations"])
-    return _clock(answer, at, time.monotonic() - begun) + differing + found
+    return [*_clock(answer, at, time.monotonic() - begun), *compare(facts, answer["migrations"]), *found]
 
 
 def _clock(answer: Mapping[str, Any], at: float, seconds: float) -> list[Finding]:
@@ -120,7 +117,7 @@ async def storage(case: Case) -> list[Finding]:
 
 
 async def realtime(case: Case) -> list[Finding]:
-    """Realtime takes a subscription, down to the database, and tells of a change."""
+    """Realtime accepts a subscription, down to the database, and reports a change."""
     settings, heard = case.set, asyncio.Event()
     canary = Binding(schema=PRIVATE_SCHEMA, table=CANARIES, event="UPDATE", heard=lambda _: heard.set())
     subscription = Subscription(
@@ -136,10 +133,10 @@ async def realtime(case: Case) -> list[Finding]:
             async with asyncio.timeout(DELIVER_SECONDS):
                 await subscription.unless_lost(heard.wait())
     except SubscriptionLost as lost:
-        what = f"Realtime takes no subscription ({lost.kind}): messages go out by the poll, some seconds later."
+        what = f"Realtime accepts no subscription ({lost.kind}), so messages go out some seconds late."
         return [warning("realtime", what, _ENABLE)]
     except TimeoutError:
-        what = "Realtime takes a subscription and tells of no change: messages go out by the poll."
+        what = "Realtime accepts a subscription but reports no change, so messages go out some seconds late."
         return [warning("realtime", what, _ENABLE)]
     finally:
         await subscription.close()

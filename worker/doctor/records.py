@@ -9,10 +9,10 @@ from worker.supabase.records import SupabaseRecords
 from worker.vault.keyring import Keyring
 from worker.vault.rotation import PAGE, Record, secret_of
 
-#: So many are opened; `herald keys status --check` opens all.
+#: How many are opened; `herald keys status --check` opens all.
 OPENED = 5 * PAGE
 
-_ALL = "herald keys status --check  # names every one; docs/keys.md says what to do"
+_ALL = "herald keys status --check  # lists them all; docs/keys.md says what to do"
 
 
 async def open_up(case: Case) -> list[Finding]:
@@ -22,7 +22,7 @@ async def open_up(case: Case) -> list[Finding]:
     found = [
         error(
             "ENCRYPTION_KEYS",
-            f"{counts[key_id]} sealed sessions are under the key {key_id or '(unknown)'}, which is not here.",
+            f"{counts[key_id]} linked accounts are sealed with the key {key_id or '(unknown)'}, which is not set.",
             f"Put it back into ENCRYPTION_KEYS: {key_id}:…" if key_id else "Upgrade the worker.",
         )
         for key_id in sorted(set(counts) - set(keyring.ids))
@@ -35,7 +35,7 @@ async def open_up(case: Case) -> list[Finding]:
             unread.append(record.place.session)
     if unread and not found:
         named = ", ".join(map(str, unread[:3])) + (" …" if len(unread) > 3 else "")
-        what = f"{len(unread)} sealed sessions don't open with this ENCRYPTION_KEY: {named}"
+        what = f"This ENCRYPTION_KEY does not open {len(unread)} linked accounts: {named}"
         found.append(error("ENCRYPTION_KEY", what, _ALL))
     return found
 

@@ -22,15 +22,15 @@ def look(case: Case) -> Iterator[Finding]:
     while not there.exists():
         there = there.parent
     if not there.is_dir():
-        yield error("STATE_DIR", f"{there} is no folder.", "Name a folder under /dev/shm in STATE_DIR.")
+        yield error("STATE_DIR", f"{there} is not a folder.", "Name a folder under /dev/shm in STATE_DIR.")
         return
     facts = there.stat()
     if there == folder and facts.st_uid != os.geteuid():
         yield error("STATE_DIR", f"{folder} belongs to another user.", f"sudo chown $(id -un) {folder}")
     elif not os.access(there, os.W_OK | os.X_OK):
-        yield error("STATE_DIR", f"{there} can't be written to.", f"sudo chown $(id -un) {there}")
+        yield error("STATE_DIR", f"The worker can't write to {there}.", f"sudo chown $(id -un) {there}")
     if there == folder and facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield error("STATE_DIR", f"Others on this machine may look into {folder}.", f"chmod 700 {folder}")
+        yield error("STATE_DIR", f"Other users of this machine can read {folder}.", f"chmod 700 {folder}")
     _, kind, options = _mount(there)
     if kind not in _IN_MEMORY:
         yield error(
@@ -41,8 +41,8 @@ def look(case: Case) -> Iterator[Finding]:
     elif kind == "tmpfs" and "noswap" not in options and (areas := _plain_swap()):
         yield error(
             "STATE_DIR",
-            f"There is swap under it ({', '.join(areas)}): the accounts' keys can get on that disk in the clear.",
-            f"sudo swapoff {' '.join(areas)}  # and out of /etc/fstab with it; or a tmpfs with noswap there",
+            f"Swap is on ({', '.join(areas)}): the accounts' keys can be written to that disk in the clear.",
+            f"sudo swapoff {' '.join(areas)}  # and remove it from /etc/fstab; or mount a tmpfs with noswap there",
         )
     yield from _room(case.set, there)
 
