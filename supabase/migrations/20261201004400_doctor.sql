@@ -115,6 +115,11 @@ as $$
     from relations as r
     join pg_catalog.pg_attribute as t on t.attrelid = r.oid and t.attnum > 0 and not t.attisdropped
     left join pg_catalog.pg_attrdef as d on d.adrelid = t.attrelid and d.adnum = t.attnum
+    where r.relkind in ('r', 'p')
+    union all
+    -- Without qualifiers and spaces: Postgres 15 and 17 write them differently.
+    select r.name, 'definition', regexp_replace(pg_catalog.pg_get_viewdef(r.oid), '\m\w+\.|\s', '', 'g')
+    from relations as r where r.relkind in ('v', 'm')
     union all
     select r.name, format('constraint %I', k.conname), pg_catalog.pg_get_constraintdef(k.oid)
     from pg_catalog.pg_constraint as k join relations as r on r.oid = k.conrelid where k.contype in ('p', 'u', 'f', 'c', 'x')

@@ -152,6 +152,15 @@ ILLS = {
         "row level security",
         "shows rows that row level security hides",
     ),
+    "a private view runs with its caller's rights": Ill(
+        "alter view herald.due_messages set (security_invoker = true)", "schema", "runs with its caller's rights"
+    ),
+    "a rule of the queue lets more through": Ill(
+        "create or replace view herald.resting_campaigns as"
+        " select k.id, k.organization_id from public.whatsapp_campaigns as k where false",
+        "schema",
+        "The view herald.resting_campaigns differs from this version's.",
+    ),
     "a column has another type": Ill(
         "alter table public.whatsapp_alerts alter column acknowledged_at type date",
         "schema",

@@ -120,7 +120,7 @@ def statements_of(finding: Finding) -> list[str]:
     if finding.fix.endswith(";"):
         return [finding.fix]
     file = re.search(r"supabase/migrations/\w+\.sql", finding.fix)
-    named = re.match(r"The (function|trigger|policy|index) ([\w.\"]+)", finding.what)
+    named = re.match(r"The (function|view|trigger|policy|index) ([\w.\"]+)", finding.what)
     if not file or not named:
         return []
     end = r"^\$\$;$" if named[1] == "function" else ";"
@@ -128,7 +128,8 @@ def statements_of(finding: Finding) -> list[str]:
     found = re.search(created, (REPOSITORY / file[0]).read_text(), re.DOTALL | re.MULTILINE)
     assert found, finding.fix
     first = re.findall(r"First `(.*?;)`", finding.fix)
-    return [*first, found[0].replace("create function", "create or replace function", 1)]
+    replaces = "create or replace " in finding.fix
+    return [*first, found[0].replace("create ", "create or replace ", 1) if replaces else found[0]]
 
 
 def told(findings: Sequence[Finding]) -> str:

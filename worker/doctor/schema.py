@@ -11,6 +11,7 @@ Migrations that are not applied are pushed. A push repeats no migration that is 
 changed or dropped later a finding names the file with the statement that creates it.
 """
 
+import functools
 import importlib.resources
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -49,6 +50,7 @@ class Expected(NamedTuple):
     file: str
 
 
+@functools.cache
 def expected_facts() -> tuple[dict[tuple[str, str], Expected], list[str]]:
     """What this version's migrations create, and their files."""
     facts: dict[tuple[str, str], Expected] = {}
@@ -95,6 +97,11 @@ def _finding(thing: str, part: str, value: str, seen: str | None, file: str) -> 
         case "security" if seen:
             what = f"Row level security is off on {thing}: nothing keeps the organisations apart there."
             return error("row level security", what, f"alter table {thing} enable row level security;")
+        case "rights" if seen and value == "owner":
+            what = (
+                f"The view {thing} runs with its caller's rights, so Herald's own functions see too little in it."
+            )
+            return error("schema", what, f"alter view {thing} set (security_invoker = false);")
         case "rights" if seen:
             what = f"The view {thing} shows rows that row level security hides: it runs with its owner's rights."
             return error("row level security", what, f"alter view {thing} set (security_invoker = true);")
@@ -109,13 +116,20 @@ def _finding(thing: str, part: str, value: str, seen: str | None, file: str) -> 
             return warning("schema", what, f"reindex index concurrently {thing.partition('.')[0]}.{name};")
         case "body" if seen:
             again = f"{again[:-1]}, as `create or replace {thing.partition(' ')[0]}`."
+        case "definition":
+            again = f"{again[:-1]}, as `create or replace view`. If that is refused, drop the view first."
         case "column" | "constraint":
             again = f"Restore it by `alter table {thing} …`, as supabase/migrations/{file} declares it."
         case "index" if seen:
             again = f"First `drop index {thing.partition('.')[0]}.{name};`. {again}"
         case "trigger" | "policy" if seen:
             again = f"First `drop {part} on {thing};`. {again}"
-    said = {"body": thing, "security": f"table {thing}", "rights": f"view {thing}"}.get(kind, f"{part} of {thing}")
+    said = {
+        "body": thing,
+        "definition": f"view {thing}",
+        "security": f"table {thing}",
+        "rights": f"view {thing}",
+    }.get(kind, f"{part} of {thing}")
     differs = "differs from this version's" if seen else "is missing"
     what = f"The {said} {differs}."
     if kind == "index":
