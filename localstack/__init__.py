@@ -6,13 +6,13 @@ Deno. Programs and tests use `localstack.client`.
 
     __main__.py    the command line
     supervisor.py  owns the children: starts, restarts and stops them
-    ports.py       ports that no other stack takes
-    process.py     one child that can't outlive its supervisor
+    ports.py       chooses free ports that no other stack chooses
+    process.py     one child process that ends with its supervisor
     postgres.py    the server's files, cluster and configuration; database.sql and storage.sql are what Supabase
                    adds; pg_cron.sql, pg_net.sql and supabase_vault.sql extensions that the package lacks
     migrations.py  supabase/migrations through the official CLI
     credentials.py API keys, passwords and the signing key of one stack
-    layout.py      where everything lies on disk, and the state that others read
+    layout.py      where everything is on disk, and the state that others read
     gateway/       one port for /rest/v1, /auth/v1, /realtime/v1, /storage/v1 and /functions/v1; runs jobs, sends
                    requests
     client.py      what tests and scripts import

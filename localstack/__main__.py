@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         help="a project's supabase/functions (default: this folder's); config.toml lies beside it",
     )
     up.add_argument("--with-parent", action="store_true", help="stop when the calling process is gone")
-    # For whoever starts a stack through a pipe and waits for its end: let go of the output when ready.
+    # A program may have started this through a pipe and wait for its end: close the output when ready.
     up.add_argument("--hand-over", action="store_true", help=argparse.SUPPRESS)
     status = command("status", "show what runs")
     status.add_argument("--json", action="store_true", help="print state.json")
@@ -101,7 +101,7 @@ def up(options: argparse.Namespace) -> None:
 
 
 def _detach(layout: Layout, options: argparse.Namespace) -> None:
-    """Run `up` in a session of its own and show its progress until it lets go of the pipe."""
+    """Run `up` in a session of its own and show its progress until it is ready."""
     argv = [sys.executable, "-m", "localstack", "up", "--hand-over", "--dir", str(layout.directory)]
     argv += ["--no-migrate"] if options.no_migrate else ["--migrations", str(options.migrations)]
     argv += ["--functions", str(options.functions)]
@@ -139,7 +139,7 @@ def status(options: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Exit code 0: done. 1: it couldn't; the reason is on stderr. 3: `status` of a stack that isn't ready."""
+    """Exit code 0: done. 1: it failed, and stderr says why. 3: `status` of a stack that isn't ready."""
     options = parser().parse_args(arguments)
     try:
         match options.command:

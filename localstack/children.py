@@ -1,4 +1,4 @@
-"""The three programs of a stack: how each is started and how it says that it serves."""
+"""The three programs of a stack: how each is started, and how to tell that it serves."""
 
 import contextlib
 import http.client

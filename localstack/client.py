@@ -61,13 +61,13 @@ class Stack:
         return Layout(self.directory).read_state()
 
     def kill(self, child: ChildName) -> int:
-        """SIGKILL one program as a crash would; the killed process id. `await_restart` follows it up."""
+        """Kill one program by SIGKILL and return its process id, for `await_restart`."""
         pid = self.state.children[child].pid
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def await_restart(self, child: ChildName, killed: int, *, within: float = 15.0) -> int:
-        """Block until another process than `killed` serves as `child` and the whole stack is ready again."""
+        """Block until a new process serves in place of `killed` and the whole stack is ready again."""
 
         def restarted(state: State) -> bool:
             return state.phase is Phase.READY and state.children[child].pid not in (0, killed)
@@ -82,17 +82,17 @@ class Stack:
         _await_state(self.directory, lambda now: now.phase is Phase.READY and now.resets >= after, within, "reset")
 
     def reload_schema(self) -> None:
-        """Tell PostgREST of a changed schema at once; DDL does it by itself."""
+        """Have PostgREST read the schema again. DDL does this by itself."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute("notify pgrst, 'reload schema'")
 
     def set_function_secrets(self, **secrets: str) -> None:
-        """All of the functions' secrets from the next request on, as `supabase secrets set` does hosted."""
+        """Replace all secrets of the functions; the next request uses them. Hosted: `supabase secrets set`."""
         note_secrets(text for name, text in secrets.items() if "KEY" in name or "SECRET" in name)
         write_private(Layout(self.directory).function_secrets, env_file(secrets))
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """A JWT with these claims, signed as Auth signs; for tokens that Auth would not give (expired)."""
+        """A JWT with these claims, signed as Auth signs: for tokens that Auth would not issue."""
         return Credentials.load_or_generate(Layout(self.directory).credentials).sign(
             {"iss": f"{self.url}/auth/v1", "aud": "authenticated", **claims}
         )
@@ -105,7 +105,7 @@ class Stack:
 
     @staticmethod
     def take_down(directory: Path | str, *, within: float = 20.0) -> None:
-        """Stop whatever runs in the directory and remove its data; nothing to do is fine."""
+        """Stop whatever runs in the directory and remove its data. If nothing runs, do nothing."""
         layout = Layout.at(directory)
         if layout.supervised():
             os.kill(layout.read_state().supervisor, signal.SIGTERM)
@@ -144,7 +144,7 @@ class LocalStack:
         return cls(Path(directory).resolve(), migrate, migrations, functions)
 
     def __enter__(self) -> Stack:
-        """Raises LocalStackError with what the stack said, if it can't start."""
+        """Raises LocalStackError with the stack's output if it can't start."""
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "localstack", "up", "--with-parent", "--hand-over"),
@@ -158,7 +158,7 @@ class LocalStack:
         )
         assert process.stdout
         with process.stdout as said:
-            words = said.read().decode(errors="replace")  # until it is ready or gone
+            words = said.read().decode(errors="replace")  # until the stack is ready or has ended
         state = Layout(self._directory).read_state()
         if state.supervisor != process.pid or state.phase in (Phase.FAILED, Phase.STOPPED):
             process.wait(15)

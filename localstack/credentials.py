@@ -44,17 +44,17 @@ class Credentials:
 
     @classmethod
     def load(cls, path: Path) -> "Credentials":
-        """Those of a stack that there is. Raises FileNotFoundError."""
+        """Read an existing stack's credentials. Raises FileNotFoundError."""
         return cls(**json.loads(path.read_text()))
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What nobody else may read."""
+        """The values that only this stack may know."""
         return (self.secret_key, self.signing_key, *self.passwords.values())
 
     @classmethod
     def load_or_generate(cls, path: Path) -> "Credentials":
-        """The stack's own; they stay the same over restarts and resets, until `down`."""
+        """Read the stack's credentials, or create them. They stay the same until `down`."""
         try:
             return cls.load(path)
         except FileNotFoundError:

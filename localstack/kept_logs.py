@@ -1,4 +1,4 @@
-"""Keeps logs that would go with what wrote them, and notes what none of them may hold.
+"""Keeps logs that would be deleted with their folder, and notes what no log may contain.
 
 Only where HERALD_KEEP_LOGS names a folder: the tests do, and look through it when they end (tests/canaries.py).
 """
@@ -12,10 +12,10 @@ from pathlib import Path
 
 VARIABLE = "HERALD_KEEP_LOGS"
 
-#: Lines of what no log may hold, in the folder that the variable names.
+#: The file of values that no log may contain, in the folder that the variable names.
 NOTES = "notes"
 
-#: What is shorter stands in logs by chance, and so does what has fewer different characters.
+#: Shorter values, and values of fewer different characters, occur in logs by chance.
 SHORTEST, LEAST_DIFFERENT = 8, 6
 
 
@@ -25,7 +25,7 @@ def keep_logs(folder: Path) -> None:
         return
     place = Path(kept) / secrets.token_hex(4)
     for path in folder.rglob("*.log*"):
-        with suppress(FileNotFoundError):  # turned over meanwhile
+        with suppress(FileNotFoundError):  # rotated meanwhile
             if path.is_file():
                 copy = place / path.relative_to(folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def keep_logs(folder: Path) -> None:
 
 
 def note_secrets(texts: Iterable[str]) -> None:
-    """Note what no log may hold, line by line."""
+    """Note values that no log may contain, one per line."""
     if not (kept := os.environ.get(VARIABLE)):
         return
     lines = {line.strip() for text in texts for line in text.splitlines()}

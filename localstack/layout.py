@@ -1,4 +1,4 @@
-"""Where a stack's files lie, and the state that its supervisor publishes.
+"""Where a stack's files are, and the state that its supervisor publishes.
 
 DIR (private to the user)         env, credentials.json, functions.env, state.json, lock, logs/
 /var/tmp/herald-localstack-…      the database and Storage's bytes: Postgres won't run as root, so root's
@@ -36,7 +36,7 @@ class Phase(StrEnum):
     STARTING = "starting"  #: not every child has answered yet
     READY = "ready"  #: all children answered
     DEGRADED = "degraded"  #: a child died and is coming back
-    RESETTING = "resetting"  #: the database is being made anew
+    RESETTING = "resetting"  #: the database is being created again
     FAILED = "failed"  #: `error` says why; the supervisor has ended or ends
     STOPPED = "stopped"  #: ended in order
 
@@ -91,7 +91,7 @@ class Layout:
 
     @property
     def function_secrets(self) -> Path:
-        """NAME=value lines: what `supabase secrets set` is hosted."""
+        """NAME=value lines, in place of `supabase secrets set`."""
         return self.directory / "functions.env"
 
     @property
@@ -114,7 +114,7 @@ class Layout:
         return self.database / "storage"
 
     def read_state(self) -> State:
-        """What the supervisor last said; STOPPED if it never ran or doesn't run any more."""
+        """The state that the supervisor published last; STOPPED if none runs."""
         try:
             state = State.from_json(self.state.read_text())
         except FileNotFoundError:
@@ -138,7 +138,7 @@ class Layout:
         return False
 
     def hold(self) -> IO[bytes]:
-        """Take the directory for this process's life. Raises LocalStackError if a stack runs there."""
+        """Lock the directory until this process ends. Raises LocalStackError if a stack runs there."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         file = (self.directory / "lock").open("wb")
@@ -170,7 +170,7 @@ def remove_abandoned_databases() -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file at once, readable by its owner only."""
+    """Replace a file atomically, readable by its owner only."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 #: Below the kernel's range for outgoing connections, so that none of them takes the port of a restarting child.
 PORTS = range(18_000, 32_000)
 
-#: Between the choice of a port and its program's bind lie seconds, in which another stack could choose it too. So
-#: each choice holds an abstract socket's name, which the kernel gives to one process and takes back at its death.
+#: A program binds its port seconds after the port was chosen, and another stack could choose it meanwhile. So each
+#: choice holds an abstract socket's name, which the kernel gives to one process and frees when that process ends.
 _claims: dict[int, socket.socket] = {}
 
 
 def free_ports(*names: str, preferred: Mapping[str, int] | None = None) -> dict[str, int]:
-    """A port for each name, taken by nobody and chosen by no other stack: the preferred one if it's free."""
+    """A free port for each name that no other stack has chosen: the preferred one if possible."""
     ports: dict[str, int] = {}
     for name in names:
         port = (preferred or {}).get(name) or random.choice(PORTS)

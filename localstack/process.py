@@ -1,4 +1,4 @@
-"""One child process that can't outlive its supervisor."""
+"""One child process that ends with its supervisor, however the supervisor ends."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ STOP_PATIENCE = 5.0  #: seconds between the polite signal and SIGKILL
 
 
 def die_with_parent(parent: int, sign: signal.Signals) -> Callable[[], None]:
-    """Code for between fork and exec: have the kernel send `sign` when the supervisor goes, even by SIGKILL.
+    """Code to run between fork and exec: the kernel sends `sign` when the supervisor ends, even by SIGKILL.
 
     It runs after the change of user, which would clear the setting. The supervisor blocks the signals that
     it waits for, so the child unblocks them.
@@ -29,7 +29,7 @@ def die_with_parent(parent: int, sign: signal.Signals) -> Callable[[], None]:
     def before_exec() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         _libc.prctl(_PR_SET_PDEATHSIG, int(sign))
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # the supervisor ended before we asked
             os._exit(1)
 
     return before_exec
@@ -67,7 +67,7 @@ def run_unprivileged(argv: Sequence[str | Path], *, env: Mapping[str, str], give
 class Child:
     """A program to keep alive.
 
-    ready: asks the program whether it serves; called again and again until it says yes.
+    ready: tells whether the program serves; called repeatedly until it does.
     death_signal: what the kernel sends when the supervisor is gone; stop_signal: how we ask it to end.
     """
 

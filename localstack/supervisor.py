@@ -1,4 +1,4 @@
-"""Owns the children of one stack: starts them in order, restarts the dead, stops them all.
+"""Owns the children of one stack: starts them in order, restarts those that die, stops all.
 
 One thread, no asyncio: the loop sleeps in sigtimedwait and wakes for a dead child or an order.
 
@@ -108,7 +108,7 @@ class Supervisor:
     def _start_database(self) -> None:
         """Start it as it was left; a new one as a copy of a finished cluster, which the first stack makes."""
         home = self._layout.database
-        whole = self._migrations == MIGRATIONS  # what a test gives in their place is not worth keeping
+        whole = self._migrations == MIGRATIONS  # a test's own migrations are not worth a template
         new = not postgres.is_complete(home) and not postgres.is_foreign()
         template = Template.of(self._tree, MIGRATIONS if whole else None) if new else None
         with contextlib.ExitStack() as building:
@@ -203,7 +203,7 @@ class Supervisor:
             child.is_ready = child.ready()
 
     def _publish_loss(self) -> None:
-        """What was ready is not, from the moment that another process stands in the state file."""
+        """The stack is no longer ready once the state file names another process."""
         self._publish(Phase.DEGRADED if self._state.phase is Phase.READY else None)
 
     def _reset(self) -> None:
@@ -217,7 +217,7 @@ class Supervisor:
         self._state.resets += 1
 
     def _wait(self, seconds: float) -> None:
-        """Sleep until a signal or the time; remember orders."""
+        """Sleep until a signal comes or the time is up; remember what the signal asked for."""
         info = signal.sigtimedwait(_AWAITED, seconds)
         while info:
             self._ordered.add(info.si_signo)

@@ -27,7 +27,7 @@ _UNUSED_SECONDS, _KEPT = 3_600.0, 4
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Where the cluster with these contents lies, or will."""
+    """Where the cluster with these contents is, or will be."""
 
     directory: Path
 
@@ -46,7 +46,7 @@ class Template:
 
     @contextlib.contextmanager
     def building(self) -> Iterator[None]:
-        """Stacks that start together make it once: the others wait here."""
+        """Stacks that start together create the template once; the others wait here."""
         lock = self.directory.with_name(f"{_PREFIX}lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
@@ -56,7 +56,7 @@ class Template:
             os.close(descriptor)
 
     def keep(self, data: Path) -> None:
-        """Take over a cluster whose Postgres has stopped in order."""
+        """Keep a cluster as a template, after its Postgres has stopped."""
         _remove_unused(self.directory.parent)
         draft = self.directory.with_name(f"{self.directory.name}.{secrets.token_hex(4)}")
         own_directory(draft, 0o700)
@@ -67,7 +67,7 @@ class Template:
             shutil.rmtree(draft)
 
     def copy_to(self, data: Path) -> None:
-        """Copy it to a stack's place, which has its folder but no cluster yet."""
+        """Copy it into a stack's folder that has no cluster yet."""
         own_directory(self.directory, 0o700)
         os.utime(self.directory)
         _copy(self.directory / "data", data)

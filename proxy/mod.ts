@@ -1,4 +1,4 @@
-// The proxy for an edge runtime that passes its settings along (fetch(request, env)), or for `deno serve`.
+// The proxy for an edge runtime that calls fetch(request, env), or for `deno serve`.
 
 import type { Environment } from "../supabase/functions/_shared/environment.ts";
 import { proxy } from "../supabase/functions/_shared/proxy/handler.ts";

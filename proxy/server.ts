@@ -1,5 +1,5 @@
 // The proxy as a server of its own, for Node and Deno: the same handler as the edge function, on node:http.
-// HOST, PORT, and the settings of docs/functions.md; SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY have to be given here.
+// Settings: HOST, PORT, those of docs/functions.md, SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import process from "node:process";
@@ -10,7 +10,7 @@ import { proxy } from "../supabase/functions/_shared/proxy/handler.ts";
 const SLOWEST_REQUEST = 30_000; // milliseconds until a request's head and body must have come
 const DRAIN = 10_000; // milliseconds that calls under way may still take after SIGTERM
 
-/** Methods that the web's types can't express. Under another name the handler refuses them as it does any other. */
+/** Methods that `Request` does not allow. Under another name, the handler refuses them like any unknown method. */
 const INEXPRESSIBLE = ["TRACE", "TRACK", "CONNECT"];
 
 function toRequest(incoming: IncomingMessage): Request {
@@ -22,7 +22,7 @@ function toRequest(incoming: IncomingMessage): Request {
   const method = INEXPRESSIBLE.includes(asked) ? `X-${asked}` : asked;
   const bodyless = method === "GET" || method === "HEAD";
   const body = bodyless ? null : Readable.toWeb(incoming) as NodeStream as ReadableStream<Uint8Array>;
-  // The host is not looked at; a fixed one keeps an odd Host header out of the address.
+  // The handler ignores the host; a fixed one keeps an odd Host header out of the URL.
   const options: RequestInit & { duplex: "half" } = { method, headers, body, duplex: "half" };
   return new Request(new URL(incoming.url ?? "/", "http://proxy"), options);
 }

@@ -1,4 +1,4 @@
-"""Who calls: the API key opens the door, the bearer token says as whom.
+"""Who calls: every request needs an API key; a bearer token says for which user.
 
 As on hosted projects a request needs an `apikey` (header, or query parameter for a WebSocket). A bearer token
 that is a user's JWT then decides the role; a bearer that is an `sb_…` key, or none, means the key's own role.
@@ -18,11 +18,11 @@ from localstack.gateway.errors import api_error
 @dataclass(frozen=True, slots=True)
 class Caller:
     key_role: str  #: anon or service_role, by the API key
-    token: str | None = field(repr=False)  #: a JWT that came along; not verified here
+    token: str | None = field(repr=False)  #: a JWT from the Authorization header; not verified here
 
     @property
     def is_admin(self) -> bool:
-        """The secret key alone; with a user's token it is the user who calls."""
+        """Whether the secret key came alone. With a user's token, the user is the caller."""
         return self.key_role == "service_role" and self.token is None
 
 
@@ -39,7 +39,7 @@ class Access:
         }
 
     def caller(self, request: web.Request) -> Caller:
-        """Raises 401 if there is no key or it isn't ours."""
+        """Raises ApiError (401) if the key is missing or not this stack's."""
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         bearer = bearer.strip() if scheme.lower() == "bearer" else ""
         key = request.headers.get("apikey") or request.query.get("apikey") or ""
@@ -80,7 +80,7 @@ class Access:
         return claims
 
     def claims_of_key(self, key: str) -> dict[str, Any] | None:
-        """What Realtime checks rows with when a client sends its API key for a token."""
+        """The claims that Realtime checks rows with if a client sends its API key as its token."""
         role = self._credentials.role_of_key(key)
         return {"role": role} if role else None
 

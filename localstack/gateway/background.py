@@ -1,4 +1,4 @@
-"""Work that follows the database for as long as the gateway lives, over restarts and resets of Postgres."""
+"""Background work on the database that survives restarts and resets of Postgres."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ import psycopg
 
 log = logging.getLogger(__name__)
 
-BACKOFF = 0.5  #: seconds between attempts while Postgres is away or being filled
+BACKOFF = 0.5  #: seconds between attempts while Postgres is down or being set up
 
 
 @contextlib.asynccontextmanager
@@ -25,7 +25,7 @@ async def following(
                     await work(connection)
             except psycopg.OperationalError as error:
                 log.warning("%s: %s", name, type(error).__name__)
-            except Exception:  # a mistake of ours must not end it for good
+            except Exception:  # a bug must not end the work for good
                 log.exception(name)
             await asyncio.sleep(BACKOFF)
 

@@ -22,7 +22,7 @@ POLL = 1.0  #: seconds between looks at the jobs
 
 Row = dict[str, Any]
 
-#: Our own pg_cron is known by a function of it: a real one (tests/lane15) runs its jobs itself.
+#: This function exists only in the stand-in: a real pg_cron (tests/lane15) runs its jobs itself.
 _THIS_MINUTE = "select date_trunc('minute', now()), to_regproc('cron._seconds')"
 #: What is active, how often it was due in the minutes since the last look, and the period of the others.
 _JOBS = """
@@ -46,7 +46,7 @@ update cron.job_run_details set status = %s, return_message = %s, end_time = now
 
 @dataclass(slots=True)
 class Turn:
-    """One job's runs come one after another; while one runs, one more may wait."""
+    """A job never runs twice at the same time; while it runs, one more run may wait."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: bool = False
@@ -76,7 +76,7 @@ class Cron:
             task.cancel()
 
     async def run_now(self, request: web.Request) -> web.Response:
-        """{"run": "job's name"} → the run's details, when it is over."""
+        """{"run": "JOB"} → the details of the run, once it has ended."""
         self._access.require_admin(request)
         body = await request.json()
         async with await psycopg.AsyncConnection.connect(
@@ -94,7 +94,7 @@ class Cron:
         return web.json_response({k: v.isoformat() if isinstance(v, datetime) else v for k, v in details.items()})
 
     async def _keep_time(self, connection: psycopg.AsyncConnection) -> None:
-        """Minutes that passed while nobody looked are made up for; those before the start aren't."""
+        """Minutes that the gateway missed are made up for, but not those before its start."""
         since, met = None, False
         while True:
             row = await (await connection.execute(_THIS_MINUTE)).fetchone()
@@ -140,7 +140,7 @@ class Cron:
                 return await self._recorded(job, records, closing)
 
     async def _recorded(self, job: Row, records: psycopg.AsyncConnection[Row], closing: AsyncExitStack) -> Row:
-        """Run the command in a connection of the job's user, and tell what came of it."""
+        """Run the command as the job's user; the details of the run."""
         user: psycopg.AsyncConnection | None = None
         status, said = "succeeded", ""
         dsn = self._dsn_of(job["username"])

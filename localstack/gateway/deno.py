@@ -13,14 +13,14 @@ from localstack.layout import REPOSITORY
 from localstack.process import die_with_parent
 
 DENO = REPOSITORY / ".venv/bin/deno"
-#: Packages that functions import, fetched once (scripts/setup does).
+#: Packages that functions import; scripts/setup fetches them.
 CACHE = REPOSITORY / ".deno"
-START_PATIENCE = 60.0  #: seconds, in which a package may have to be fetched
+START_PATIENCE = 60.0  #: seconds; a package may have to be fetched in this time
 _LISTENING = re.compile(rb"Listening on (http://[0-9.:]+)")
 
 
 class StartError(Exception):
-    """The function didn't come up; the text says why."""
+    """The function did not start; the text says why."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class DenoFunction:
     async def start(
         cls, folder: Path, environment: Mapping[str, str], version: object, log: Path
     ) -> "DenoFunction":
-        """Raises StartError, after its last words are in the log."""
+        """Raises StartError; by then its output is in the log."""
         if not DENO.exists():
             raise StartError(f"{DENO} is missing: run scripts/setup.")
         config, lock = folder / "deno.json", folder.parent / "deno.lock"
@@ -82,7 +82,7 @@ class DenoFunction:
 async def _keep_words(
     process: asyncio.subprocess.Process, name: str, log: Path, listening: "asyncio.Future[str]"
 ) -> None:
-    """What a function says goes to the log; where it listens, to whoever started it."""
+    """Copy the function's output to the log, and its address to `listening`."""
     assert process.stdout
     with log.open("ab") as file:
         async for line in process.stdout:

@@ -26,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ApiError(Exception):
-    """An answer that isn't a success."""
+    """An error to answer the request with."""
 
     def __init__(self, status: int, body: dict[str, object]) -> None:
         super().__init__(status, body)
@@ -35,7 +35,7 @@ class ApiError(Exception):
 
 
 def api_error(status: int, **body: object) -> ApiError:
-    """To raise. The body's shape is the caller's: Auth says msg and error_code, the key check message and hint."""
+    """An error to raise. Auth's bodies have msg and error_code; those of the key check have message and hint."""
     return ApiError(status, body if "message" in body else {"code": status, **body})
 
 

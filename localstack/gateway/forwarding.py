@@ -1,4 +1,4 @@
-"""A request handed on to another server, and its answer handed back, bodies streamed both ways."""
+"""Forwards a request to another server and its answer back; streams bodies both ways."""
 
 from collections.abc import Collection, Mapping
 
@@ -18,7 +18,7 @@ _HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
-_SMALL = 256 * 1024  #: bytes of an answer that go out in one piece, which spares chunked encoding
+_SMALL = 256 * 1024  #: bytes up to which an answer goes out in one piece, without chunked encoding
 
 
 async def forward(
@@ -48,7 +48,7 @@ async def forward(
 
 
 def end_to_end(headers: Mapping[str, str], without: Collection[str] = ()) -> CIMultiDict[str]:
-    """The headers that are not about one connection; without: further names, in lower case."""
+    """The headers without those of a single connection, and without `without` (lower-case names)."""
     kept: CIMultiDict[str] = CIMultiDict()
     for name, value in headers.items():
         if name.lower() not in _HOP_BY_HOP and name.lower() not in without:

@@ -1,7 +1,7 @@
-"""/functions/v1/NAME → the function of that name in Deno, behind the check that config.toml asks for.
+"""/functions/v1/NAME → the function of that name in Deno, after the JWT check if config.toml asks for it.
 
-As hosted: `verify_jwt` (on unless config.toml says otherwise) wants a user's JWT in Authorization, a preflight
-passes without, no API key is asked for, the function sees /NAME/… as its path, and CORS is its own affair.
+As hosted: `verify_jwt` (on unless config.toml says otherwise) requires a user's JWT in Authorization, but not
+from a preflight. No API key is needed. The function sees the path /NAME/… and answers with its own CORS headers.
 https://supabase.com/docs/guides/functions/auth-headers
 """
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Functions:
-    """Each function is started by its first request, and anew when its source or the secrets have changed.
+    """Starts each function at its first request, and again after its source or the secrets have changed.
 
     folder: supabase/functions; config.toml lies beside it. secrets: the file in place of `supabase secrets set`.
     """

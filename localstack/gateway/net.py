@@ -16,7 +16,7 @@ from localstack.gateway.background import following
 
 AT_ONCE = 32  #: requests under way
 LARGEST_ANSWER = 2**20  #: bytes of a body; a longer one is an error
-POLL = 1.0  #: seconds; a commit's notice comes at once, this is for one that was lost
+POLL = 1.0  #: seconds between looks; a commit notifies at once, this finds a notice that was lost
 LIFE = "6 hours"  #: of an answer
 
 _TAKE = """

@@ -24,7 +24,7 @@ class Session:
 
 
 class Users:
-    """Opens a connection per call: Auth is rare here, and a restarted Postgres needs no care."""
+    """Opens a connection per call: calls are rare, and this survives a restart of Postgres."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn

@@ -1,9 +1,9 @@
 """Changes of the published tables, read from a temporary replication slot.
 
 psycopg has no streaming replication, so this polls the slot: 20 ms, and only when the log has grown.
-While nobody listens, the slot is moved on without decoding. Each read decodes from the last point at which the log
-tells of all running transactions, so it is made to tell often: Postgres itself does every 15 s, in which fifty
-messages a second are five megabytes to be decoded fifty times a second.
+While nobody listens, the slot advances without decoding. Each read decodes from the last point at which the log
+lists all running transactions. Postgres writes such a point every 15 s, in which 50 messages a second make 5 MB
+of log, to be decoded 50 times a second. So the feed has such points written more often.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 POLL = 0.02  #: seconds between looks at the log while somebody listens
 IDLE = 1.0
 POINTS = 0.5  #: seconds between points at which a read can begin, at least
-BATCH = 2000  #: messages after which a read stops at the next commit
+BATCH = 2000  #: a read stops at the first commit after this many messages
 BACKOFF = 0.2  #: seconds between attempts while Postgres is away
 _SESSION = "-c timezone=UTC -c datestyle=ISO -c statement_timeout=0 -c extra_float_digits=1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change as clients see it, before anybody's rights are looked at."""
+    """A change as clients see it, before anybody's rights are checked."""
 
     table: Table
     kind: Kind
@@ -69,7 +69,7 @@ class Feed:
         await self._live.wait()
 
     async def run(self) -> None:
-        """For ever; a lost connection means a new slot."""
+        """Run until cancelled. After a lost connection, read from a new slot."""
         started_before = False
         while True:
             try:
@@ -79,7 +79,7 @@ class Feed:
                     await self._follow(connection, again=started_before)
             except psycopg.OperationalError as error:
                 log.warning("replication: %s", type(error).__name__)
-            except Exception:  # a mistake of ours must not end Realtime for good
+            except Exception:  # a bug must not end Realtime for good
                 log.exception("replication")
             started_before = started_before or self._live.is_set()
             self._live.clear()
@@ -94,7 +94,7 @@ class Feed:
         if again:
             self._resumed()
         while True:
-            if not self._live.is_set():  # nobody hears of what was committed before somebody listened
+            if not self._live.is_set():  # a listener hears only of what is committed after it joined
                 await connection.execute(
                     "select pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())", [slot]
                 )

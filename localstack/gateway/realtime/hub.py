@@ -1,4 +1,4 @@
-"""Who listens to what, and which change goes to whom."""
+"""Who listens to what, and which change is sent to whom."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ class Mode(StrEnum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Channel:
-    """One joined topic of one socket. push sends an event to the client and never blocks."""
+    """One joined topic of one socket. `push` queues an event for the client and never blocks."""
 
     topic: str
     claims: Claims
@@ -60,13 +60,13 @@ class Hub:
         return any(channel.bindings for channel in self.channels)
 
     def resumed(self) -> None:
-        """Changes may have been lost; the message that clients know from their first subscription says it."""
+        """Tell all clients that changes may have been lost, by the message that confirms a subscription."""
         for channel in self.channels:
             if channel.subscribed:
                 channel.confirm()
 
     def confirm(self, channel: Channel) -> None:
-        """Tell a channel that its subscription works, if it still is one."""
+        """Confirm a channel's subscription, if it is still joined."""
         if channel in self.channels and self.mode is not Mode.LATE:
             channel.confirm()
 

@@ -83,7 +83,7 @@ class Realtime:
         return await self.show(request)
 
     async def expire(self, request: web.Request) -> web.Response:
-        """Let the time of every channel's token have come."""
+        """End every channel as if its token had expired."""
         self._access.require_admin(request)
         for socket in list(self._sockets):
             socket.expire()

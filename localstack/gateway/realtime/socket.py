@@ -15,7 +15,7 @@ from localstack.gateway.realtime.hub import Channel, Hub
 from localstack.gateway.realtime.visibility import Claims
 from localstack.gateway.realtime.wire import Frame, decode, encode
 
-BACKLOG = 10_000  #: frames that wait for a client that doesn't read; then its socket is cut
+BACKLOG = 10_000  #: frames kept for a client that does not read; one more cuts its socket
 EXPIRED = "Token has expired 0 seconds ago"
 
 
@@ -58,7 +58,7 @@ class Socket:
             self._request.transport.abort()
 
     def expire(self) -> None:
-        """End every channel as when its token's time has come."""
+        """End every channel as if its token had expired."""
         for channel in list(self._channels.values()):
             self._close(channel, EXPIRED)
 
@@ -74,7 +74,7 @@ class Socket:
                 self._send(Frame(topic=frame.topic, event="phx_close", payload={}, ref=frame.ref))
             case "access_token":
                 self._take_token(frame)
-            case _:  # broadcast and presence: accepted, and nobody hears them
+            case _:  # broadcast and presence: accepted and dropped
                 if frame.ref is not None:
                     self._send(frame.reply("ok", {}))
 

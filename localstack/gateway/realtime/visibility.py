@@ -71,7 +71,7 @@ class Visibility:
                 if isinstance(error, psycopg.errors.QueryCanceled) or attempt == 2:
                     log.warning("visibility of %s.%s: %s", table.schema, table.name, type(error).__name__)
                     break
-                await self.close()  # Postgres was restarted: once more on a new connection
+                await self.close()  # Postgres has restarted: try once more on a new connection
             except psycopg.Error as error:
                 log.info("visibility of %s.%s: %s", table.schema, table.name, type(error).__name__)
                 break

@@ -1,8 +1,8 @@
-// Bodies are read to a limit and never trusted for their stated length.
+// Reads bodies up to a limit, whatever length they claim to have.
 
 import { Problem } from "./problem.ts";
 
-/** Thrown when more came than is read. */
+/** Thrown when a body is longer than the limit. */
 export class TooLong extends Error {}
 
 /** All of a stream, at most `limit` bytes. Throws TooLong; the rest is not read then. */
@@ -29,7 +29,7 @@ export async function readAll(stream: ReadableStream<Uint8Array> | null, limit: 
   return all;
 }
 
-/** A request's JSON body as it was sent, after a look that it is JSON; empty if there is none. Throws a Problem. */
+/** A request's JSON body, as sent and parsed; empty if there is none. Throws a Problem (400, 413, 415). */
 export async function readJson(request: Request, limit: number): Promise<{ text: string; value: unknown }> {
   let bytes: Uint8Array;
   try {
@@ -40,13 +40,13 @@ export async function readJson(request: Request, limit: number): Promise<{ text:
         hint: "Send it in several requests.",
       });
     }
-    throw new Problem(400, "body-cut-off", "The body ended before all of it had come.");
+    throw new Problem(400, "body-cut-off", "The body ended early.");
   }
   if (bytes.length === 0) {
     return { text: "", value: undefined };
   }
   if (!isJson(request.headers.get("Content-Type"))) {
-    throw new Problem(415, "wrong-content-type", "The body has to be JSON.", {
+    throw new Problem(415, "wrong-content-type", "The body must be JSON.", {
       hint: "Send Content-Type: application/json.",
     });
   }

@@ -1,4 +1,4 @@
-// Functions of the database over PostgREST, as a user or as Herald itself.
+// Calls the database's functions over PostgREST, as a user or as Herald itself.
 
 import { readAll } from "./body.ts";
 import { type Environment, publishableKey, secretKey, supabaseUrl } from "./environment.ts";
@@ -24,7 +24,7 @@ export class Refused extends Error {
 
 /**
  * Call a function of schema public with the user's own rights. Throws Refused, or a Problem (503). requestId: what the
- * audit shall name, if the call changes anything.
+ * audit records if the call changes anything.
  */
 export function callAs(
   user: User,
@@ -40,7 +40,7 @@ export function callAs(
 /** Call a function of schema public that is Herald's own. Throws Refused, or a Problem (503). */
 export function callAsHerald(env: Environment, name: string, args: object = {}): Promise<unknown> {
   const key = secretKey(env);
-  // A key of the older kind is a JWT, which PostgREST wants as the bearer too.
+  // A legacy key is a JWT, which PostgREST needs as the bearer token too.
   const bearer: Record<string, string> = key.startsWith("sb_") ? {} : { Authorization: `Bearer ${key}` };
   return call(env, name, args, { apikey: key, ...bearer });
 }
@@ -68,7 +68,7 @@ async function call(env: Environment, name: string, args: object, who: Record<st
     return answer;
   }
   const { code, message, hint } = (answer ?? {}) as Partial<Refusal>;
-  // 57014 is a statement that took too long: the same as an answer that did not come.
+  // 57014: the statement took too long, which counts as no answer.
   if (response.status >= 500 || typeof message !== "string" || code === "57014") {
     throw databaseAway();
   }

@@ -1,10 +1,10 @@
-// What an operator sets. Every handler gets the environment as an argument: nothing here reads Deno's or Node's own.
+// The operator's settings. Handlers get the environment as an argument, so that they run under Deno and Node.
 
 import { Problem } from "./problem.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A setting that has to be there. Throws a Problem (503) that names it; never its value. */
+/** A required setting. Throws a Problem (503) that names the setting, never its value. */
 export function required(env: Environment, name: string): string {
   const value = env[name]?.trim();
   if (!value) {
@@ -24,12 +24,12 @@ export function supabaseUrl(env: Environment): string {
   return required(env, "SUPABASE_URL").replace(/\/+$/, "");
 }
 
-/** The key that the project's API asks of everyone; today's platform gives a dictionary of them, older ones one key. */
+/** The project's public API key. The platform sets a dictionary of keys; older projects have one key. */
 export function publishableKey(env: Environment): string {
   return keyOf(env, "SUPABASE_PUBLISHABLE_KEYS", ["SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY"]);
 }
 
-/** The key that sees everything. */
+/** The project's secret key, which bypasses row level security. */
 export function secretKey(env: Environment): string {
   return keyOf(env, "SUPABASE_SECRET_KEYS", ["SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"]);
 }

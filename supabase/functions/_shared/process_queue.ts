@@ -1,4 +1,4 @@
-// The fallback's middle: when the database says that due messages are not being claimed, wake a worker, and report.
+// Wakes a worker when the database says that due messages are not being claimed, and reports what prevented it.
 
 import { callAsHerald } from "./database.ts";
 import { type Call, endpoint, expectPost, json } from "./endpoint.ts";
@@ -23,7 +23,7 @@ export const processQueue = endpoint(["POST"], async ({ request, env, requestId 
     const answer = await callVps(env, { method: "POST", path: "/api/queue/drain", headers, body: "{}" });
     if (answer.status >= 300) {
       throw new Problem(502, "vps-refused", `The WhatsApp server answered ${answer.status}.`, {
-        hint: "The operator sees that VPS_API_KEY is one of the worker's API_KEY and bound to no organisation.",
+        hint: "The operator sets VPS_API_KEY to a key of the worker's API_KEY that is bound to no organisation.",
       });
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-// The CRM's "queue these recipients": shapes are checked here, all else is the database's, under the user's own rights.
+// Queues a message for each recipient of a list. Shapes are checked here; the database decides the rest, as the user.
 
 import { readJson } from "./body.ts";
 import { callAs, Refused } from "./database.ts";
@@ -8,7 +8,7 @@ import { Problem } from "./problem.ts";
 
 const LARGEST_BODY = 2 ** 20; // bytes
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** A date, a time and a zone: without one nobody knows when it is meant. */
+/** A date and time with a zone: without the zone the moment is unknown. */
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)$/;
 const KEY = /^[\x21-\x7e]{1,200}$/;
 
@@ -97,6 +97,6 @@ function refused({ refusal }: Refused): Problem {
     return invalid(refusal.message, refusal.hint);
   }
   return new Problem(503, "database-not-ready", "The database can't take this call.", {
-    hint: "The operator applies Herald's migrations and checks the functions' keys.",
+    hint: "The operator pushes Herald's migrations and checks the functions' keys.",
   });
 }

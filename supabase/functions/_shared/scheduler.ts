@@ -1,4 +1,4 @@
-// Whoever calls by the clock proves it by a secret of its own: pg_cron reads it from the Vault.
+// A scheduler proves who it is by CRON_SECRET, which pg_cron reads from the Vault.
 
 import { type Environment, notConfigured, required } from "./environment.ts";
 import { Problem } from "./problem.ts";
@@ -9,7 +9,7 @@ const SHORTEST_SECRET = 32; // characters
 export async function fromScheduler(request: Request, env: Environment): Promise<void> {
   const secret = required(env, "CRON_SECRET");
   if (secret.length < SHORTEST_SECRET) {
-    throw notConfigured(`CRON_SECRET has to have ${SHORTEST_SECRET} characters or more.`);
+    throw notConfigured(`CRON_SECRET must have at least ${SHORTEST_SECRET} characters.`);
   }
   if (!await same(request.headers.get("X-Cron-Secret") ?? "", secret)) {
     throw new Problem(401, "cron-secret-wrong", "X-Cron-Secret is not this function's CRON_SECRET.", {
@@ -18,7 +18,7 @@ export async function fromScheduler(request: Request, env: Environment): Promise
   }
 }
 
-/** Compares digests, and all of them: the time that it takes tells nothing of the secret, its length included. */
+/** Compares digests in constant time, so that the time reveals neither the secret nor its length. */
 async function same(given: string, secret: string): Promise<boolean> {
   const [a, b] = await Promise.all([given, secret].map(digest));
   let difference = 0;

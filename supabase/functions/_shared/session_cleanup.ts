@@ -1,4 +1,4 @@
-// What the database does about sessions and old records from time to time, for a scheduler that is not pg_cron.
+// Has the database clean up sessions and old records, for a scheduler that is not pg_cron.
 
 import { callAsHerald } from "./database.ts";
 import { type Call, endpoint, expectPost, json } from "./endpoint.ts";

@@ -1,4 +1,4 @@
-// The worker's HTTP API, as the edge sees it: one request to one fixed address, and only answers that make sense.
+// Calls the worker's HTTP API: one request to one fixed address; answers that the API does not give are refused.
 
 import { isJson, readAll, TooLong } from "./body.ts";
 import { type Environment, notConfigured, required } from "./environment.ts";
@@ -10,9 +10,9 @@ export interface VpsRequest {
   path: string;
   headers: Record<string, string>;
   body?: string;
-  /** Seconds until it is given up, above the usual patience. */
+  /** Seconds to wait on top of the usual timeout. */
   extraSeconds?: number;
-  /** A media type that may come beside JSON. */
+  /** A media type that is accepted besides JSON. */
   alsoAccepts?: string;
 }
 
@@ -27,7 +27,7 @@ const USUAL_PATIENCE = 20; // seconds
 const LARGEST_ANSWER = 8 * 2 ** 20; // bytes
 const NO_BODY = [204, 205, 304];
 
-/** Throws a Problem (502, 503, 504) that tells what to do, and neither the address nor the key. */
+/** Throws a Problem (502, 503, 504) that says what to do, without the address or the key. */
 export async function callVps(env: Environment, request: VpsRequest): Promise<VpsAnswer> {
   const base = vpsUrl(env);
   const key = required(env, "VPS_API_KEY");
@@ -53,20 +53,20 @@ export async function callVps(env: Environment, request: VpsRequest): Promise<Vp
   }
 }
 
-/** http only to this machine: the key and the user's JWT would lie open on the way. */
+/** http:// only to this machine: over a network it would show the key and the user's JWT. */
 function vpsUrl(env: Environment): string {
   const text = required(env, "VPS_URL");
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    throw notConfigured("VPS_URL is not an address.");
+    throw notConfigured("VPS_URL is not a URL.");
   }
   const local = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   if (
     url.username || url.search || url.hash || !(url.protocol === "https:" || (url.protocol === "http:" && local))
   ) {
-    throw notConfigured("VPS_URL has to be https://HOST, without a user, a query or a fragment.");
+    throw notConfigured("VPS_URL must be https://HOST, without a user, a query or a fragment.");
   }
   return url.href.replace(/\/+$/, "");
 }
@@ -76,7 +76,7 @@ function check(answer: VpsAnswer, key: string, alsoAccepts?: string): void {
     throw badAnswer("The WhatsApp server answered with a redirect.");
   }
   const json = isJson(answer.contentType);
-  // A web server in front of a worker that is down says so in HTML or not at all.
+  // A reverse proxy in front of a worker that is down answers in HTML or with nothing.
   if (!json && [502, 503, 504].includes(answer.status)) {
     throw unreachable();
   }
@@ -101,7 +101,7 @@ function check(answer: VpsAnswer, key: string, alsoAccepts?: string): void {
   }
 }
 
-/** What the worker's API says of a missing or wrong X-API-Key: that is the operator's affair, not the user's. */
+/** The worker's codes for a missing or wrong X-API-Key, which the operator has to correct, not the user. */
 const KEY_REFUSED: unknown[] = ["key-missing", "key-wrong"];
 
 function codeOf(text: string): unknown {
@@ -127,7 +127,7 @@ function failure(error: unknown): Problem {
   }
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return new Problem(504, "vps-timeout", "The WhatsApp server did not answer in time.", {
-      hint: "What was asked for may still happen: look before you try again.",
+      hint: "The call may still take effect: look before you try again.",
     });
   }
   return unreachable();
@@ -135,13 +135,13 @@ function failure(error: unknown): Problem {
 
 function unreachable(): Problem {
   return new Problem(502, "vps-unreachable", "The WhatsApp server can't be reached at the moment.", {
-    hint: "Scheduled messages wait and go out when it is back. If it stays away, tell the operator.",
+    hint: "Queued messages wait and go out when it is back. If it stays away, tell the operator.",
     headers: { "Retry-After": "10" },
   });
 }
 
 function badAnswer(detail: string): Problem {
   return new Problem(502, "vps-bad-answer", detail, {
-    hint: "The operator sees that VPS_URL is the worker's address and that nothing else answers there.",
+    hint: "The operator checks that VPS_URL is the worker's address and that nothing else answers there.",
   });
 }

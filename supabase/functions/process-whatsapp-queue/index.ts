@@ -1,4 +1,4 @@
-// pg_cron's call of each minute in which messages wait in vain. Secrets: CRON_SECRET, VPS_URL, VPS_API_KEY.
+// pg_cron calls this when due messages are not being claimed. Secrets: CRON_SECRET, VPS_URL, VPS_API_KEY.
 
 import { processQueue } from "../_shared/process_queue.ts";
 

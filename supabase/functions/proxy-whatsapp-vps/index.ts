@@ -1,4 +1,4 @@
-// The CRM's way to the worker's API. Secrets: VPS_URL, VPS_API_KEY, ALLOWED_ORIGINS.
+// Passes the CRM's calls on to the worker's API. Secrets: VPS_URL, VPS_API_KEY, ALLOWED_ORIGINS.
 
 import { proxy } from "../_shared/proxy/handler.ts";
 

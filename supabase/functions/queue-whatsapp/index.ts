@@ -1,4 +1,4 @@
-// The CRM's "queue these recipients". Secret: ALLOWED_ORIGINS.
+// Queues a message for each recipient of a list, for the CRM. Secret: ALLOWED_ORIGINS.
 
 import { queueRecipients } from "../_shared/queue_recipients.ts";
 

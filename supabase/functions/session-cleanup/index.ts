@@ -1,4 +1,4 @@
-// Takes away stale QR codes and old records, for schedulers other than pg_cron. Secret: CRON_SECRET.
+// Removes stale QR codes and old records, for schedulers other than pg_cron. Secret: CRON_SECRET.
 
 import { sessionCleanup } from "../_shared/session_cleanup.ts";
 

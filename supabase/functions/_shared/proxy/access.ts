@@ -1,4 +1,4 @@
-// What the caller may do, as the database says it of them.
+// What the caller may do, as the database says.
 
 import { callAs, Refused } from "../database.ts";
 import type { Environment } from "../environment.ts";
@@ -56,7 +56,7 @@ async function accessOf(user: User, env: Environment): Promise<Access> {
     }
     if (error instanceof Refused) {
       throw new Problem(503, "database-not-ready", "The database can't say what you may do.", {
-        hint: "The operator applies Herald's migrations and checks the functions' keys.",
+        hint: "The operator pushes Herald's migrations and checks the functions' keys.",
       });
     }
     throw error;

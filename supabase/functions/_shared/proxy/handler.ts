@@ -1,4 +1,4 @@
-// The CRM's way to the worker: a signed-in person's call, by listed routes only, with the key that the browser never sees.
+// Passes a signed-in person's call on to the worker: listed routes only, with the API key that no browser sees.
 
 import { readJson } from "../body.ts";
 import { type Call, endpoint } from "../endpoint.ts";
@@ -13,10 +13,10 @@ const LARGEST_BODY = 2 ** 20; // bytes
 const LONGEST_QUERY = 4096; // characters
 const LONGEST_WAIT = 60; // seconds that ?wait= adds to the patience
 
-/** What of the caller's headers goes on. All others stay behind: hop by hop, X-Forwarded-*, cookies, keys. */
+/** The caller's headers that are passed on. All others are dropped: hop-by-hop, X-Forwarded-*, cookies, keys. */
 const PASSED_ON = ["Accept", "Content-Type", "Idempotency-Key"];
 
-/** Where the worker's paths begin in a URL: hosted, the function's name comes before them. */
+/** What comes before the worker's path in a URL: on a hosted project, the function's name. */
 const MOUNT = /^(\/functions\/v1)?\/proxy-whatsapp-vps(?=\/)/;
 
 export const proxy = endpoint(METHODS, async ({ request, env, requestId }: Call) => {
@@ -66,7 +66,7 @@ function listed(pathname: string, method: string): Match & { role: Role } {
   return { ...route, role };
 }
 
-/** Nothing of the worker's headers but what a client needs: Location, Server or cookies stay behind. */
+/** The worker's answer with the headers that a client needs; Location, Server and cookies are dropped. */
 function handedBack(answer: VpsAnswer): Response {
   const headers = new Headers({ "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" });
   if (answer.contentType && answer.body.length > 0) {

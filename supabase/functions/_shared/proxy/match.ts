@@ -1,9 +1,9 @@
-// Finds the listed route of a path, and spells the path anew.
+// Finds the route of a path, and rebuilds the path from its segments.
 
 import { type Route, ROUTES } from "./routes.ts";
 
 export interface Match extends Route {
-  /** Written anew from its segments, so that nothing odd in the caller's spelling reaches the worker. */
+  /** Rebuilt from its segments, so that no odd encoding of the caller's reaches the worker. */
   path: string;
 }
 
