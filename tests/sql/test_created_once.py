@@ -71,7 +71,7 @@ def test_what_was_read_from_the_files_is_all_that_the_database_has(db: Db) -> No
 @pytest.mark.parametrize(
     "again",
     [
-        "create or replace function herald.slots(p_provider text) returns int language sql as $$ select 1 $$;",
+        "create or replace function herald.retry_at(p_retries integer) returns int language sql as $$ select 1 $$;",
         "create view herald.message_holds as select 1 as one;",
         "create trigger touch before update on public.whatsapp_contacts execute function herald.touch();",
         'create trigger "message_new" before insert on public.scheduled_whatsapp_messages execute function f();',
