@@ -71,6 +71,7 @@ async def workers(world: World) -> AsyncIterator[MakeWorker]:
     def make(**settings: str) -> Worker:
         name = settings.pop("WORKER_ID", f"test-{next(_worker_names)}")
         made.append(world.make_worker(name, **settings))
+        made[-1].forked = True
         return made[-1]
 
     try:

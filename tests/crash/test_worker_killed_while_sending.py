@@ -94,10 +94,21 @@ async def test_a_receipt_settles_what_a_dead_worker_and_its_engine_had_sent(
     recipient, account = await world.simulator.recipient(new_phone()), new_phone()
     session = await world.link("Sent", account)
     await world.simulator.fault(FaultKind.STALL_PROCESSED, account, count=1)
+    # The recipient's receipt waits: if it reached the engine at the moment of its death, it would be lost.
+    await world.simulator.fault(FaultKind.DELAY, recipient.phone, seconds=60)
     row = {"session_id": session, "recipient_phone": f"+{recipient.phone}", "message_content": "it left"}
     [message] = await world.schedule([row])
-    await recipient.expects("it left")
+    folder = SessionFolder(Path(worker.environment["STATE_DIR"]), session)
+
+    async def left() -> bool | None:
+        claim = await world.row("select secret from herald.message_claims where message_id = %s", message)
+        wa_id = folder.written(bytes(claim["secret"])) if claim else None
+        return bool(wa_id and await world.simulator.times_processed(wa_id)) or None
+
+    await until(left, 20, "the message at the server")
     await kill_all(worker, session)
+    await world.simulator.clear_faults()
+    await world.simulator.fault(FaultKind.DROP, recipient.phone)  # it connects again and gets what waited
     await worker.start()
     await until_delivered(world, [message], 20)
     assert recipient.times_received("it left") == 1

@@ -15,6 +15,7 @@ from typing import Any
 from localstack.client import Stack
 from localstack.credentials import Credentials
 from localstack.layout import REPOSITORY, Layout
+from tests.kit import forked
 from tests.kit.database import Db
 from tests.kit.worker_process import free_port
 from worker.doctor.examination import NAMES, Examination
@@ -55,10 +56,13 @@ async def examine(
 
 async def herald(environ: dict[str, str], *arguments: str, before: Sequence[str] = ()) -> tuple[int, str]:
     """Run the command as an operator does; exit code and output. before: a command that starts it."""
+    environment = {"COLUMNS": "100", **environ}
+    if not before:
+        return await forked.run("worker.cli", *arguments, environment=environment)
     process = await asyncio.create_subprocess_exec(
         *(*before, sys.executable, "-m", "worker.cli", *arguments),
         cwd=REPOSITORY,
-        env={"COLUMNS": "100", **environ},
+        env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from localstack.layout import REPOSITORY
 from simulator.process import die_with_parent
+from tests.kit import forked
 from tests.kit.world import Row, World
 from worker.errors import CredentialsError
 from worker.vault.keyring import Keyring, Place
@@ -96,13 +97,7 @@ async def herald(world: World, keys: str, *arguments: str) -> asyncio.subprocess
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker.cli", *arguments),
         cwd=REPOSITORY,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "COLUMNS": "200",
-            "SUPABASE_URL": world.stack.url,
-            "SUPABASE_SERVICE_KEY": world.stack.secret_key,
-            "ENCRYPTION_KEYS": keys,
-        },
+        env=_environment(world, keys),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         preexec_fn=die_with_parent,
@@ -111,6 +106,14 @@ async def herald(world: World, keys: str, *arguments: str) -> asyncio.subprocess
 
 async def run_herald(world: World, keys: str, *arguments: str) -> tuple[int, str]:
     """Run the command to its end; exit code and output."""
-    process = await herald(world, keys, *arguments)
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
-    return int(process.returncode or 0), output.decode()
+    return await forked.run("worker.cli", *arguments, environment=_environment(world, keys))
+
+
+def _environment(world: World, keys: str) -> dict[str, str]:
+    return {
+        "PATH": "/usr/bin:/bin",
+        "COLUMNS": "200",
+        "SUPABASE_URL": world.stack.url,
+        "SUPABASE_SERVICE_KEY": world.stack.secret_key,
+        "ENCRYPTION_KEYS": keys,
+    }

@@ -14,6 +14,7 @@ import httpx
 
 from localstack.layout import REPOSITORY
 from simulator.process import die_with_parent
+from tests.kit.forked import Forked, fork
 from tests.kit.http import loopback
 
 T = TypeVar("T")
@@ -48,7 +49,8 @@ class Worker:
     worker_id: str
     environment: dict[str, str] = field(repr=False)
     log: Path
-    process: asyncio.subprocess.Process | None = None
+    process: asyncio.subprocess.Process | Forked | None = None
+    forked: bool = False  #: of tests/kit/forked.py's server: starts four times faster, shares its memory
 
     @property
     def port(self) -> int:
@@ -58,6 +60,9 @@ class Worker:
     async def start(self) -> None:
         """Start it, or start it again after its death."""
         with self.log.open("ab") as log:
+            if self.forked:
+                self.process = fork("worker", environment=self.environment, output=log.fileno())
+                return
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "worker"),
                 cwd=REPOSITORY,
