@@ -4,6 +4,8 @@ The module runs as `__main__`. Standard input and output stay untouched, because
 there:
 
     python -m simulator.launch_engine --simulator DIR/simulator.json -- PYTHON_MODULE [ARGUMENT…]
+
+--library names the module that imports neonize: Herald's engine leaves out half of what neonize imports.
 """
 
 from __future__ import annotations
@@ -21,12 +23,13 @@ def main() -> None:
     parser.add_argument(
         "--simulator", type=Path, required=True, metavar="FILE", help="the simulator's simulator.json"
     )
+    parser.add_argument("--library", default="neonize", metavar="MODULE", help="imports neonize")
     parser.add_argument("module", help="the module to run, after --")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     options = parser.parse_args()
     endpoint = Endpoint.read(options.simulator)
     restart_with(endpoint.environment())
-    import_trusting(endpoint.root_public_key)
+    import_trusting(endpoint.root_public_key, options.library)
     sys.argv = [options.module, *options.arguments]
     runpy.run_module(options.module, run_name="__main__", alter_sys=True)
 

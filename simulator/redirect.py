@@ -72,11 +72,11 @@ def restart_with(environment: Mapping[str, str]) -> None:
         os.execve(sys.executable, sys.orig_argv, {**os.environ, **environment})  # noqa: S606 - ourselves again
 
 
-def import_trusting(root_public_key: bytes) -> None:
-    """Import neonize and make it trust this root key instead of WhatsApp's."""
+def import_trusting(root_public_key: bytes, library: str = "neonize") -> None:
+    """Import neonize and make it trust this root key instead of WhatsApp's. library: a module that imports it."""
     if importlib.util.find_spec("magic") is None or not _imports("magic"):
         sys.modules["magic"] = _magic_stand_in()
-    importlib.import_module("neonize")
+    importlib.import_module(library)
     hits = _overwrite(_WHATSAPP_ROOT, root_public_key)
     if hits != 1:
         raise RuntimeError(

@@ -80,7 +80,8 @@ class WebWorld:
         self.provider = self._make_provider()
 
     def _make_provider(self) -> WhatsAppWeb:
-        launcher = [sys.executable, "-m", "simulator.launch_engine", "--simulator", str(self.found_by)]
+        launcher = [sys.executable, "-m", "simulator.launch_engine", "--library", "worker.engine.library"]
+        launcher += ["--simulator", str(self.found_by)]
         return WhatsAppWeb([*launcher, "--", "worker.engine"], self.state_dir, self.events, self.limits)
 
     async def restart(self) -> None:

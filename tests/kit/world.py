@@ -151,7 +151,8 @@ class World:
     def make_worker(self, worker_id: str = "worker-1", **settings: str) -> Worker:
         """A worker of this world, not started yet; settings override its environment."""
         state = self.state_dir / worker_id
-        engine = [sys.executable, "-m", "simulator.launch_engine", "--simulator", str(self.simulator.file)]
+        engine = [sys.executable, "-m", "simulator.launch_engine", "--library", "worker.engine.library"]
+        engine += ["--simulator", str(self.simulator.file)]
         environment = {
             **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")},
             "SUPABASE_URL": self.stack.url,
