@@ -22,7 +22,7 @@ async def test_an_account_that_its_engine_dies_of_waits_alone_and_comes_back_whe
     world: World, make_worker: MakeWorker, new_phone: Callable[[], str]
 ) -> None:
     worker = make_worker()
-    engine = worker.environment["ENGINE_COMMAND"].replace("worker.engine", "tests.crash.fragile_engine")
+    engine = worker.environment["ENGINE_COMMAND"].replace("-- worker.engine", "-- tests.crash.fragile_engine")
     worker.environment["ENGINE_COMMAND"] = engine
     await worker.start()
     recipient = await world.simulator.recipient(new_phone())

@@ -66,6 +66,7 @@ def received(world: World, recipient: Recipient) -> Counter[str]:
     return Counter(entry.text for entry in world.simulator.ledger.received(recipient.phone))
 
 
+@pytest.mark.full  # test_handover.py shows an orderly stop at work, and test_a_stop_hands_over_in_order PM2's own part
 async def test_a_reload_under_load_loses_and_doubles_nothing_not_even_a_line_of_the_log(
     world: World, run_pm2: RunPm2, new_phone: Callable[[], str]
 ) -> None:

@@ -10,7 +10,7 @@ async def test_a_message_that_engines_die_of_fails_at_its_limit_and_the_others_a
     world: World, make_worker: MakeWorker, new_phone: Callable[[], str]
 ) -> None:
     worker = make_worker(POLL_INTERVAL="1")
-    engine = worker.environment["ENGINE_COMMAND"].replace("worker.engine", "tests.crash.poisoned_engine")
+    engine = worker.environment["ENGINE_COMMAND"].replace("-- worker.engine", "-- tests.crash.poisoned_engine")
     worker.environment["ENGINE_COMMAND"] = engine
     await worker.start()
     recipient = await world.simulator.recipient(new_phone())
