@@ -49,13 +49,19 @@ class Recipient:
 
     phone: str
     simulator: Simulator
+    client: str = ""  #: which of several clients of the number
+
+    @property
+    def name(self) -> str:
+        """What the control API and the ledger call it."""
+        return f"{self.phone}:{self.client}" if self.client else self.phone
 
     async def expects(self, text: str, timeout: float = 10, *, times: int = 1) -> Received:
         """Wait until it has received the text."""
-        return await self.simulator.ledger.wait_for(self.phone, text, timeout, times=times)
+        return await self.simulator.ledger.wait_for(self.name, text, timeout, times=times)
 
     def times_received(self, text: str) -> int:
-        return self.simulator.ledger.times_received(self.phone, text)
+        return self.simulator.ledger.times_received(self.name, text)
 
     async def send(self, chat: str, text: str, *, image: bytes | None = None, reply_to: str | None = None) -> str:
         """Write to a group JID or a phone number, and return the message id.
@@ -72,7 +78,7 @@ class Recipient:
 
     async def groups(self) -> dict[str, dict[str, Any]]:
         """The groups that it is in, by JID. Each has name, description, announce_only, locked, members, admins."""
-        found = await self.simulator.request("GET", f"/phones/{self.phone}/groups")
+        found = await self.simulator.request("GET", f"/phones/{self.name}/groups")
         return {group["jid"]: group for group in found["groups"]}
 
     async def restart(self) -> None:
@@ -86,14 +92,14 @@ class Recipient:
     async def expects_event(self, kind: str, message_id: str = "", timeout: float = 10) -> dict[str, Any]:
         """Wait until its client is told of something: logged_out, replaced, banned, outdated, undecryptable, …"""
         query = f"message_id={message_id}&kind={kind}&timeout={timeout}"
-        return await self.simulator.request("GET", f"/phones/{self.phone}/told?{query}")
+        return await self.simulator.request("GET", f"/phones/{self.name}/told?{query}")
 
     async def _ask(self, what: str, asked: dict[str, Any]) -> dict[str, Any]:
-        return await self.simulator.request("POST", f"/phones/{self.phone}/{what}", asked)
+        return await self.simulator.request("POST", f"/phones/{self.name}/{what}", asked)
 
     async def read(self, *message_ids: str) -> list[str]:
         """Mark messages as read, by default all, and return their ids."""
-        return await self.simulator.read(self.phone, *message_ids)
+        return await self.simulator.read(self.name, *message_ids)
 
 
 class Simulator:
@@ -152,10 +158,16 @@ class Simulator:
         """Create an account with a phone and no linked client, unless there is one."""
         return await self.request("POST", "/accounts", {"phone": phone, "name": name})
 
-    async def recipient(self, phone: str, name: str | None = None, *, by_code: bool = False) -> Recipient:
-        """Connect a real recipient. It pairs by QR code, or by the eight characters."""
-        await self.request("POST", "/phones", {"phone": phone, "name": name, "by_code": by_code})
-        return Recipient(phone, self)
+    async def recipient(
+        self, phone: str, name: str | None = None, *, by_code: bool = False, client: str = ""
+    ) -> Recipient:
+        """Connect a real recipient. It pairs by QR code, or by the eight characters.
+
+        client: tells several clients of one number apart; "phone" is the phone itself, device 0.
+        """
+        recipient = Recipient(phone, self, client)
+        await self.request("POST", "/phones", {"phone": recipient.name, "name": name, "by_code": by_code})
+        return recipient
 
     async def scan(self, phone: str, qr_text: str) -> str:
         """The owner scans a QR code. Returns the JID of the new device."""
@@ -205,9 +217,10 @@ class Simulator:
         count: int | None = None,
         code: int = 500,
         seconds: float = 3600,
+        device: int | None = None,
     ) -> None:
         """Make something go wrong (see `FaultKind`), for all phones or one, `count` times or until cleared."""
-        asked = {"kind": kind, "phone": phone, "count": count, "code": code, "seconds": seconds}
+        asked = {"kind": kind, "phone": phone, "count": count, "code": code, "seconds": seconds, "device": device}
         await self.request("POST", "/faults", asked)
 
     async def clear_faults(self, kind: FaultKind | None = None, phone: str | None = None) -> None:

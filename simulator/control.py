@@ -6,7 +6,8 @@ Requests:
     GET    /accounts/{phone}                            its devices, queues, phone
     GET    /accounts/{phone}/wait?connected=N&unacknowledged=N&timeout=   until exactly N clients are connected,
                                                         N stanzas unacknowledged
-    POST   /phones {phone, name, by_code?}              link and connect a real recipient
+    POST   /phones {phone, name, by_code?}              link and connect a real recipient; several clients of one
+                                                        number are NUMBER:LABEL, NUMBER:phone is the phone itself
     POST   /phones/{phone}/scan {qr}                    the owner scans a QR code, given as its text
     POST   /phones/{phone}/code {code}                  … types a pairing code
     POST   /phones/{phone}/unlink {device?}             … removes a linked client (without `device`: all)
@@ -43,7 +44,7 @@ from simulator.device import User
 from simulator.faults import Fault, FaultKind
 from simulator.own_phone import OwnPhone
 from simulator.pairing import NotWaiting
-from simulator.recipients import RecipientFailed, Recipients
+from simulator.recipients import PHONE, RecipientFailed, Recipients, named
 from simulator.server import ChatServer
 from simulator.wire.stanza import JID, PHONE_SERVER
 
@@ -121,8 +122,8 @@ class Control:
 
         def as_wanted() -> bool:
             found = {
-                "connected": sum(device.connection is not None for device in user.linked),
-                "unacknowledged": sum(len(device.outgoing) for device in user.linked),
+                "connected": sum(device.connection is not None for device in user.clients),
+                "unacknowledged": sum(len(device.outgoing) for device in user.clients),
             }
             return all(found[name] == count for name, count in wanted.items())
 
@@ -133,7 +134,8 @@ class Control:
 
     async def _scan(self, request: web.Request) -> web.Response:
         qr_text = (await request.json())["qr"]
-        return web.json_response(views.linked(self._server.pairing.scan(request.match_info["phone"], qr_text)))
+        phone, client = named(request.match_info["phone"])
+        return web.json_response(views.linked(self._server.pairing.scan(phone, qr_text, as_phone=client == PHONE)))
 
     async def _enter_code(self, request: web.Request) -> web.Response:
         self._server.pairing.enter_code(request.match_info["phone"], (await request.json())["code"])
@@ -142,7 +144,7 @@ class Control:
     async def _unlink(self, request: web.Request) -> web.Response:
         number = (await _body(request)).get("device")
         user = self._user(request)
-        for device in user.linked:
+        for device in user.clients:
             if number in (None, device.id):
                 self._server.unlink(device)
         return web.json_response(self._describe(user))
@@ -184,8 +186,8 @@ class Control:
 
     async def _start_recipient(self, request: web.Request) -> web.Response:
         asked = await request.json()
-        user = self._server.world.account(asked["phone"], asked.get("name"))
-        await self._recipients.start(user.phone, by_code=bool(asked.get("by_code")))
+        user = self._server.world.account(named(asked["phone"])[0], asked.get("name"))
+        await self._recipients.start(asked["phone"], by_code=bool(asked.get("by_code")))
         return web.json_response(self._describe(user))
 
     async def _send(self, request: web.Request) -> web.Response:

@@ -55,11 +55,13 @@ class Device:
 
     outgoing: what was sent to it and not yet acknowledged; survives its disconnects.
     prekeys: one-time `<key>` nodes, each handed out once.
+    is_client: a real client library decrypts for it; the phone may be one too (`User.become_phone`).
     """
 
     user: User
     id: int
     keys: DeviceKeys
+    is_client: bool
     prekeys: list[Node] = field(default_factory=list)
     connection: Socket | None = None
     outgoing: Outgoing = field(default_factory=Outgoing)
@@ -71,10 +73,6 @@ class Device:
     @property
     def phone_jid(self) -> JID:
         return JID(self.user.phone, PHONE_SERVER, self.id)
-
-    @property
-    def is_phone(self) -> bool:
-        return self.id == PHONE_DEVICE
 
     def send(self, node: Node) -> None:
         """Keep it until acknowledged; put it on the socket if there is one."""
@@ -96,7 +94,7 @@ class User:
         self.phone_jid = JID(phone, PHONE_SERVER)
         self.lid = JID("9" + phone[::-1], LID_SERVER)
         self.identity = SigningKey()
-        self.devices = {PHONE_DEVICE: Device(self, PHONE_DEVICE, self._phone_keys())}
+        self.devices = {PHONE_DEVICE: Device(self, PHONE_DEVICE, self._phone_keys(), is_client=False)}
         self.joins_when_added = True
         self.watchers: set[tuple[Device, JID]] = set()
         self._last_device_id = PHONE_DEVICE
@@ -104,7 +102,12 @@ class User:
     def link(self, keys: DeviceKeys) -> Device:
         """Add a client. Device numbers are never used again."""
         self._last_device_id += 1
-        device = self.devices[self._last_device_id] = Device(self, self._last_device_id, keys)
+        device = self.devices[self._last_device_id] = Device(self, self._last_device_id, keys, is_client=True)
+        return device
+
+    def become_phone(self, keys: DeviceKeys) -> Device:
+        """Let a client be the phone itself: it has device number 0 from now on, and decrypts."""
+        device = self.devices[PHONE_DEVICE] = Device(self, PHONE_DEVICE, keys, is_client=True)
         return device
 
     @property
@@ -112,8 +115,9 @@ class User:
         return self.devices[PHONE_DEVICE]
 
     @property
-    def linked(self) -> list[Device]:
-        return [device for device in self.devices.values() if not device.is_phone]
+    def clients(self) -> list[Device]:
+        """The devices that a real client library decrypts for."""
+        return [device for device in self.devices.values() if device.is_client]
 
     def _phone_keys(self) -> DeviceKeys:
         prekey = X25519PrivateKey.generate().public_key().public_bytes_raw()

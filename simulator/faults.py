@@ -41,6 +41,7 @@ class Fault:
     """A fault in force.
 
     phone: whom it concerns (None: everyone). count: how often it still happens (None: until cleared).
+    device: only this one of the phone's devices (None: any); GARBLE alone looks at it.
     code: of a nack. seconds: of a delay, or how long a ban lasts.
     """
 
@@ -49,9 +50,10 @@ class Fault:
     count: int | None = None
     code: int = 500
     seconds: float = 3600
+    device: int | None = None
 
-    def concerns(self, phone: str | None) -> bool:
-        return self.phone is None or self.phone == phone
+    def concerns(self, phone: str | None, device: int | None = None) -> bool:
+        return self.phone in (None, phone) and (device is None or self.device in (None, device))
 
 
 class Faults:
@@ -77,10 +79,10 @@ class Faults:
         """Tell whether there are faults of a kind, or, given a phone, any that concern it."""
         return any(fault.kind is kind and (phone is None or fault.concerns(phone)) for fault in self.active)
 
-    def take(self, kind: FaultKind, phone: str | None) -> Fault | None:
+    def take(self, kind: FaultKind, phone: str | None, device: int | None = None) -> Fault | None:
         """Return the fault of this kind that strikes the phone now, and use up one occurrence."""
         for fault in self.active:
-            if fault.kind is kind and fault.concerns(phone):
+            if fault.kind is kind and fault.concerns(phone, device):
                 if fault.count is not None:
                     fault.count -= 1
                     if fault.count <= 0:

@@ -197,7 +197,7 @@ class Groups:
 
     def _notify(self, group: Group, by: User, change: Node, skip: Device | None = None) -> None:
         for user in group.roles:
-            for device in user.linked:
+            for device in user.clients:
                 if device is skip:
                     continue
                 attrs: dict[str, Attribute] = {

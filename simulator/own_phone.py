@@ -74,13 +74,13 @@ class OwnPhone:
         chosen = [message for message in self.inbox if message_ids is None or message.id in message_ids]
         for message in chosen:
             self.inbox.remove(message)
-            for device in message.sender.user.linked:
+            for device in message.sender.user.clients:
                 device.send(self._receipt(message, "read"))
         return [message.id for message in chosen]
 
     def confirm(self, message_id: str, sender: User) -> None:
         """Tell an account's clients that a message of this id arrived, even if there is none."""
-        for device in sender.linked:
+        for device in sender.clients:
             device.send(self._receipt(Arrived(message_id, sender.lid, device)))
 
     def _confirm(self, message: Arrived) -> None:
@@ -89,7 +89,7 @@ class OwnPhone:
                 message.sender.send(self._receipt(message, "sender"))
             return
         self.inbox.append(message)
-        if not self._user.linked:
+        if not self._user.clients:
             message.sender.send(self._receipt(message))
 
     def _receipt(self, message: Arrived, kind: str | None = None) -> Node:

@@ -74,8 +74,12 @@ class Pairing:
         self._refs = {ref: owner for ref, owner in self._refs.items() if owner is not connection}
         self._codes = {phone: code for phone, code in self._codes.items() if code.connection is not connection}
 
-    def scan(self, phone: str, qr_text: str) -> Device:
-        """Do what an owner does who scans a QR code. NotWaiting if no client shows it."""
+    def scan(self, phone: str, qr_text: str, *, as_phone: bool = False) -> Device:
+        """Do what an owner does who scans a QR code. NotWaiting if no client shows it.
+
+        as_phone: the client becomes the phone itself, device 0. No real phone is linked so, but a library that is
+        told this number behaves as the phone does.
+        """
         parts = qr_text.split("#")[-1].split(",")
         connection = self._refs.get(parts[0])
         if connection is None or connection.registering is None or len(parts) < 4:
@@ -83,7 +87,7 @@ class Pairing:
         noise_static, identity, adv_secret = (base64.b64decode(part) for part in parts[1:4])
         if identity != connection.registering.identity or noise_static != connection.noise_static:
             raise NotWaiting("the keys in this QR code are not those of the client that shows it")
-        return self._link(connection, self._world.account(phone), adv_secret)
+        return self._link(connection, self._world.account(phone), adv_secret, as_phone)
 
     def code_request(self, iq: Iq) -> list[Node]:
         """Answer `<link_code_companion_reg>`: the client shows a code, or goes on after it was typed."""
@@ -140,10 +144,11 @@ class Pairing:
         # after the answer to this request
         asyncio.get_running_loop().call_soon(self._link, iq.connection, user, adv_secret)
 
-    def _link(self, connection: Connection, user: User, adv_secret: bytes) -> Device:
+    def _link(self, connection: Connection, user: User, adv_secret: bytes, as_phone: bool = False) -> Device:
         assert connection.registering is not None
         self.forget(connection)
-        device = connection.pairing = user.link(connection.registering)
+        link = user.become_phone if as_phone else user.link
+        device = connection.pairing = link(connection.registering)
         # 1 account number, 2 timestamp, 3 key index, 4 account and 5 device type (both end-to-end encrypted)
         details = protobuf.encode({1: 1, 2: now(), 3: device.id, 4: 0, 5: 0})
         signature = user.identity.sign(b"\6\0" + details + device.keys.identity)

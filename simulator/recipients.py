@@ -13,6 +13,16 @@ from simulator.process import Child
 
 log = logging.getLogger(__name__)
 
+#: The label of the client that is the phone itself.
+PHONE = "phone"
+
+
+def named(name: str) -> tuple[str, str]:
+    """Split a recipient's name, NUMBER or NUMBER:LABEL, into the number and the label of this client of it."""
+    number, _, label = name.partition(":")
+    return number, label
+
+
 
 class RecipientFailed(Exception):  # noqa: N818 - reads as the sentence it is
     """The recipient's client library could not do it; the text is the library's."""

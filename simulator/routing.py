@@ -63,7 +63,7 @@ class Router:
         dropped = self._faults.take(FaultKind.DROP_PROCESSED, phone)
         if not stalled and not dropped:
             connection.send(Node("ack", {**ack, "phash": node.attrs.get("phash")}))
-        if "participant" not in node.attrs:  # a resend to one device that could not decrypt is no new message
+        if not _is_resend(node):
             self._processed[node.text("id"), phone, str(chat)] += 1
         self._deliver(sender, chat, node)
         if dropped:
@@ -84,7 +84,7 @@ class Router:
             attrs |= {"from": to, "participant": reader.lid}
         elif kind == "sender":
             attrs["recipient"] = to
-        for device in user.linked:
+        for device in user.clients:
             asked_to_resend = kind != "retry" or sender.device in (0, device.id)
             if device is not reader and asked_to_resend:
                 device.send(Node("receipt", attrs, node.content))
@@ -107,18 +107,18 @@ class Router:
             parts = [part for part in (own, shared) if part]
             if not parts:
                 continue
-            if device.is_phone:
+            if not device.is_client:
                 self._world.own_phone(device.user).receive(arrived)
                 continue
             if any(part.attrs.get("type") == "pkmsg" for part in parts):  # the sender's proof that it is linked
                 parts += node.children("device-identity")
-            if self._faults.take(FaultKind.GARBLE, device.user.phone):
+            if self._faults.take(FaultKind.GARBLE, device.user.phone, device.id):
                 parts = [_damaged(part) for part in parts]
             device.send(Node("message", _addressing(sender, device, chat, node), list(parts)))
 
     def _recipients(self, sender: Device, chat: JID, node: Node) -> Iterable[Device]:
         only = node.attrs.get("participant") if chat.server == GROUP_SERVER else chat
-        if isinstance(only, JID) and (only.device or "participant" in node.attrs):
+        if isinstance(only, JID) and (only.device or _is_resend(node)):
             user = self._world.find(only)
             device = user and user.devices.get(only.device)
             return [device] if device else []
@@ -129,6 +129,11 @@ class Router:
             found = self._world.find(chat)
             users = dict.fromkeys(user for user in (found, sender.user) if user)
         return [device for user in users for device in user.devices.values() if device is not sender]
+
+
+def _is_resend(node: Node) -> bool:
+    """Tell whether a message goes again to one device that could not decrypt it, in a group or directly."""
+    return "participant" in node.attrs or node.attrs.get("device_fanout") == "false"
 
 
 def _damaged(part: Node) -> Node:

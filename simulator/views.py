@@ -35,6 +35,6 @@ def account(user: User, phone: OwnPhone) -> dict[str, Any]:
                 "unacknowledged": len(device.outgoing),
                 "prekeys": len(device.prekeys),
             }
-            for device in user.linked
+            for device in user.clients
         ],
     }
