@@ -27,13 +27,13 @@ _S = MessageStatus
 
 #: Every legal step. SQL enforces the same table (herald.message_status_steps); a property test walks both.
 NEXT: Mapping[MessageStatus, frozenset[MessageStatus]] = {
-    _S.PENDING: frozenset({_S.SENDING, _S.CANCELLED, _S.FAILED}),
+    _S.PENDING: frozenset({_S.SENDING, _S.SENT, _S.CANCELLED, _S.FAILED}),
     _S.SENDING: frozenset({_S.SENT, _S.FAILED, _S.PENDING, _S.IN_DOUBT}),
     _S.IN_DOUBT: frozenset({_S.SENT, _S.PENDING, _S.FAILED}),
-    _S.SENT: frozenset({_S.DELIVERED, _S.READ, _S.FAILED}),
+    _S.SENT: frozenset({_S.DELIVERED, _S.READ, _S.FAILED, _S.PENDING}),
     _S.DELIVERED: frozenset({_S.READ}),
     _S.READ: frozenset(),
-    _S.FAILED: frozenset({_S.PENDING}),
+    _S.FAILED: frozenset({_S.PENDING, _S.SENT}),
     _S.CANCELLED: frozenset(),
 }
 

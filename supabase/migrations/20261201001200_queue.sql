@@ -52,6 +52,8 @@ create table public.scheduled_whatsapp_messages (
   read_at timestamptz,
   delivered_count integer not null default 0,
   read_count integer not null default 0,
+  unreadable_count integer not null default 0,
+  resent_count smallint not null default 0,
   responded_at timestamptz,
   sent_by uuid default auth.uid(),
   idempotency_key text check (length(idempotency_key) between 1 and 200),
@@ -120,6 +122,10 @@ comment on column public.scheduled_whatsapp_messages.max_retries is
 'How often a refused send is retried before it fails.';
 comment on column public.scheduled_whatsapp_messages.next_attempt_at is 'After a failed attempt: not sent before this.';
 comment on column public.scheduled_whatsapp_messages.wa_message_id is 'WhatsApp''s id, once it was sent.';
+comment on column public.scheduled_whatsapp_messages.unreadable_count is
+'How many recipients have it and can''t read it: their phones could not decrypt it, and nobody can repeat it to them.';
+comment on column public.scheduled_whatsapp_messages.resent_count is
+'How often it went out again because the recipient''s phone could not read it; at most twice.';
 comment on column public.scheduled_whatsapp_messages.responded_at is 'When the recipient first answered, within three days.';
 comment on column public.scheduled_whatsapp_messages.sent_by is 'The user who scheduled it; null: a rule or a server.';
 comment on column public.scheduled_whatsapp_messages.idempotency_key is

@@ -16,10 +16,12 @@ comment on table herald.message_status_steps is
 alter table herald.message_status_steps enable row level security;
 insert into herald.message_status_steps (old_status, new_status, by_person) values
 ('pending', 'sending', false), ('pending', 'cancelled', true), ('pending', 'failed', false),
+-- a late receipt for what was about to go out again (unreadable.sql)
+('pending', 'sent', false), ('failed', 'sent', false),
 ('sending', 'sent', false), ('sending', 'failed', false), ('sending', 'pending', false),
 ('sending', 'in_doubt', false),
 ('in_doubt', 'sent', false), ('in_doubt', 'pending', true), ('in_doubt', 'failed', true),
-('sent', 'delivered', false), ('sent', 'read', false), ('sent', 'failed', false),
+('sent', 'delivered', false), ('sent', 'read', false), ('sent', 'failed', false), ('sent', 'pending', false),
 ('delivered', 'read', false),
 ('failed', 'pending', true);
 
@@ -71,6 +73,9 @@ begin
       new.responded_at := null;
       new.delivered_count := 0;
       new.read_count := 0;
+      new.unreadable_count := 0;
+      new.resent_count := 0;
+      delete from herald.earlier_ids as e where e.message_id = old.id;
       delete from public.whatsapp_delivery_logs as d where d.message_id = old.id;
     end if;
     if person and new.status = 'failed' then

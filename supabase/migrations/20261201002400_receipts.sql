@@ -9,6 +9,7 @@ create table public.whatsapp_delivery_logs (
   sent_at timestamptz,
   delivered_at timestamptz,
   read_at timestamptz,
+  unreadable_at timestamptz,
   failed_at timestamptz,
   error_code text,
   error_message text,
@@ -22,6 +23,8 @@ comment on table public.whatsapp_delivery_logs is 'One row per message and recip
 comment on column public.whatsapp_delivery_logs.session_id is
 'The account that sent it; kept after the account is gone.';
 comment on column public.whatsapp_delivery_logs.recipient is 'JID without device.';
+comment on column public.whatsapp_delivery_logs.unreadable_at is
+'When it was clear that the recipient''s phone can''t read it. A phone that reads it later all the same sets delivered_at.';
 comment on column public.whatsapp_delivery_logs.error_code is 'The provider''s code, if it gives one.';
 comment on constraint whatsapp_delivery_logs_pkey on public.whatsapp_delivery_logs is
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
@@ -46,6 +49,19 @@ grant select on public.whatsapp_delivery_logs to authenticated;
 grant select, insert, update, delete on public.whatsapp_delivery_logs to service_role;
 create trigger touch before update on public.whatsapp_delivery_logs for each row execute function herald.touch();
 call herald.keep_identity('whatsapp_delivery_logs', '{organization_id, session_id, message_id}');
+
+create table herald.earlier_ids (
+  session_id uuid not null,
+  wa_message_id text not null,
+  message_id uuid not null references public.scheduled_whatsapp_messages (id) on delete cascade,
+  primary key (session_id, wa_message_id)
+);
+create index earlier_ids_message_id_idx on herald.earlier_ids (message_id);
+comment on table herald.earlier_ids is
+'WhatsApp''s ids of messages that were sent again under a new one: a late receipt may still be about the old one.';
+comment on column herald.earlier_ids.wa_message_id is 'WhatsApp''s id under which it went out before.';
+
+alter table herald.earlier_ids enable row level security;
 
 create table herald.early_receipts (
   session_id uuid not null references public.whatsapp_sessions (id) on delete cascade,
@@ -72,9 +88,15 @@ as $$
   select m.id, m.organization_id, x.session_id, x.wa_message_id, x.recipient, x.kind, x.at
   from jsonb_to_recordset(p_receipts)
     as x (session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz)
-  left join (
-    herald.sent_ids as s join public.scheduled_whatsapp_messages as m on m.id = s.message_id and m.status <> 'sending'
-  ) on s.session_id = x.session_id and s.wa_message_id = x.wa_message_id
+  left join lateral (
+    select s.message_id from herald.sent_ids as s
+    where s.session_id = x.session_id and s.wa_message_id = x.wa_message_id
+    union all
+    select e.message_id from herald.earlier_ids as e
+    where e.session_id = x.session_id and e.wa_message_id = x.wa_message_id
+    limit 1
+  ) as i on true
+  left join public.scheduled_whatsapp_messages as m on m.id = i.message_id and m.status <> 'sending'
 $$;
 revoke execute on function herald.matched_receipts(jsonb) from public;
 
@@ -100,6 +122,7 @@ begin
   order by m.id
   for no key update;
 
+  perform herald.heard_late(p_receipts);
   update public.scheduled_whatsapp_messages as m
   set status = 'sent', sent_at = coalesce(m.sent_at, r.at), error_code = null, error_message = null
   from (
@@ -108,6 +131,7 @@ begin
   where m.id = r.message_id and m.status = 'in_doubt';
 
   perform herald.note_own_phones(p_receipts);
+  perform herald.note_unreadable(p_receipts);
 
   with logged as (
     insert into public.whatsapp_delivery_logs as d
@@ -127,7 +151,7 @@ begin
   select array_agg(distinct l.message_id) into confirmed from logged as l;
 
   update public.scheduled_whatsapp_messages as m
-  set delivered_count = d.delivered, read_count = d.read,
+  set delivered_count = d.delivered, read_count = d.read, unreadable_count = d.unreadable,
     delivered_at = coalesce(m.delivered_at, d.first_delivered), read_at = coalesce(m.read_at, d.first_read),
     status = case
       when m.status in ('sent', 'delivered') and d.read > 0 then 'read'
@@ -136,6 +160,7 @@ begin
     end
   from (
     select l.message_id, count(l.delivered_at)::integer as delivered, count(l.read_at)::integer as read,
+      (count(l.unreadable_at) filter (where l.delivered_at is null))::integer as unreadable,
       min(l.delivered_at) as first_delivered, min(l.read_at) as first_read
     from public.whatsapp_delivery_logs as l
     where l.message_id = any(confirmed)
@@ -147,7 +172,8 @@ end
 $$;
 revoke execute on function herald.apply_receipts(jsonb) from public;
 
--- whatsapp_receipts(run, receipts): [{session_id, wa_message_id, recipient, kind: delivered|read|played|sender, at}].
+-- whatsapp_receipts(run, receipts): [{session_id, wa_message_id, recipient, kind, at}]; kind: delivered, read, played,
+-- sender, or asks and unreadable (unreadable.sql).
 create function public.whatsapp_receipts(p_run uuid, p_receipts jsonb) returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -160,6 +186,6 @@ begin
 end
 $$;
 comment on function public.whatsapp_receipts(uuid, jsonb) is
-'Receipts as they came: delivered, read, played, or the account''s own other device.';
+'Receipts as they came: delivered, read, played, the account''s own other device, or a phone that can''t read the message.';
 revoke execute on function public.whatsapp_receipts(uuid, jsonb) from public, anon, authenticated;
 grant execute on function public.whatsapp_receipts(uuid, jsonb) to service_role;

@@ -76,8 +76,8 @@ $$;
 revoke execute on function herald.settle_doubts() from public;
 
 -- whatsapp_reap() → {"expired": n, "in_doubt": n}. Fails what is past its time; puts in doubt what a dead worker
--- claimed and nobody has taken over for ten minutes; applies receipts that crossed with their message's settle; forgets
--- receipts older than a day.
+-- claimed and nobody has taken over for ten minutes; applies receipts that crossed with their message's settle; sends
+-- again what phones can't read; forgets receipts older than a day.
 create function public.whatsapp_reap() returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -107,7 +107,11 @@ begin
   from left_alone as c where m.id = c.message_id and m.status = 'sending';
   get diagnostics doubtful = row_count;
   with found as (
-    delete from herald.early_receipts as e using herald.sent_ids as s, public.scheduled_whatsapp_messages as m
+    delete from herald.early_receipts as e using (
+      select i.session_id, i.wa_message_id, i.message_id from herald.sent_ids as i
+      union all
+      select i.session_id, i.wa_message_id, i.message_id from herald.earlier_ids as i
+    ) as s, public.scheduled_whatsapp_messages as m
     where s.session_id = e.session_id and s.wa_message_id = e.wa_message_id
       and m.id = s.message_id and m.status <> 'sending'
     returning e.session_id, e.wa_message_id, e.recipient, e.kind, e.at
@@ -116,6 +120,7 @@ begin
   if crossed is not null then
     perform herald.apply_receipts(crossed);
   end if;
+  perform herald.settle_unreadable();
   delete from herald.early_receipts as e where e.received_at < moment - interval '1 day';
   return jsonb_build_object('expired', expired, 'in_doubt', doubtful);
 end

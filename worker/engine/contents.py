@@ -44,6 +44,8 @@ RECEIPTS: dict[int, ReceiptType] = {
     Receipt.SENDER: ReceiptType.SENDER,
 }
 
+#: A receipt that asks for a message again.
+RETRY = Receipt.RETRY
 
 #: Message ids have 16 to 32 characters, but whoever sends or confirms a message can make up any id.
 LONGEST_ID = 128

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from worker.engine.contents import LONGEST_ID, RECEIPTS, address, read_message, seconds
+from worker.engine.contents import LONGEST_ID, RECEIPTS, RETRY, address, read_message, seconds
 from worker.engine.library import ConnectFailureReason, PairStatus, TemporaryBan, events
 from worker.engine.protocol import EventName, ReceiptType
 from worker.engine.session import Session
@@ -89,6 +89,9 @@ class _People:
 
 class _Receipts(_People):
     def __call__(self, event: Any) -> None:
+        if event.Type == RETRY:
+            self._asks_again(event)
+            return
         kind = RECEIPTS.get(event.Type)
         ids = [one for one in event.MessageIDs if len(one) <= LONGEST_ID]  # a longer one is none of ours
         if kind is None or not ids:
@@ -103,6 +106,26 @@ class _Receipts(_People):
             at=seconds(event.Timestamp),
         )
         self.session.record(EventName.RECEIPT, body)
+
+
+    def _asks_again(self, event: Any) -> None:
+        """Handle a device that could not decrypt. Only the phone counts: a computer's copy is not the person's only one."""
+        source = event.MessageSource
+        if source.IsFromMe or source.Sender.Device != 0:
+            return
+        for one in event.MessageIDs:
+            if len(one) > LONGEST_ID:
+                continue
+            kind = self.session.repeats.asked(one, f"{source.Sender.User}@{source.Sender.Server}")
+            if kind is not None:
+                body = Receipt(
+                    ids=[one],
+                    chat=self.name(source.Chat, None if source.IsGroup else source.SenderAlt),
+                    participant=self.name(source.Sender, source.SenderAlt),
+                    type=kind,
+                    at=seconds(event.Timestamp),
+                )
+                self.session.record(EventName.RECEIPT, body)
 
 
 class _Messages(_People):

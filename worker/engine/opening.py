@@ -14,6 +14,7 @@ from worker.engine.gate import EntryGate
 from worker.engine.journal import Journal
 from worker.engine.library import Client
 from worker.engine.protocol import Detail, EventName, State
+from worker.engine.repeats import Repeats
 from worker.engine.store import SessionFolder
 
 
@@ -39,6 +40,7 @@ class Opening:
         self.why: str = Detail.CLOSED  #: what ended it: an ending, or the detail of a lost connection
         self.closing = threading.Event()
         self._gate, self._write = gate, write
+        self.repeats = Repeats(folder)
         folder.lock()
         try:
             self._expect_time_left()

@@ -109,12 +109,14 @@ class SendKind(StrEnum):
 
 
 class ReceiptType(StrEnum):
-    """What a receipt confirms."""
+    """What a receipt tells of a message."""
 
     DELIVERED = "delivered"
     READ = "read"
     PLAYED = "played"
     SENDER = "sender"  #: another device of the account itself has the message
+    ASKS = "asks"  #: the recipient's phone could not decrypt it and has asked for it as often as phones do
+    UNREADABLE = "unreadable"  #: it asks, and nobody can repeat the message to it
 
 
 class InboundKind(StrEnum):

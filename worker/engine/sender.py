@@ -157,11 +157,22 @@ class Sender:
             raise CallRefused(Code.INVALID, "unknown kind")
         if time.monotonic() >= session.deadline:  # this process was stopped; another worker may have the session
             raise CallRefused(Code.NOT_CONNECTED, Detail.LEASE_ENDED)
-        response = session.client.send_message(to, message)
+        response = self._in_library(to, message, job.secret)
         sent = Sent(wa_message_id=response.ID, at=seconds(response.Timestamp))
         if session.alive():  # else the folder may be another engine's by now
             session.record(EventName.SENT, SentEvent(token=request["token"], **sent))
         job.answer.ok(sent)
+
+    def _in_library(self, to: JID, message: Any, secret: bytes) -> Any:
+        repeats = self._session.repeats
+        repeats.begin(secret)
+        try:
+            response = self._session.client.send_message(to, message)
+        except BaseException:
+            repeats.end()
+            raise
+        repeats.end(response.ID)
+        return response
 
     def _address(self, to: str) -> JID:
         if _JID.fullmatch(to):
