@@ -77,6 +77,8 @@ create table public.workshop_automation_config (
   constraint config_log_retention_is_sensible check (log_retention_days between 1 and 3650),
   in_doubt_policy text not null default 'person'
   constraint config_in_doubt_policy_is_known check (in_doubt_policy in ('person', 'own_phone')),
+  unreadable_policy text not null default 'show'
+  constraint config_unreadable_policy_is_known check (unreadable_policy in ('show', 'resend_direct')),
   paused_until timestamptz,
   pause_reason text constraint config_pause_reason_is_short check (length(pause_reason) <= 500),
   created_at timestamptz not null default now(),
@@ -99,6 +101,10 @@ comment on column public.workshop_automation_config.in_doubt_policy is
 comment on column public.workshop_automation_config.paused_until is 'Until then nothing of this organisation goes out.';
 comment on constraint workshop_automation_config_pkey on public.workshop_automation_config is
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
+comment on column public.workshop_automation_config.unreadable_policy is
+'What follows when a member of a group can''t read a message: the message shows it, or the member also gets it directly, if they have opted in and have a chat with the account.';
+comment on constraint config_unreadable_policy_is_known on public.workshop_automation_config is
+'unreadable_policy is neither show nor resend_direct. Choose one of them. (herald:unreadable-policy-unknown)';
 comment on constraint config_in_doubt_policy_is_known on public.workshop_automation_config is
 'Nobody of this name settles messages in doubt. Use person, or own_phone for the account''s own phone. (herald:in-doubt-policy-unknown)';
 comment on constraint config_log_retention_is_sensible on public.workshop_automation_config is
@@ -132,11 +138,11 @@ revoke all on public.workshop_automation_config from anon, authenticated, servic
 grant select on public.workshop_automation_config to authenticated;
 grant insert (
   organization_id, auto_schedule_messages, default_workshop_time, timezone, message_schedule, quiet_hours, opt_out_words,
-  require_opt_in, private_sessions, retention_days, log_retention_days, in_doubt_policy, paused_until, pause_reason
+  require_opt_in, private_sessions, retention_days, log_retention_days, in_doubt_policy, unreadable_policy, paused_until, pause_reason
 ) on public.workshop_automation_config to authenticated;
 grant update (
   auto_schedule_messages, default_workshop_time, timezone, message_schedule, quiet_hours, opt_out_words,
-  require_opt_in, private_sessions, retention_days, log_retention_days, in_doubt_policy, paused_until, pause_reason
+  require_opt_in, private_sessions, retention_days, log_retention_days, in_doubt_policy, unreadable_policy, paused_until, pause_reason
 ) on public.workshop_automation_config to authenticated;
 grant select, insert, update, delete on public.workshop_automation_config to service_role;
 create trigger touch before update on public.workshop_automation_config for each row execute function herald.touch();

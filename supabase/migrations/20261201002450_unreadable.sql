@@ -2,7 +2,8 @@
 -- answers from the memory of its process: after a restart, after 256 later sends, or when it has asked too often, nobody
 -- answers. The engine tells us (docs/engine-protocol.md), and here it is decided what follows:
 -- to one person, the message goes out again as a new one, at most twice, unless its time has passed or they have opted
--- out; then it fails with a reason. In a group, the member's delivery row and the message's unreadable_count show it.
+-- out; then it fails with a reason. In a group, the member's delivery row and the message's unreadable_count show it, and
+-- unreadable_policy may send it to the member directly.
 -- Only the phone itself counts: a linked computer that can't read what the phone has is no loss.
 
 create table herald.unreadable_messages (
@@ -57,6 +58,40 @@ as $$
 $$;
 revoke execute on function herald.heard_late(jsonb) from public;
 
+-- herald.resend_directly(message, member): queues a group's message for a member who can't read it, where the
+-- organisation wants that, the member has opted in, and the account is no stranger to them.
+create function herald.resend_directly(m public.scheduled_whatsapp_messages, p_member text) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  insert into public.scheduled_whatsapp_messages (
+    organization_id, session_id, contact_id, workshop_id, message_type, message_content, media_url, media_kind, priority,
+    scheduled_for, expires_at, idempotency_key
+  )
+  select m.organization_id, m.session_id, p.id, m.workshop_id, m.message_type, m.message_content, m.media_url, m.media_kind,
+    m.priority, herald.clock(), m.expires_at, format('unreadable:%s:%s', m.id, p.id)
+  from public.whatsapp_contacts as p
+  join public.workshop_automation_config as c
+    on c.organization_id = p.organization_id and c.unreadable_policy = 'resend_direct'
+  where p.organization_id = m.organization_id and '+' || p_member = p.phone || '@s.whatsapp.net'
+    and p.opted_in_at is not null and p.opted_out_at is null
+    and m.redacted_at is null and m.payload is null and (m.expires_at is null or m.expires_at > herald.clock())
+    and (
+      exists (
+        select 1 from public.whatsapp_conversations as v
+        where v.session_id = m.session_id and v.contact_id = p.id and v.last_inbound_at is not null
+      )
+      or exists (
+        select 1 from public.scheduled_whatsapp_messages as e
+        where e.organization_id = m.organization_id and e.session_id = m.session_id and e.delivered_at is not null
+          and (e.contact_id = p.id or e.recipient_phone = p.phone)
+      )
+    )
+  on conflict (organization_id, idempotency_key) do nothing;
+end
+$$;
+revoke execute on function herald.resend_directly(public.scheduled_whatsapp_messages, text) from public;
+
 -- herald.settle_unreadable() → how many messages it looked at: what follows for those whose time to confirm is over.
 create function herald.settle_unreadable() returns integer
 language plpgsql volatile set search_path = '' set jit = off
@@ -90,6 +125,7 @@ begin
         where d.message_id = m.id and d.unreadable_at is not null and d.delivered_at is null
       )
       where q.id = m.id;
+      perform herald.resend_directly(m, asked.recipient);
       continue;
     end if;
     refused := case

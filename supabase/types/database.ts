@@ -158,6 +158,7 @@ export type Database = {
           "recipient_name": string | null,
           "recipient_phone": string | null,
           "redacted_at": string | null,
+          "resent_count": number,
           "responded_at": string | null,
           "retry_count": number,
           "scheduled_day": string | null,
@@ -168,6 +169,7 @@ export type Database = {
           "status": string,
           "template_id": string | null,
           "template_variables": NonNullable<Json>,
+          "unreadable_count": number,
           "updated_at": string,
           "wa_message_id": string | null,
           "workshop_id": string | null
@@ -201,6 +203,7 @@ export type Database = {
           "recipient_name"?: string | null,
           "recipient_phone"?: string | null,
           "redacted_at"?: string | null,
+          "resent_count"?: number,
           "responded_at"?: string | null,
           "retry_count"?: number,
           "scheduled_day"?: never,
@@ -211,6 +214,7 @@ export type Database = {
           "status"?: string,
           "template_id"?: string | null,
           "template_variables"?: NonNullable<Json>,
+          "unreadable_count"?: number,
           "updated_at"?: string,
           "wa_message_id"?: string | null,
           "workshop_id"?: string | null
@@ -243,6 +247,7 @@ export type Database = {
           "recipient_name"?: string | null,
           "recipient_phone"?: string | null,
           "redacted_at"?: string | null,
+          "resent_count"?: number,
           "responded_at"?: string | null,
           "retry_count"?: number,
           "scheduled_day"?: never,
@@ -253,6 +258,7 @@ export type Database = {
           "status"?: string,
           "template_id"?: string | null,
           "template_variables"?: NonNullable<Json>,
+          "unreadable_count"?: number,
           "updated_at"?: string,
           "wa_message_id"?: string | null,
           "workshop_id"?: string | null
@@ -899,6 +905,7 @@ export type Database = {
           "recipient": string,
           "sent_at": string | null,
           "session_id": string,
+          "unreadable_at": string | null,
           "updated_at": string
         }
         ComputedFields: never
@@ -916,6 +923,7 @@ export type Database = {
           "recipient": string,
           "sent_at"?: string | null,
           "session_id": string,
+          "unreadable_at"?: string | null,
           "updated_at"?: string
         }
         Update: {
@@ -932,6 +940,7 @@ export type Database = {
           "recipient"?: string,
           "sent_at"?: string | null,
           "session_id"?: string,
+          "unreadable_at"?: string | null,
           "updated_at"?: string
         }
         Relationships: [
@@ -1604,6 +1613,7 @@ export type Database = {
           "require_opt_in": boolean,
           "retention_days": number | null,
           "timezone": string,
+          "unreadable_policy": string,
           "updated_at": string
         }
         ComputedFields: never
@@ -1624,6 +1634,7 @@ export type Database = {
           "require_opt_in"?: boolean,
           "retention_days"?: number | null,
           "timezone"?: string,
+          "unreadable_policy"?: string,
           "updated_at"?: string
         }
         Update: {
@@ -1643,6 +1654,7 @@ export type Database = {
           "require_opt_in"?: boolean,
           "retention_days"?: number | null,
           "timezone"?: string,
+          "unreadable_policy"?: string,
           "updated_at"?: string
         }
         Relationships: [
@@ -1770,6 +1782,7 @@ export type Database = {
           "recipient_name": string | null,
           "recipient_phone": string | null,
           "redacted_at": string | null,
+          "resent_count": number,
           "responded_at": string | null,
           "retry_count": number,
           "scheduled_day": string | null,
@@ -1780,6 +1793,7 @@ export type Database = {
           "status": string,
           "template_id": string | null,
           "template_variables": NonNullable<Json>,
+          "unreadable_count": number,
           "updated_at": string,
           "wa_message_id": string | null,
           "workshop_id": string | null

@@ -271,6 +271,10 @@ export const ARABIC: Record<string, readonly [message: string, hint: string]> = 
     "اختر من 1 إلى 3,650 يومًا، أو null للاحتفاظ بها.",
   ],
   "herald:log-retention-days": ["مدة الاحتفاظ بالسجلات خارج المدى المسموح.", "اختر من 1 إلى 3,650 يومًا."],
+  "herald:unreadable-policy-unknown": [
+    "قيمة unreadable_policy غير معروفة.",
+    "اختر show أو resend_direct.",
+  ],
   "herald:in-doubt-policy-unknown": [
     "لا أحد بهذا الاسم يحسم الرسائل المشكوك فيها.",
     "استخدم person، أو own_phone لهاتف الحساب نفسه.",
