@@ -23,7 +23,6 @@ def named(name: str) -> tuple[str, str]:
     return number, label
 
 
-
 class RecipientFailed(Exception):  # noqa: N818 - reads as the sentence it is
     """The recipient's client library could not do it; the text is the library's."""
 

@@ -98,6 +98,8 @@ select m.organization_id, m.session_id, m.scheduled_day as day,
   count(m.read_at) as read,
   count(*) filter (where m.status = 'failed') as failed,
   count(*) filter (where m.status = 'in_doubt') as in_doubt,
+  count(*) filter (where m.unreadable_count > 0) as unreadable,
+  sum(m.resent_count) as resent,
   round(
     (count(m.responded_at) filter (where m.group_id is null and m.sent_at is not null))::numeric
     / nullif(count(m.sent_at) filter (where m.group_id is null), 0), 4

@@ -21,7 +21,8 @@ as $$
     'type', m.message_type, 'group_id', m.group_id, 'phone', herald.number_end(m.recipient_phone),
     'due_at', greatest(m.scheduled_for, m.next_attempt_at), 'expires_at', m.expires_at, 'retry_count', m.retry_count,
     'error_code', m.error_code, 'error_message', m.error_message, 'sent_at', m.sent_at, 'delivered_at', m.delivered_at,
-    'read_at', m.read_at, 'delivered_count', m.delivered_count, 'read_count', m.read_count, 'updated_at', m.updated_at
+    'read_at', m.read_at, 'delivered_count', m.delivered_count, 'read_count', m.read_count,
+    'unreadable_count', m.unreadable_count, 'resent_count', m.resent_count, 'updated_at', m.updated_at
   )
 $$;
 revoke execute on function herald.message_facts(public.scheduled_whatsapp_messages) from public;

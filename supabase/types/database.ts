@@ -1731,9 +1731,11 @@ export type Database = {
           "organization_id": string,
           "p95_queue_seconds": number | null,
           "read": number | null,
+          "resent": number | null,
           "response_rate": number | null,
           "sent": number | null,
-          "session_id": string
+          "session_id": string,
+          "unreadable": number | null
         }
         ComputedFields: never
         Relationships: [

@@ -38,6 +38,8 @@ def fill(org: Organisation, rng: random.Random, count: int) -> None:
             delivered_at=sent if status in ("delivered", "read") else None,
             read_at=sent if status == "read" else None,
             responded_at=sent if gone and rng.random() < 0.3 else None,
+            unreadable_count=rng.choice([0, 0, 3]),
+            resent_count=rng.choice([0, 0, 2]),
             error_code="463" if status in ("failed", "in_doubt") else None,
         )
 
@@ -61,6 +63,8 @@ def count(rows: Sequence[Row]) -> dict[str, object]:
         "read": sum(row["read_at"] is not None for row in rows),
         "failed": sum(row["status"] == "failed" for row in rows),
         "in_doubt": sum(row["status"] == "in_doubt" for row in rows),
+        "unreadable": sum(row["unreadable_count"] > 0 for row in rows),
+        "resent": sum(row["resent_count"] for row in rows),
         "response_rate": len(answered) / len(direct) if direct else None,
         "average_queue_seconds": sum(waits) / len(waits) if waits else None,
         "p95_queue_seconds": percentile(waits, 0.95) if waits else None,

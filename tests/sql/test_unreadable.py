@@ -94,9 +94,7 @@ def test_a_late_confirmation_settles_even_what_had_failed(db: Db, org: Organisat
 
 def test_who_has_opted_out_since_is_not_written_to_again(db: Db, org: Organisation, run: Run) -> None:
     message = send(org, run, "3EB0A1")
-    db.insert(
-        "public.whatsapp_contacts", organization_id=org.id, phone="+491709876567", opted_out_at=db.now()
-    )
+    db.insert("public.whatsapp_contacts", organization_id=org.id, phone="+491709876567", opted_out_at=db.now())
     unreadable(db, org, run, "3EB0A1")
     assert org.status(message) == "failed"
     assert org.message(message)["error_message"]

@@ -107,9 +107,8 @@ class _Receipts(_People):
         )
         self.session.record(EventName.RECEIPT, body)
 
-
     def _asks_again(self, event: Any) -> None:
-        """Handle a device that could not decrypt. Only the phone counts: a computer's copy is not the person's only one."""
+        """Handle a device that could not decrypt. Only the phone counts: it has a copy of its own."""
         source = event.MessageSource
         if source.IsFromMe or source.Sender.Device != 0:
             return

@@ -47,7 +47,8 @@ INVOLVED_READS = Access(INVOLVED, HERALD, HERALD, HERALD)
 
 _CONFIG = (
     "auto_schedule_messages default_workshop_time timezone message_schedule quiet_hours opt_out_words"
-    " require_opt_in private_sessions retention_days log_retention_days in_doubt_policy unreadable_policy paused_until pause_reason"
+    " require_opt_in private_sessions retention_days log_retention_days in_doubt_policy unreadable_policy"
+    " paused_until pause_reason"
 )
 _CONTACT = (
     "phone lid jid display_name lead_id persona engagement_score opted_in_at opt_in_source opted_out_at"

@@ -171,7 +171,7 @@ class _Watched:
         return events
 
     def _message_events(self, row: Row) -> list[Event]:
-        now = tuple(row.get(name) for name in ("status", "delivered_count", "read_count"))
+        now = tuple(row.get(name) for name in ("status", "delivered_count", "read_count", "unreadable_count"))
         before = self._messages.get(row["id"])
         self._messages[row["id"]] = now
         self._messages.move_to_end(row["id"])
@@ -183,7 +183,7 @@ class _Watched:
         body = {
             "message_id": row["id"],
             **_some(row, "status", "wa_message_id", "group_id", "contact_id", "campaign_id"),
-            **_some(row, "delivered_count", "read_count", "error_code", "error_message"),
+            **_some(row, "delivered_count", "read_count", "unreadable_count", "error_code", "error_message"),
         }
         session = row.get("session_id")
         kind = "message_sent" if sent else "message_status"

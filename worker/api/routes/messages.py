@@ -45,6 +45,8 @@ class Message(Answer):
     read_at: datetime | None
     delivered_count: int
     read_count: int
+    unreadable_count: int = Field(description="recipients whose phones have the message and can't read it")
+    resent_count: int = Field(description="how often it went out again because the phone could not read it")
     sent_by: UUID | None = Field(description="the user who queued it; null: a server or a rule")
     idempotency_key: str | None
     created_at: datetime
