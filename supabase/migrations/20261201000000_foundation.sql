@@ -109,6 +109,38 @@ end
 $$;
 revoke execute on procedure herald.tenant_table(text) from public;
 
+-- == sizes ==
+
+-- herald.is_list(items, most, longest) → is it null, or a plain list of at most so many texts, none of them null or longer than
+-- so many characters?
+create function herald.is_list(p_items text[], p_most integer, p_longest integer) returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return p_items is null or (
+    coalesce(array_ndims(p_items), 1) = 1 and cardinality(p_items) <= p_most
+    and not exists (select 1 from unnest(p_items) as i where i is null or length(i) > p_longest)
+  );
+end
+$$;
+revoke execute on function herald.is_list(text[], integer, integer) from public;
+grant execute on function herald.is_list(text[], integer, integer) to authenticated, service_role;
+
+-- herald.is_readable(value, most) → is it null, or JSON of at most so many characters that every program can read? Python gives
+-- up at 1,000 levels and at numbers of 4,300 digits, and with it the list that the value is in.
+create function herald.is_readable(p_value jsonb, p_most integer) returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return p_value is null or (
+    length(p_value::text) <= p_most and not jsonb_path_exists(p_value, '$.**{32}')
+    and not jsonb_path_exists(p_value, '$.** ? (@.type() == "number" && (@ > 1e300 || @ < -1e300))')
+  );
+end
+$$;
+revoke execute on function herald.is_readable(jsonb, integer) from public;
+grant execute on function herald.is_readable(jsonb, integer) to authenticated, service_role;
+
 -- == time zones ==
 
 -- herald.is_timezone(name) → is it an IANA zone that this Postgres knows? Not POSIX forms such as UTC+3: their sign is

@@ -55,17 +55,28 @@ begin
     create table public.workshops (
       id uuid primary key default gen_random_uuid(),
       organization_id uuid not null references public.organizations (id) on delete cascade,
-      title text not null check (length(btrim(title)) between 1 and 300),
+      title text not null check (length(title) <= 300 and length(btrim(title)) >= 1),
       starts_at timestamptz not null,
-      timezone text not null default 'UTC',
+      timezone text not null default 'UTC' constraint workshop_timezone_is_short check (length(timezone) <= 100),
       created_at timestamptz not null default now(),
-      updated_at timestamptz not null default now()
+      updated_at timestamptz not null default now(),
+      constraint workshop_starts_at_is_a_date check (starts_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
+      constraint workshop_created_at_is_a_date check (created_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
+      constraint workshop_updated_at_is_a_date check (updated_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999')
     );
     comment on table public.workshops is 'An event of the organisation, possibly with a WhatsApp group.';
     comment on constraint workshops_pkey on public.workshops is
     'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
     comment on constraint workshops_title_check on public.workshops is
     'The workshop''s title is empty or longer than 300 characters. Give it a title of 1 to 300 characters. (herald:workshop-title)';
+    comment on constraint workshop_starts_at_is_a_date on public.workshops is
+    '"starts_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
+    comment on constraint workshop_created_at_is_a_date on public.workshops is
+    '"created_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
+    comment on constraint workshop_updated_at_is_a_date on public.workshops is
+    '"updated_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
+    comment on constraint workshop_timezone_is_short on public.workshops is
+    'There is no such time zone. Choose a name like Europe/Berlin. (herald:timezone-unknown)';
     comment on constraint workshops_organization_id_fkey on public.workshops is
     'There is no such organisation. Use the organization_id of your own profile. (herald:organization-unknown)';
     create trigger touch before update on public.workshops for each row execute function herald.touch();
@@ -90,7 +101,8 @@ begin
       name text check (length(name) <= 200),
       phone text not null check (phone ~ '^\+[1-9][0-9]{6,14}$'),
       status text not null default 'registered' check (status in ('registered', 'attended', 'cancelled', 'no_show')),
-      attributes jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object'),
+      attributes jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object')
+      constraint attendee_attributes_are_small check (herald.is_readable(attributes, 16384)),
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       unique (workshop_id, phone),
@@ -105,6 +117,8 @@ begin
     'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
     comment on constraint workshop_attendees_attributes_check on public.workshop_attendees is
     'The attributes are no JSON object. Write them like {"city": "Lisbon"}. (herald:attributes-no-object)';
+    comment on constraint attendee_attributes_are_small on public.workshop_attendees is
+    'The attributes are too large. Shorten them to 16,384 characters in all; numbers may have 300 digits, and lists and objects 30 levels. (herald:attributes-too-large)';
     comment on constraint workshop_attendees_name_check on public.workshop_attendees is
     'The attendee''s name is too long. Shorten it to 200 characters. (herald:attendee-name-too-long)';
     comment on constraint workshop_attendees_phone_check on public.workshop_attendees is
@@ -135,7 +149,8 @@ begin
       template text not null check (length(template) between 1 and 200),
       recipient_phone text check (recipient_phone ~ '^\+[1-9][0-9]{6,14}$'),
       recipient_name text check (length(recipient_name) <= 200),
-      message_data jsonb not null default '{}' check (jsonb_typeof(message_data) = 'object'),
+      message_data jsonb not null default '{}' check (jsonb_typeof(message_data) = 'object')
+      constraint notification_data_are_small check (herald.is_readable(message_data, 65536)),
       priority smallint not null default 5 check (priority between 1 and 10),
       status text not null default 'pending' check (
         status in ('pending', 'processing', 'sent', 'delivered', 'failed', 'cancelled')
@@ -147,6 +162,8 @@ begin
       sent_at timestamptz,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
+      constraint notification_scheduled_for_is_a_date
+      check (scheduled_for at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
       constraint notification_by_whatsapp_has_a_phone check (type <> 'whatsapp' or recipient_phone is not null),
       constraint notification_sent_is_known check (status not in ('sent', 'delivered') or sent_at is not null)
     );
@@ -161,6 +178,10 @@ begin
     'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
     comment on constraint notification_by_whatsapp_has_a_phone on public.notification_queue is
     'A notification by WhatsApp needs a phone number. Set recipient_phone, like +491701234567. (herald:notification-needs-phone)';
+    comment on constraint notification_data_are_small on public.notification_queue is
+    'The template''s values are too large. Shorten them to 65,536 characters in all; numbers may have 300 digits, and lists and objects 30 levels. (herald:variables-too-large)';
+    comment on constraint notification_scheduled_for_is_a_date on public.notification_queue is
+    '"scheduled_for" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
     comment on constraint notification_queue_attempts_check on public.notification_queue is
     'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
     comment on constraint notification_queue_max_attempts_check on public.notification_queue is

@@ -8,7 +8,9 @@ as $$
     jsonb_typeof(p_value) = 'object'
     and p_value ->> 'start' ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$' and p_value ->> 'end' ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'
     and p_value ->> 'start' <> p_value ->> 'end'
-    and jsonb_typeof(coalesce(p_value -> 'exempt', '[]')) = 'array',
+    and jsonb_typeof(coalesce(p_value -> 'exempt', '[]')) = 'array'
+    and jsonb_array_length(case jsonb_typeof(p_value -> 'exempt') when 'array' then p_value -> 'exempt' else '[]' end) <= 50
+    and herald.is_readable(p_value, 4096),
     false
   )
 $$;

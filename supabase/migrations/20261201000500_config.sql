@@ -12,6 +12,9 @@ begin
   if jsonb_typeof(p_schedule) is distinct from 'object' then
     return 'message_schedule must be an object of message types';
   end if;
+  if (select count(*) from jsonb_object_keys(p_schedule)) > 50 then
+    return 'message_schedule may have 50 message types at most';
+  end if;
   for entry in select e.key, e.value from jsonb_each(p_schedule) as e loop
     if jsonb_typeof(entry.value) <> 'object' or length(entry.key) not between 1 and 60 then
       return format('"%s" must be an object', entry.key);
@@ -21,6 +24,9 @@ begin
       where k not in ('at', 'day', 'offset', 'late', 'template', 'enabled')
     ) then
       return format('"%s" may have at, day, offset, late, template and enabled only', entry.key);
+    end if;
+    if exists (select 1 from jsonb_each_text(entry.value) as v where length(v.value) > 100) then
+      return format('"%s" has a value of more than 100 characters', entry.key);
     end if;
     if (entry.value ? 'at') = (entry.value ? 'offset') then
       return format('"%s" needs either "at" (a local time) or "offset" (from the start)', entry.key);
@@ -69,7 +75,8 @@ create table public.workshop_automation_config (
   }' constraint config_message_schedule_is_valid check (herald.schedule_problem(message_schedule) is null),
   quiet_hours jsonb constraint config_quiet_hours_are_valid check (quiet_hours is null or herald.is_quiet_hours(quiet_hours)),
   opt_out_words text[] not null default '{stop,unsubscribe}'
-  constraint config_opt_out_words_are_few check (cardinality(opt_out_words) between 1 and 50),
+  constraint config_opt_out_words_are_few check (cardinality(opt_out_words) between 1 and 50)
+  constraint config_opt_out_words_are_short check (herald.is_list(opt_out_words, 50, 100)),
   require_opt_in boolean not null default false,
   private_sessions boolean not null default false,
   retention_days integer constraint config_retention_is_sensible check (retention_days between 1 and 3650),
@@ -79,7 +86,8 @@ create table public.workshop_automation_config (
   constraint config_in_doubt_policy_is_known check (in_doubt_policy in ('person', 'own_phone')),
   unreadable_policy text not null default 'show'
   constraint config_unreadable_policy_is_known check (unreadable_policy in ('show', 'resend_direct')),
-  paused_until timestamptz,
+  paused_until timestamptz
+  constraint config_paused_until_is_a_date check (paused_until at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   pause_reason text constraint config_pause_reason_is_short check (length(pause_reason) <= 500),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
@@ -110,9 +118,13 @@ comment on constraint config_in_doubt_policy_is_known on public.workshop_automat
 comment on constraint config_log_retention_is_sensible on public.workshop_automation_config is
 'Logs can''t be kept for this many days. Choose 1 to 3,650 days. (herald:log-retention-days)';
 comment on constraint config_message_schedule_is_valid on public.workshop_automation_config is
-'The message schedule can''t be read. Each type needs "at" (like "08:00") or "offset" (like "-6 hours"), and may have "day" (-30 to 30), "late" (1 minute to 7 days), "template" and "enabled". (herald:schedule-invalid)';
+'The message schedule can''t be read. Each type needs "at" (like "08:00") or "offset" (like "-6 hours"), and may have "day" (-30 to 30), "late" (1 minute to 7 days), "template" and "enabled"; 50 types at most. (herald:schedule-invalid)';
 comment on constraint config_opt_out_words_are_few on public.workshop_automation_config is
 'There are too many opt-out words, or none. Give 1 to 50: people must be able to opt out. (herald:opt-out-words-count)';
+comment on constraint config_opt_out_words_are_short on public.workshop_automation_config is
+'An opt-out word is too long, or empty in the list. Give a plain list of words of up to 100 characters. (herald:opt-out-word-too-long)';
+comment on constraint config_paused_until_is_a_date on public.workshop_automation_config is
+'"paused_until" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
 comment on constraint config_pause_reason_is_short on public.workshop_automation_config is
 'The reason for the pause is too long. Shorten it to 500 characters. (herald:pause-reason-too-long)';
 comment on constraint config_quiet_hours_are_valid on public.workshop_automation_config is

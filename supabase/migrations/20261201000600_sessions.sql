@@ -25,15 +25,18 @@ create table public.whatsapp_sessions (
   last_active_at timestamptz,
   last_error text,
   retry_count integer not null default 0 check (retry_count >= 0),
-  paused_until timestamptz,
-  pause_reason text,
+  paused_until timestamptz
+  constraint session_paused_until_is_a_date check (paused_until at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
+  pause_reason text constraint session_pause_reason_is_short check (length(pause_reason) <= 500),
   daily_limit integer not null default 200 check (daily_limit between 0 and 100000),
   per_group_per_minute integer not null default 30 check (per_group_per_minute between 0 and 100000),
   min_gap_ms integer not null default 2000 check (min_gap_ms between 0 and 600000),
   health_score smallint not null default 100
   constraint session_health_is_a_percentage check (health_score between 0 and 100),
   health_reasons text[] not null default '{}',
-  warmup_started_at timestamptz,
+  warmup_started_at timestamptz
+  constraint session_warmup_started_at_is_a_date
+  check (warmup_started_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   warmup_days smallint not null default 14 constraint session_warmup_is_sensible check (warmup_days between 1 and 90),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -62,6 +65,12 @@ comment on constraint whatsapp_sessions_pkey on public.whatsapp_sessions is
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint session_health_is_a_percentage on public.whatsapp_sessions is
 'An account''s health is a number from 0 to 100. Leave it out: Herald sets it. (herald:herald-writes-it)';
+comment on constraint session_paused_until_is_a_date on public.whatsapp_sessions is
+'"paused_until" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
+comment on constraint session_pause_reason_is_short on public.whatsapp_sessions is
+'The reason for the pause is too long. Shorten it to 500 characters. (herald:pause-reason-too-long)';
+comment on constraint session_warmup_started_at_is_a_date on public.whatsapp_sessions is
+'"warmup_started_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
 comment on constraint session_warmup_is_sensible on public.whatsapp_sessions is
 'A warm-up can''t take this many days. Choose 1 to 90 days. (herald:warmup-days)';
 comment on constraint whatsapp_sessions_connected_is_known on public.whatsapp_sessions is

@@ -11,12 +11,15 @@ create table public.whatsapp_contacts (
   persona text constraint contact_persona_is_short check (length(persona) <= 100),
   engagement_score integer
   constraint contact_engagement_is_a_percentage check (engagement_score between 0 and 100),
-  opted_in_at timestamptz,
+  opted_in_at timestamptz
+  constraint contact_opted_in_at_is_a_date check (opted_in_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   opt_in_source text constraint contact_opt_in_source_is_short check (length(opt_in_source) <= 200),
-  opted_out_at timestamptz,
+  opted_out_at timestamptz
+  constraint contact_opted_out_at_is_a_date check (opted_out_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   opt_out_source text constraint contact_opt_out_source_is_short check (length(opt_out_source) <= 200),
   attributes jsonb not null default '{}'
-  constraint contact_attributes_are_an_object check (jsonb_typeof(attributes) = 'object'),
+  constraint contact_attributes_are_an_object check (jsonb_typeof(attributes) = 'object')
+  constraint contact_attributes_are_small check (herald.is_readable(attributes, 16384)),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (organization_id, id),
@@ -39,6 +42,12 @@ comment on constraint whatsapp_contacts_pkey on public.whatsapp_contacts is
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint contact_attributes_are_an_object on public.whatsapp_contacts is
 'The attributes are no JSON object. Write them like {"city": "Lisbon"}. (herald:attributes-no-object)';
+comment on constraint contact_attributes_are_small on public.whatsapp_contacts is
+'The attributes are too large. Shorten them to 16,384 characters in all; numbers may have 300 digits, and lists and objects 30 levels. (herald:attributes-too-large)';
+comment on constraint contact_opted_in_at_is_a_date on public.whatsapp_contacts is
+'"opted_in_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
+comment on constraint contact_opted_out_at_is_a_date on public.whatsapp_contacts is
+'"opted_out_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
 comment on constraint contact_can_be_reached on public.whatsapp_contacts is
 'The contact has no phone number. Set phone (or the jid or lid by which WhatsApp knows the person). (herald:contact-unreachable)';
 comment on constraint contact_engagement_is_a_percentage on public.whatsapp_contacts is

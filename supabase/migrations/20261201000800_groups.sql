@@ -15,9 +15,9 @@ create table public.whatsapp_groups (
   is_active boolean not null default true,
   synced_at timestamptz,
   workshop_id uuid,
-  region text,
-  segments text[] not null default '{}',
-  tags text[] not null default '{}',
+  region text constraint group_region_is_short check (length(region) <= 200),
+  segments text[] not null default '{}' constraint group_segments_are_few check (herald.is_list(segments, 50, 100)),
+  tags text[] not null default '{}' constraint group_tags_are_few check (herald.is_list(tags, 50, 100)),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (session_id, group_jid),
@@ -36,6 +36,12 @@ comment on column public.whatsapp_groups.segments is 'The CRM''s own.';
 comment on column public.whatsapp_groups.tags is 'The CRM''s own.';
 comment on constraint whatsapp_groups_pkey on public.whatsapp_groups is
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
+comment on constraint group_region_is_short on public.whatsapp_groups is
+'The group''s region is too long. Shorten it to 200 characters. (herald:region-too-long)';
+comment on constraint group_segments_are_few on public.whatsapp_groups is
+'The group has too many segments, or one that is too long. Give a plain list of up to 50, of up to 100 characters each. (herald:labels-too-many)';
+comment on constraint group_tags_are_few on public.whatsapp_groups is
+'The group has too many tags, or one that is too long. Give a plain list of up to 50, of up to 100 characters each. (herald:labels-too-many)';
 comment on constraint whatsapp_groups_group_jid_check on public.whatsapp_groups is
 'This is no WhatsApp id of a group. A group''s id ends in @g.us; take it from whatsapp_groups. (herald:group-jid-invalid)';
 comment on constraint whatsapp_groups_participant_count_check on public.whatsapp_groups is
@@ -80,6 +86,18 @@ alter table public.workshops add constraint workshops_whatsapp_group_id_fkey
 foreign key (organization_id, whatsapp_group_id) references public.whatsapp_groups (organization_id, id)
 on delete set null (whatsapp_group_id);
 create index if not exists workshops_organization_group_idx on public.workshops (organization_id, whatsapp_group_id);
+-- A CRM's own table keeps its own rules.
+do $$
+begin
+  if obj_description('public.workshops'::regclass, 'pg_class') =
+    'An event of the organisation, possibly with a WhatsApp group.' then
+    alter table public.workshops add constraint workshop_automation_status_is_small
+    check (herald.is_readable(automation_status, 65536));
+    comment on constraint workshop_automation_status_is_small on public.workshops is
+    'The workshop''s automation_status is too large. Shorten your own part of it to 65,536 characters in all; numbers may have 300 digits, and lists and objects 30 levels. (herald:status-too-large)';
+  end if;
+end
+$$;
 comment on column public.workshops.automation_status is
 'What Herald has planned for this workshop, written for the CRM to show.';
 comment on constraint workshops_pkey on public.workshops is

@@ -11,9 +11,11 @@ create table public.whatsapp_alerts (
   details jsonb not null default '{}' constraint alert_details_are_an_object check (jsonb_typeof(details) = 'object'),
   raised_count integer not null default 1,
   last_raised_at timestamptz not null default herald.clock(),
-  acknowledged_at timestamptz,
+  acknowledged_at timestamptz
+  constraint alert_acknowledged_at_is_a_date check (acknowledged_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   acknowledged_by uuid,
-  resolved_at timestamptz,
+  resolved_at timestamptz
+  constraint alert_resolved_at_is_a_date check (resolved_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   foreign key (organization_id, session_id) references public.whatsapp_sessions (organization_id, id) on delete cascade
@@ -29,6 +31,10 @@ comment on column public.whatsapp_alerts.details is 'Facts about the case, for a
 comment on column public.whatsapp_alerts.acknowledged_by is 'The user who has seen it.';
 comment on constraint whatsapp_alerts_pkey on public.whatsapp_alerts is
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
+comment on constraint alert_acknowledged_at_is_a_date on public.whatsapp_alerts is
+'"acknowledged_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
+comment on constraint alert_resolved_at_is_a_date on public.whatsapp_alerts is
+'"resolved_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
 comment on constraint alert_details_are_an_object on public.whatsapp_alerts is
 'The details of an alert are a JSON object. Leave alerts to Herald: it raises them. (herald:herald-writes-it)';
 comment on constraint alert_kind_is_plain on public.whatsapp_alerts is

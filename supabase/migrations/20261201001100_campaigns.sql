@@ -4,11 +4,13 @@
 create table public.whatsapp_campaigns (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
-  name text not null constraint campaign_has_a_name check (length(btrim(name)) between 1 and 200),
-  audience jsonb not null default '{}' constraint campaign_audience_is_an_object check (jsonb_typeof(audience) = 'object'),
+  name text not null constraint campaign_has_a_name check (length(name) <= 200 and length(btrim(name)) >= 1),
+  audience jsonb not null default '{}' constraint campaign_audience_is_an_object check (jsonb_typeof(audience) = 'object')
+  constraint campaign_audience_is_small check (herald.is_readable(audience, 65536)),
   template_id uuid references public.whatsapp_message_templates (id) on delete set null,
   content_id uuid,
-  scheduled_for timestamptz,
+  scheduled_for timestamptz
+  constraint campaign_scheduled_for_is_a_date check (scheduled_for at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   state text not null default 'draft'
   constraint campaign_state_is_known check (state in ('draft', 'running', 'paused', 'done', 'cancelled')),
   total_count integer not null default 0,
@@ -36,6 +38,10 @@ comment on constraint whatsapp_campaigns_pkey on public.whatsapp_campaigns is
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint campaign_audience_is_an_object on public.whatsapp_campaigns is
 'The audience is no JSON object. Write the filter on contacts like {"city": "Lisbon"}. (herald:audience-no-object)';
+comment on constraint campaign_audience_is_small on public.whatsapp_campaigns is
+'The audience is too large. Shorten the filter to 65,536 characters; numbers may have 300 digits, and lists and objects 30 levels. (herald:audience-too-large)';
+comment on constraint campaign_scheduled_for_is_a_date on public.whatsapp_campaigns is
+'"scheduled_for" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
 comment on constraint campaign_counts_are_counts on public.whatsapp_campaigns is
 'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint campaign_has_a_name on public.whatsapp_campaigns is

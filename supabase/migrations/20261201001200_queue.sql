@@ -19,21 +19,26 @@ create table public.scheduled_whatsapp_messages (
   group_id uuid,
   contact_id uuid,
   recipient_phone text check (recipient_phone ~ '^\+[1-9][0-9]{6,14}$'),
-  recipient_name text,
+  recipient_name text constraint message_recipient_name_is_short check (length(recipient_name) <= 200),
   workshop_id uuid,
   campaign_id uuid,
   message_type text not null default 'custom' check (length(message_type) between 1 and 60),
   template_id uuid references public.whatsapp_message_templates (id) on delete set null,
   template_variables jsonb not null default '{}'
-  constraint message_template_variables_are_an_object check (jsonb_typeof(template_variables) = 'object'),
+  constraint message_template_variables_are_an_object check (jsonb_typeof(template_variables) = 'object')
+  constraint message_template_variables_are_small check (pg_column_size(template_variables) <= 300000),
   message_content text not null default '' check (length(message_content) <= 65536),
-  media_url text,
+  media_url text constraint message_media_url_is_short check (
+    octet_length(media_url) <= 4096 or octet_length(media_url) <= 1048576 and media_url ~* '^data:'
+  ),
   media_kind text constraint message_media_kind_is_known
   check (media_kind in ('image', 'video', 'document', 'audio', 'voice')),
   payload jsonb constraint message_payload_names_its_kind
-  check (payload ->> 'kind' in ('location', 'contact', 'poll', 'reaction', 'edit', 'delete')),
+  check (payload ->> 'kind' in ('location', 'contact', 'poll', 'reaction', 'edit', 'delete'))
+  constraint message_payload_is_small check (herald.is_readable(payload, 16384)),
   quoted_message_id text constraint message_quotes_an_id check (length(quoted_message_id) between 1 and 200),
-  mentions text[] constraint message_mentions_are_few check (cardinality(mentions) between 1 and 1024),
+  mentions text[] constraint message_mentions_are_few check (cardinality(mentions) between 1 and 1024)
+  constraint message_mentions_are_short check (mentions is null or herald.is_list(mentions, 1024, 60)),
   priority smallint not null default 5 check (priority between 1 and 10),
   scheduled_for timestamptz not null default herald.clock(),
   scheduled_day date generated always as ((scheduled_for at time zone 'UTC')::date) stored,
@@ -79,6 +84,10 @@ create table public.scheduled_whatsapp_messages (
   ),
   constraint message_has_content check (message_content <> '' or media_url is not null or payload is not null),
   constraint message_media_has_kind check ((media_url is null) = (media_kind is null)),
+  constraint message_scheduled_for_is_a_date
+  check (scheduled_for at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
+  constraint message_expires_at_is_a_date
+  check (expires_at at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   constraint message_expires_after_its_time check (expires_at > scheduled_for),
   constraint message_sent_is_known
   check (status not in ('sent', 'delivered', 'read') or (sent_at is not null and wa_message_id is not null)),
@@ -108,6 +117,7 @@ create index messages_unredacted_idx on public.scheduled_whatsapp_messages (orga
 where redacted_at is null;
 comment on table public.scheduled_whatsapp_messages is
 'THE queue: one row per message and recipient. The CRM inserts, edits while pending, cancels and retries; Herald writes results.';
+-- Looked at by their size in bytes here, because each step of a message asks all its rules; new_messages.sql reads them.
 comment on column public.scheduled_whatsapp_messages.template_variables is
 'Values for the template''s {{placeholders}}. While the message is pending, message_content follows template and values.';
 comment on column public.scheduled_whatsapp_messages.payload is
@@ -138,6 +148,20 @@ comment on constraint message_delivered_has_time on public.scheduled_whatsapp_me
 'A message that is delivered needs the time when. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint message_expires_after_its_time on public.scheduled_whatsapp_messages is
 'The message would expire before the time for which it is scheduled. Choose an expires_at after scheduled_for, or none. (herald:expires-too-early)';
+comment on constraint message_scheduled_for_is_a_date on public.scheduled_whatsapp_messages is
+'"scheduled_for" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
+comment on constraint message_expires_at_is_a_date on public.scheduled_whatsapp_messages is
+'"expires_at" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
+comment on constraint message_media_url_is_short on public.scheduled_whatsapp_messages is
+'The address of the file is too long. Give an address of up to 4,096 characters; a data: URI may have up to 1,048,576. (herald:media-url-too-long)';
+comment on constraint message_mentions_are_short on public.scheduled_whatsapp_messages is
+'A mention is too long, or not a plain list. Mention members by JIDs like 491701234567@s.whatsapp.net. (herald:mentions-invalid)';
+comment on constraint message_payload_is_small on public.scheduled_whatsapp_messages is
+'The payload is too large. Shorten it to 16,384 characters in all; numbers may have 300 digits, and lists and objects 30 levels. (herald:payload-too-large)';
+comment on constraint message_recipient_name_is_short on public.scheduled_whatsapp_messages is
+'The recipient''s name is too long. Shorten it to 200 characters. (herald:recipient-name-too-long)';
+comment on constraint message_template_variables_are_small on public.scheduled_whatsapp_messages is
+'The template''s values are too large. Shorten them to 65,536 characters in all; numbers may have 300 digits, and lists and objects 30 levels. (herald:variables-too-large)';
 comment on constraint message_failed_says_why on public.scheduled_whatsapp_messages is
 'A message that failed or is in doubt needs an error code. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint message_has_content on public.scheduled_whatsapp_messages is

@@ -114,7 +114,8 @@ declare
 begin
   if m.workshop_id is not null then
     select herald.workshop_values(
-      w.workshop_id, w.organization_id, w.title, w.starts_at, herald.workshop_zone(w.organization_id, w.timezone)
+      w.workshop_id, w.organization_id, w.title, herald.possible_date(w.starts_at),
+      herald.workshop_zone(w.organization_id, w.timezone)
     ) into answer
     from herald.workshop_facts(m.workshop_id) as w where w.organization_id = m.organization_id;
     answer := coalesce(answer, '{}');
@@ -142,7 +143,7 @@ $$;
 revoke execute on function herald.known_values(public.scheduled_whatsapp_messages, text[]) from public;
 
 -- herald.message_text(message, template) → the text, filled with the message's own values and with what else is known.
--- Raises, and names them, if placeholders stay empty.
+-- Raises if placeholders stay empty, and names them, or if the text would be too long.
 create function herald.message_text(m public.scheduled_whatsapp_messages, t public.whatsapp_message_templates)
 returns text
 language plpgsql stable set search_path = ''
@@ -150,6 +151,7 @@ as $$
 declare
   given jsonb := jsonb_strip_nulls(m.template_variables);
   missing text[];
+  answer text;
 begin
   if not given ?& t.variables then
     given := herald.known_values(m, t.variables) || given;
@@ -160,7 +162,13 @@ begin
         detail = 'herald:template-value-missing';
     end if;
   end if;
-  return herald.render(t.content, given);
+  answer := herald.render(t.content, given);
+  if answer is null then
+    raise exception 'The text of the message is too long.' using errcode = '23514',
+      hint = 'Give shorter values: with them, the template makes more than 65,536 characters.',
+      detail = 'herald:message-too-long';
+  end if;
+  return answer;
 end
 $$;
 revoke execute on function herald.message_text(public.scheduled_whatsapp_messages, public.whatsapp_message_templates)
@@ -231,6 +239,22 @@ $$;
 revoke execute on function herald.person_queues() from public;
 create trigger message_by_person before insert on public.scheduled_whatsapp_messages
 for each row when (current_user = 'authenticated') execute function herald.person_queues();
+
+-- herald.values_readable: values for a template that are too large or that no program could read are refused; once, when they are
+-- written, and not with each step of the message.
+create function herald.values_readable() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+  raise exception 'The template''s values are too large.' using errcode = '23514',
+    hint = 'Shorten them to 65,536 characters in all; numbers may have 300 digits, and lists and objects 30 levels.',
+    detail = 'herald:variables-too-large';
+end
+$$;
+revoke execute on function herald.values_readable() from public;
+create trigger values_readable before insert or update of template_variables on public.scheduled_whatsapp_messages
+for each row when (new.template_variables <> '{}' and not herald.is_readable(new.template_variables, 65536))
+execute function herald.values_readable();
 
 -- herald.message_new: account, text and suppression of a new row. One that may not go out is kept as failed
 -- (suppressed) instead of refused, so that one person's opt-out doesn't fail a list of ten thousand.

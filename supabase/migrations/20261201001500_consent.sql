@@ -241,7 +241,7 @@ begin
   from public.workshop_automation_config as c
   where p.id = p_contact and c.organization_id = p.organization_id and p.opted_out_at is null
     and (p.opted_in_at is null or p.opted_in_at <= p_at)
-    and said in (select herald.plain_words(w) from unnest(c.opt_out_words) as w);
+    and said in (select herald.plain_words(w) from unnest(c.opt_out_words) as w where length(w) <= 200);
   return found;
 end
 $$;

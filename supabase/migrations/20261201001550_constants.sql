@@ -11,6 +11,8 @@ create table herald.constants (
   further_look integer not null default 1000,
   first_retry interval not null default '5 seconds',
   longest_retry interval not null default '5 minutes',
+  largest_message integer not null default 2097152,
+  largest_claim integer not null default 8388608,
   number_per_second integer not null default 80,
   pair_cost interval not null default '6 seconds',
   pair_burst integer not null default 45,
@@ -29,6 +31,10 @@ comment on column herald.constants.further_look is
 'How many more it looks at if rules hold back all of the first_look; the next claim goes on where this one stopped.';
 comment on column herald.constants.first_retry is 'Wait after the first failed attempt; it doubles with each further one.';
 comment on column herald.constants.longest_retry is 'The longest wait between two attempts.';
+comment on column herald.constants.largest_message is
+'Bytes of text and file address of one message; a larger one fails. The queue''s own rules let in 1.3 MB.';
+comment on column herald.constants.largest_claim is
+'Bytes of all messages of one claim, so that its answer can be made, sent and read; what is more waits for the next.';
 comment on column herald.constants.number_per_second is 'Meta: how many messages a Cloud API number may send in a second.';
 comment on column herald.constants.pair_cost is 'Meta: the pace from a number to one person is one message in this time.';
 comment on column herald.constants.pair_burst is 'Meta: how many messages to one person may go at once, ahead of that pace.';

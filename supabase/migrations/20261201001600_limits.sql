@@ -94,7 +94,8 @@ begin
   return ceil(
     case
       when s.warmup_started_at is null or s.daily_limit <= 20 then s.daily_limit
-      else 20 + (s.daily_limit - 20) * greatest(0, least(1, extract(epoch from herald.clock() - s.warmup_started_at)
+      else 20 + (s.daily_limit - 20) * greatest(0, least(1, extract(epoch from herald.clock()
+          - least(greatest(s.warmup_started_at, herald.clock() - interval '100 days'), herald.clock()))
           / (86400.0 * s.warmup_days)))
     end * case when s.health_score < 30 then 0.25 when s.health_score < 60 then 0.5 else 1 end
   );

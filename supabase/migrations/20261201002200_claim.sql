@@ -236,8 +236,8 @@ begin
   );
   full_groups := array(select f.id from herald.full_groups as f where f.session_id = p_account);
   exempt := (
-    select n.exempt from public.whatsapp_sessions as s
-    join herald.quiet_organizations as n on n.organization_id = s.organization_id where s.id = p_account
+    select n.exempt from herald.quiet_organizations as n
+    where n.organization_id = (select s.organization_id from public.whatsapp_sessions as s where s.id = p_account)
   );
   looked_at := 0;
   for message_id in
@@ -308,23 +308,24 @@ revoke execute on function herald.pick(uuid[], integer) from public;
 
 -- == claiming ==
 
--- whatsapp_claim(run, limit) → JSON array of messages that may go out now, leased to this run (constants.claim_lasts).
--- Fair between organisations and accounts; as many in flight per account as its provider allows; highest priority,
--- then oldest, first. Never returns what a rule holds back.
--- It works in rounds, each at most one message an account and one a business, until slots, messages or the limit are
+-- herald.claim_from(run, limit, accounts) → JSON array of messages of these accounts, which the caller has locked, leased
+-- to the run. It works in rounds, each at most one message an account and one a business, until slots, messages or the limit are
 -- used up: what a round has claimed counts for the next. It picks once the accounts are locked, in a new statement, so
 -- that it sees what a call that crossed with this one has claimed and counted. Businesses are locked in one order, so
 -- that two calls don't wait for each other. An account whose due messages are all held back is looked at again in a
--- second.
-create function public.whatsapp_claim(p_run uuid, p_limit integer default 50) returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
+-- second. What would make the answer larger than constants.largest_claim waits for the next call, which begins with it; a
+-- message that is too large to be sent at all fails. Sizes are read without the texts (octet_length).
+create function herald.claim_from(p_run uuid, p_limit integer, p_accounts uuid[]) returns jsonb
+language plpgsql volatile set search_path = ''
 as $$
 declare
   moment timestamptz := herald.clock();
   k herald.constants;
-  accounts uuid[] := herald.accounts_to_serve(p_run, p_limit);
+  accounts uuid[] := p_accounts;
   waiting uuid[] := accounts;
+  room bigint;  -- bytes
+  put_off uuid[];  -- accounts whose message has no room in this answer
+  too_large uuid[];
   round uuid[];
   going_on uuid[] := '{}';  -- accounts that have more to look at
   passed integer[] := '{}';
@@ -332,10 +333,8 @@ declare
   taken herald.message_claims[];
   claims herald.message_claims[] := '{}';
 begin
-  if accounts is null then
-    return '[]'::jsonb;
-  end if;
   select * into k from herald.constants as c where c.only_row;
+  room := k.largest_claim;
   perform pg_advisory_xact_lock(hashtextextended('cloud:' || b.business_account_id, 0))
   from (
     select distinct c.business_account_id from public.whatsapp_cloud_accounts as c
@@ -352,15 +351,19 @@ begin
     with picked as materialized (
       select p.session_id, p.message_id, p.looked_past from herald.pick(round, k.further_look) as p
     ), locked as materialized (
-      select m.id, m.session_id from public.scheduled_whatsapp_messages as m
+      select m.id, m.session_id, octet_length(m.message_content) + coalesce(octet_length(m.media_url), 0) as bytes
+      from public.scheduled_whatsapp_messages as m
       where m.id = any(array(select p.message_id from picked as p)) and m.status = 'pending'
       for update of m skip locked
+    ), sized as materialized (
+      select o.id, o.session_id, sum(o.bytes) over (order by o.id rows unbounded preceding) as total
+      from locked as o where o.bytes <= k.largest_message
     ), claimed as (
       insert into herald.message_claims as x
       (message_id, session_id, slot, token, run_id, epoch, incarnation, secret, claimed_at, claimed_until)
       select o.id, o.session_id, free.slot, gen_random_uuid(), l.run_id, l.epoch, l.incarnation,
         case s.provider when 'web' then extensions.gen_random_bytes(32) end, moment, moment + k.claim_lasts
-      from locked as o
+      from sized as o
       join herald.session_leases as l on l.session_id = o.session_id
       join public.whatsapp_sessions as s on s.id = o.session_id
       cross join lateral (
@@ -369,6 +372,7 @@ begin
         where not exists (select 1 from herald.message_claims as c where c.session_id = o.session_id and c.slot = n)
         order by n limit 1
       ) as free
+      where o.total <= room
       returning x.*
     ), marked as (
       update public.scheduled_whatsapp_messages as m
@@ -380,11 +384,26 @@ begin
       (select array_agg(c::herald.message_claims) from marked as m join claimed as c on c.message_id = m.id),
       going_on || array(select p.session_id from picked as p where p.message_id is null order by p.session_id),
       passed || array(select p.looked_past from picked as p where p.message_id is null order by p.session_id),
-      in_vain || array(select unnest(round) except select p.session_id from picked as p)
-    into taken, going_on, passed, in_vain;
+      in_vain || array(select unnest(round) except select p.session_id from picked as p),
+      room - coalesce((select max(o.total) from sized as o where o.total <= room), 0),
+      array(select o.session_id from sized as o where o.total > room),
+      (select array_agg(o.id) from locked as o where o.bytes > k.largest_message)
+    into taken, going_on, passed, in_vain, room, put_off, too_large;
+    if too_large is not null then
+      update public.scheduled_whatsapp_messages as m
+      set status = 'failed', error_code = 'too-large',
+        error_message = 'The message is too large to be sent: its text and the address of its file have more than 2 MB.'
+      where m.id = any(too_large);
+    end if;
     if taken is not null then
       perform herald.charge(taken);
       claims := claims || taken;
+    end if;
+    if put_off <> '{}' then
+      accounts := array(
+        select unnest(accounts) except select unnest(put_off) except (select unnest(waiting) except select unnest(round))
+      );
+      exit;
     end if;
     waiting := array(
       select w.session_id from unnest(waiting) as w (session_id) where w.session_id <> all(round)
@@ -415,6 +434,21 @@ begin
   ), '[]'::jsonb);
 end
 $$;
+revoke execute on function herald.claim_from(uuid, integer, uuid[]) from public;
+
+-- whatsapp_claim(run, limit) → JSON array of messages that may go out now, leased to this run (constants.claim_lasts).
+-- Fair between organisations and accounts; as many in flight per account as its provider allows; highest priority,
+-- then oldest, first. Never returns what a rule holds back.
+create function public.whatsapp_claim(p_run uuid, p_limit integer default 50) returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  accounts uuid[] := herald.accounts_to_serve(p_run, p_limit);
+begin
+  return case when accounts is null then '[]' else herald.claim_from(p_run, p_limit, accounts) end;
+end
+$$;
 comment on function public.whatsapp_claim(uuid, integer) is
 'For the worker: messages that may go out now, leased to this run; every rule applied.';
 revoke execute on function public.whatsapp_claim(uuid, integer) from public, anon, authenticated;
@@ -422,7 +456,8 @@ grant execute on function public.whatsapp_claim(uuid, integer) to service_role;
 
 -- herald.next_due(run) → seconds until this run may have something to claim, or null: so that a worker sleeps no longer
 -- than it must. Accounts with all their slots in flight don't count: a settle wakes the worker. Where a claim has more
--- to look at, in 20 ms. Volatile, to see what the caller has claimed a moment ago.
+-- to look at, in 20 ms. Volatile, to see what the caller has claimed a moment ago. At most 30 days, whatever times
+-- the rows hold: a pause until infinity is no number of seconds.
 create function herald.next_due(p_run uuid) returns double precision
 language plpgsql volatile set search_path = '' set jit = off set enable_seqscan = off
 as $$
@@ -431,10 +466,10 @@ declare
   busy uuid[] := array(select f.session_id from herald.full_accounts as f);
 begin
   return (
-    select extract(epoch from min(greatest(
-      v.next_send_at, v.look_again_at, q.due_at, v.paused_until,
+    select extract(epoch from min(least(greatest(
+      v.next_send_at, v.look_again_at, q.due_at, v.paused_until, moment - interval '1 minute',
       case when v.looked_past > 0 then moment + interval '20 milliseconds' end
-    )) - moment)
+    ), moment + interval '30 days')) - moment)
     from herald.serving as v
     cross join lateral (
       select m.due_at from herald.open_messages as m

@@ -75,6 +75,23 @@ comment on function public.whatsapp_settle(uuid, jsonb) is
 revoke execute on function public.whatsapp_settle(uuid, jsonb) from public, anon, authenticated;
 grant execute on function public.whatsapp_settle(uuid, jsonb) to service_role;
 
+-- herald.pause_senders(run, results): a result with pause (seconds) pauses its whole account; a longer pause that is there stays.
+create function herald.pause_senders(p_run uuid, p_results jsonb) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update public.whatsapp_sessions as s
+  set paused_until = herald.clock() + make_interval(secs => r.pause),
+    pause_reason = 'WhatsApp says that this account sends too fast; Herald has paused it.'
+  from jsonb_to_recordset(p_results) as r (message_id uuid, token uuid, pause double precision)
+  join herald.message_claims as c on c.message_id = r.message_id and c.token = r.token and c.run_id = p_run
+  join herald.session_leases as l on l.session_id = c.session_id and l.run_id = c.run_id and l.epoch = c.epoch
+  where s.id = c.session_id and r.pause > 0
+    and (s.paused_until is null or s.paused_until < herald.clock() + make_interval(secs => r.pause));
+end
+$$;
+revoke execute on function herald.pause_senders(uuid, jsonb) from public;
+
 -- whatsapp_settle_and_claim: both in one round trip → {"settled": […], "claims": […], "next_due": seconds or null}.
 -- When as many were claimed as asked for, next_due is at once: looking for it would cost a tenth of the call. A result
 -- with pause (seconds) pauses its whole account before anything is claimed; a longer pause that is there stays.
@@ -88,14 +105,7 @@ declare
 begin
   if jsonb_array_length(p_results) > 0 then
     if jsonb_path_exists(p_results, '$[*] ? (@.pause > 0)') then
-      update public.whatsapp_sessions as s
-      set paused_until = herald.clock() + make_interval(secs => r.pause),
-        pause_reason = 'WhatsApp says that this account sends too fast; Herald has paused it.'
-      from jsonb_to_recordset(p_results) as r (message_id uuid, token uuid, pause double precision)
-      join herald.message_claims as c on c.message_id = r.message_id and c.token = r.token and c.run_id = p_run
-      join herald.session_leases as l on l.session_id = c.session_id and l.run_id = c.run_id and l.epoch = c.epoch
-      where s.id = c.session_id and r.pause > 0
-        and (s.paused_until is null or s.paused_until < herald.clock() + make_interval(secs => r.pause));
+      perform herald.pause_senders(p_run, p_results);
     end if;
     settled := public.whatsapp_settle(p_run, p_results);
   end if;
@@ -108,3 +118,140 @@ comment on function public.whatsapp_settle_and_claim(uuid, jsonb, integer) is
 'Settles and claims in one round trip. Returns also in how many seconds the next message is due.';
 revoke execute on function public.whatsapp_settle_and_claim(uuid, jsonb, integer) from public, anon, authenticated;
 grant execute on function public.whatsapp_settle_and_claim(uuid, jsonb, integer) to service_role;
+
+-- == when an exchange fails ==
+
+-- herald.is_of_the_data(sqlstate) → whether a failure comes of what some row holds, so that the same rows fail again: a value
+-- out of range, a rule, a limit of Postgres, a broken page. Not: no memory, no disk, a lock, a shutdown.
+create function herald.is_of_the_data(p_state text) returns boolean
+language sql immutable set search_path = ''
+as $$
+  select left(p_state, 2) in ('22', '23', '42', '54', 'P0', 'XX')
+$$;
+revoke execute on function herald.is_of_the_data(text) from public;
+
+-- herald.claim_broke(account, sqlstate): finds out what a claim for this account fails at. A message that can't be read fails,
+-- and says so. If it is the account itself, took too long (57014) or can't be told, its messages wait, for they may be sound:
+-- it is looked at again in a minute, and an alert tells its organisation.
+create function herald.claim_broke(p_account uuid, p_state text) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  organization uuid := (select s.organization_id from public.whatsapp_sessions as s where s.id = p_account);
+  message uuid;
+  culprit uuid;
+begin
+  begin
+    perform a.hold from herald.account_holds as a where a.session_id = p_account and herald.is_of_the_data(p_state);
+    if found then
+      for message in
+        select m.message_id from herald.due_messages as m where m.session_id = p_account
+        order by m.priority desc, m.scheduled_for, m.message_id
+        limit (select k.first_look from herald.constants as k where k.only_row)
+      loop
+        begin
+          perform h.hold, length(jsonb_build_array(m.message_content, m.media_url, m.payload ->> 'kind', m.template_id)::text)
+          from public.scheduled_whatsapp_messages as m join herald.message_holds as h on h.id = m.id where m.id = message;
+          update public.scheduled_whatsapp_messages as m set status = 'sending' where m.id = message and m.status = 'pending';
+          raise sqlstate 'HR000'; -- only a trial
+        exception
+          when sqlstate 'HR000' then
+            null;
+          when others then
+            culprit := message;
+            exit;
+        end;
+      end loop;
+    end if;
+    update public.scheduled_whatsapp_messages as m
+    set status = 'failed', error_code = 'unreadable',
+      error_message = format('Herald can''t read this message (%s). Schedule it again with other contents.', p_state)
+    where m.id = culprit and m.status = 'pending';
+    if found then
+      return;
+    end if;
+  exception when others then
+    null; -- then it is the account
+  end;
+  update herald.session_leases as l set look_again_at = herald.clock() + interval '1 minute' where l.session_id = p_account;
+  perform herald.raise_alert(
+    organization, p_account, 'messages-unreadable', 'critical',
+    format('Messages of this account wait, because the database fails at them (%s). Look at its settings, its organisation''s '
+      'and its oldest messages; it is tried again each minute.', p_state),
+    jsonb_build_object('sqlstate', p_state)
+  );
+end
+$$;
+revoke execute on function herald.claim_broke(uuid, text) from public;
+
+-- herald.settle_apart(run, result) → the ids that were settled. A result that can't be written as it is, is written as far as is
+-- certain: what was accepted stays in doubt, because nobody can say more of it.
+create function herald.settle_apart(p_run uuid, p_result jsonb) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  state text;
+begin
+  return public.whatsapp_settle(p_run, jsonb_build_array(p_result));
+exception when others then
+  get stacked diagnostics state = returned_sqlstate;
+  if not herald.is_of_the_data(state) then
+    raise;
+  end if;
+  begin
+    return public.whatsapp_settle(p_run, jsonb_build_array(jsonb_build_object(
+      'message_id', p_result -> 'message_id', 'token', p_result -> 'token', 'code', 'unwritable',
+      'outcome', case p_result ->> 'outcome' when 'accepted' then 'indeterminate' else p_result ->> 'outcome' end,
+      'reason', format('The database does not take what came of this message (%s).', state)
+    )));
+  exception when others then
+    return '[]'; -- its claim runs out, and whatsapp_reap puts it in doubt
+  end;
+end
+$$;
+revoke execute on function herald.settle_apart(uuid, jsonb) from public;
+
+-- whatsapp_settle_and_claim_apart: what whatsapp_settle_and_claim does, each result and each account by itself, so that one that
+-- fails does not fail the others. For a worker whose last exchange failed; it costs a subtransaction for each. When an account
+-- was cancelled for taking too long, nothing limits this call any more: it ends, and the next one goes on.
+create function public.whatsapp_settle_and_claim_apart(p_run uuid, p_results jsonb, p_limit integer) returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  settled jsonb := '[]';
+  claims jsonb := '[]';
+  room bigint := (select k.largest_claim from herald.constants as k where k.only_row);
+  result jsonb;
+  account uuid;
+  more jsonb;
+  state text;
+begin
+  for result in select r from jsonb_array_elements(p_results) as r loop
+    if jsonb_path_exists(result, '$ ? (@.pause > 0)') then
+      perform herald.pause_senders(p_run, jsonb_build_array(result));
+    end if;
+    settled := settled || herald.settle_apart(p_run, result);
+  end loop;
+  foreach account in array coalesce(herald.accounts_to_serve(p_run, p_limit), '{}') loop
+    exit when jsonb_array_length(claims) >= p_limit or room <= 0;
+    begin
+      more := herald.claim_from(p_run, p_limit - jsonb_array_length(claims), array[account]);
+      claims := claims || more;
+      room := room - length(more::text);
+    exception when query_canceled or others then
+      get stacked diagnostics state = returned_sqlstate;
+      if state <> '57014' and not herald.is_of_the_data(state) then
+        raise;
+      end if;
+      perform herald.claim_broke(account, state);
+      exit when state = '57014';
+    end;
+  end loop;
+  return jsonb_build_object('settled', settled, 'claims', claims, 'next_due', herald.next_due(p_run));
+end
+$$;
+comment on function public.whatsapp_settle_and_claim_apart(uuid, jsonb, integer) is
+'For a worker whose last exchange failed: settles and claims one by one, so that what fails fails alone and says why.';
+revoke execute on function public.whatsapp_settle_and_claim_apart(uuid, jsonb, integer) from public, anon, authenticated;
+grant execute on function public.whatsapp_settle_and_claim_apart(uuid, jsonb, integer) to service_role;

@@ -75,6 +75,50 @@ end
 $$;
 revoke execute on function herald.settle_doubts() from public;
 
+-- herald.end_messages(messages, from, to, code, words) → how many of them that are "from" became "to". If one can't be changed, the
+-- others are all the same, and an alert tells the operator of it.
+create function herald.end_messages(p_messages uuid[], p_from text, p_to text, p_code text, p_words text) returns integer
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+declare
+  many integer := 0;
+  message uuid;
+  state text;
+  stuck uuid[] := '{}';
+begin
+  begin
+    update public.scheduled_whatsapp_messages as m
+    set status = p_to, error_code = p_code, error_message = p_words
+    where m.id = any(p_messages) and m.status = p_from;
+    get diagnostics many = row_count;
+    return many;
+  exception when others then
+    get stacked diagnostics state = returned_sqlstate;
+    if not herald.is_of_the_data(state) then
+      raise;
+    end if;
+  end;
+  foreach message in array p_messages loop
+    begin
+      update public.scheduled_whatsapp_messages as m
+      set status = p_to, error_code = p_code, error_message = p_words
+      where m.id = message and m.status = p_from;
+      many := many + found::integer;
+    exception when others then
+      stuck := stuck || message;
+    end;
+  end loop;
+  if stuck <> '{}' then
+    perform herald.raise_alert(null, null, 'messages-stuck', 'warning',
+      format('%s messages can''t be changed (%s). The details name the first ones: delete them, or correct their rows.',
+        cardinality(stuck), state),
+      jsonb_build_object('messages', stuck[1:10], 'sqlstate', state));
+  end if;
+  return many;
+end
+$$;
+revoke execute on function herald.end_messages(uuid[], text, text, text, text) from public;
+
 -- whatsapp_reap() → {"expired": n, "in_doubt": n}. Fails what is past its time; puts in doubt what a dead worker
 -- claimed and nobody has taken over for ten minutes; applies receipts that crossed with their message's settle; sends
 -- again what phones can't read; forgets receipts older than a day.
@@ -83,44 +127,55 @@ language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   moment timestamptz := herald.clock();
+  found_ones uuid[];
   expired integer;
   doubtful integer;
   crossed jsonb;
 begin
-  update public.scheduled_whatsapp_messages as m
-  set status = 'failed', error_code = 'expired', error_message = 'Its time had passed before it could be sent.'
-  where m.id in (
+  found_ones := array(
     select q.id from herald.open_messages as e join public.scheduled_whatsapp_messages as q on q.id = e.message_id
     where e.status = 'pending' and e.expires_at <= moment and q.status = 'pending' and q.expires_at <= moment
     limit 1000 for update of q skip locked
   );
-  get diagnostics expired = row_count;
+  expired := herald.end_messages(
+    found_ones, 'pending', 'failed', 'expired', 'Its time had passed before it could be sent.'
+  );
   with left_alone as (
     delete from herald.message_claims as c using herald.session_leases as l
     where l.session_id = c.session_id and c.claimed_until < moment - interval '10 minutes'
       and (l.expires_at <= moment or l.epoch <> c.epoch)
     returning c.message_id
   )
-  update public.scheduled_whatsapp_messages as m
-  set status = 'in_doubt', error_code = 'worker-lost',
-    error_message = 'The worker that was sending this is gone; it may or may not have gone out.'
-  from left_alone as c where m.id = c.message_id and m.status = 'sending';
-  get diagnostics doubtful = row_count;
-  with found as (
-    delete from herald.early_receipts as e using (
-      select i.session_id, i.wa_message_id, i.message_id from herald.sent_ids as i
-      union all
-      select i.session_id, i.wa_message_id, i.message_id from herald.earlier_ids as i
-    ) as s, public.scheduled_whatsapp_messages as m
-    where s.session_id = e.session_id and s.wa_message_id = e.wa_message_id
-      and m.id = s.message_id and m.status <> 'sending'
-    returning e.session_id, e.wa_message_id, e.recipient, e.kind, e.at
-  )
-  select jsonb_agg(to_jsonb(f)) into crossed from found as f;
-  if crossed is not null then
-    perform herald.apply_receipts(crossed);
-  end if;
-  perform herald.settle_unreadable();
+  select array_agg(c.message_id) into found_ones from left_alone as c;
+  doubtful := herald.end_messages(
+    coalesce(found_ones, '{}'), 'sending', 'in_doubt', 'worker-lost',
+    'The worker that was sending this is gone; it may or may not have gone out.'
+  );
+  begin
+    with found as (
+      delete from herald.early_receipts as e using (
+        select i.session_id, i.wa_message_id, i.message_id from herald.sent_ids as i
+        union all
+        select i.session_id, i.wa_message_id, i.message_id from herald.earlier_ids as i
+      ) as s, public.scheduled_whatsapp_messages as m
+      where s.session_id = e.session_id and s.wa_message_id = e.wa_message_id
+        and m.id = s.message_id and m.status <> 'sending'
+      returning e.session_id, e.wa_message_id, e.recipient, e.kind, e.at
+    )
+    select jsonb_agg(to_jsonb(f)) into crossed from found as f;
+    if crossed is not null then
+      perform herald.apply_receipts(crossed);
+    end if;
+  exception when integrity_constraint_violation or data_exception or program_limit_exceeded then
+    perform herald.raise_alert(null, null, 'housekeeping-failed', 'warning',
+      'A regular database task failed; the details name it.', jsonb_build_object('receipts', sqlstate));
+  end;
+  begin
+    perform herald.settle_unreadable();
+  exception when integrity_constraint_violation or data_exception or program_limit_exceeded then
+    perform herald.raise_alert(null, null, 'housekeeping-failed', 'warning',
+      'A regular database task failed; the details name it.', jsonb_build_object('unreadable', sqlstate));
+  end;
   delete from herald.early_receipts as e where e.received_at < moment - interval '1 day';
   return jsonb_build_object('expired', expired, 'in_doubt', doubtful);
 end

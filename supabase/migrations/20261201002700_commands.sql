@@ -9,7 +9,8 @@ create table public.whatsapp_commands (
     'pairing_code', 'refresh_groups', 'create_group', 'group_invite', 'group_members', 'update_group', 'sync_contacts',
     'logout', 'reconnect'
   )),
-  arguments jsonb not null default '{}' check (jsonb_typeof(arguments) = 'object'),
+  arguments jsonb not null default '{}' check (jsonb_typeof(arguments) = 'object')
+  constraint command_arguments_are_small check (herald.is_readable(arguments, 32768)),
   state text not null default 'pending' check (state in ('pending', 'running', 'done', 'failed')),
   result jsonb,
   error_message text,
@@ -47,6 +48,8 @@ comment on column public.whatsapp_commands.expires_at is
 'Until then it must be taken, and once it is running, answered; two minutes each.';
 comment on constraint whatsapp_commands_pkey on public.whatsapp_commands is
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
+comment on constraint command_arguments_are_small on public.whatsapp_commands is
+'The arguments are too large. Shorten them to 32,768 characters in all; numbers may have 300 digits, and lists and objects 30 levels. (herald:arguments-too-large)';
 comment on constraint command_failed_says_why on public.whatsapp_commands is
 'A request that failed needs an error message. Leave results to Herald: it writes them. (herald:herald-writes-it)';
 comment on constraint pairing_code_names_a_phone on public.whatsapp_commands is

@@ -46,7 +46,7 @@ create table public.whatsapp_webhook_endpoints (
   organization_id uuid not null references public.organizations (id) on delete cascade,
   url text not null constraint endpoint_is_https check (url ~ '^https://[^/[:space:]]+' and length(url) <= 2000),
   description text constraint endpoint_description_is_short check (length(description) <= 500),
-  events text[] not null default '{}',
+  events text[] not null default '{}' constraint endpoint_events_are_few check (herald.is_list(events, 50, 100)),
   enabled boolean not null default true,
   failure_count integer not null default 0,
   last_delivery_at timestamptz,
@@ -61,6 +61,8 @@ comment on constraint whatsapp_webhook_endpoints_pkey on public.whatsapp_webhook
 'There is a row with this id already. Leave the id out to get a new one, or change that row. (herald:id-taken)';
 comment on constraint endpoint_description_is_short on public.whatsapp_webhook_endpoints is
 'The description is too long. Shorten it to 500 characters. (herald:description-too-long)';
+comment on constraint endpoint_events_are_few on public.whatsapp_webhook_endpoints is
+'The address asks for too many events, or names one that can''t be. Give a plain list of up to 50 names. (herald:events-too-many)';
 comment on constraint endpoint_is_https on public.whatsapp_webhook_endpoints is
 'A webhook can''t have this address. Give an address of up to 2,000 characters that begins with https://. (herald:webhook-url-invalid)';
 comment on constraint whatsapp_webhook_endpoints_organization_id_url_key on public.whatsapp_webhook_endpoints is

@@ -49,6 +49,18 @@ end
 $$;
 revoke execute on function herald.utc_text(timestamptz) from public;
 
+-- herald.possible_date(instant) → the instant; null if it lies outside the years 1900 to 9999, as a CRM's own table may hold
+-- it (a typo, infinity): no message can be planned by it.
+create function herald.possible_date(p_instant timestamptz) returns timestamptz
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return case when p_instant at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999' then p_instant end;
+end
+$$;
+revoke execute on function herald.possible_date(timestamptz) from public;
+grant execute on function herald.possible_date(timestamptz) to authenticated, service_role;
+
 -- herald.workshop_zone(organisation, zone) → the zone if Postgres knows it, else that of the organisation's settings.
 create function herald.workshop_zone(p_organization uuid, p_zone text) returns text
 language plpgsql stable set search_path = ''
@@ -127,8 +139,8 @@ begin
   end if;
   content := herald.render(p_template.content, p_values);
   return case
+    when content is null then format('Template "%s" gives a text of more than 65,536 characters.', p_name)
     when p_template.media_url is null and btrim(content) = '' then format('Template "%s" gives an empty text.', p_name)
-    when length(content) > 65536 then format('Template "%s" gives a text of more than 65,536 characters.', p_name)
   end;
 end
 $$;

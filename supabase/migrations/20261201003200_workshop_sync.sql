@@ -20,12 +20,13 @@ begin
   select * into former from herald.workshop_links as l where l.workshop_id = p_workshop;
   link := former;
   select f.title, f.starts_at, f.timezone into facts from herald.workshop_facts(p_workshop) as f;
-  link.starts_at := facts.starts_at;
+  link.starts_at := herald.possible_date(facts.starts_at);
   link.timezone := herald.workshop_zone(p_organization, facts.timezone);
   link.group_id := p_group;
   values_now := herald.workshop_values(p_workshop, p_organization, facts.title, link.starts_at, link.timezone);
   link.obstacle := case
     when facts.starts_at is null then 'The workshop has no date or is cancelled.'
+    when link.starts_at is null then 'The workshop''s date can''t be right: it lies outside the years 1900 to 9999. Correct it.'
     when not coalesce(
       (select c.auto_schedule_messages from public.workshop_automation_config as c
         where c.organization_id = p_organization),
@@ -114,7 +115,8 @@ begin
     when serialization_failure or deadlock_detected or lock_not_available then
       raise;
     when others then
-      report := jsonb_build_object('problem', 'Its messages could not be scheduled: ' || sqlerrm);
+      report := jsonb_build_object('problem', 'Its messages could not be scheduled: '
+        || left(coalesce(public.whatsapp_explain(sqlerrm), sqlerrm), 900));
   end;
   if report is not null then
     perform herald.tell_problem(p_workshop, workshop.organization_id, report ->> 'title', report ->> 'problem');

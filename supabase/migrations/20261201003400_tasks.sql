@@ -8,11 +8,14 @@ create table public.whatsapp_automation_tasks (
   workshop_id uuid not null,
   task_type text not null
   constraint task_type_is_known check (task_type in ('send_reminder', 'send_update', 'check_in_prep')),
-  scheduled_for timestamptz not null,
+  scheduled_for timestamptz not null constraint task_scheduled_for_is_a_date
+  check (scheduled_for at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   template_id uuid references public.whatsapp_message_templates (id) on delete set null,
   recipient_filter jsonb not null default '{}'
-  constraint task_recipient_filter_is_an_object check (jsonb_typeof(recipient_filter) = 'object'),
-  metadata jsonb not null default '{}' constraint task_metadata_is_an_object check (jsonb_typeof(metadata) = 'object'),
+  constraint task_recipient_filter_is_an_object check (jsonb_typeof(recipient_filter) = 'object')
+  constraint task_recipient_filter_is_small check (herald.is_readable(recipient_filter, 16384)),
+  metadata jsonb not null default '{}' constraint task_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
+  constraint task_metadata_is_small check (herald.is_readable(metadata, 16384)),
   status text not null default 'pending'
   constraint task_status_is_known check (status in ('pending', 'executing', 'done', 'failed', 'cancelled')),
   queued_count integer not null default 0 constraint task_queued_is_a_count check (queued_count >= 0),
@@ -43,6 +46,12 @@ comment on constraint task_queued_is_a_count on public.whatsapp_automation_tasks
 'A count can''t be below 0. Leave it out: Herald counts. (herald:count-negative)';
 comment on constraint task_recipient_filter_is_an_object on public.whatsapp_automation_tasks is
 'The filter of recipients is no JSON object. Write it like {"ticket": "early"}; {} is everybody. (herald:recipient-filter-no-object)';
+comment on constraint task_metadata_is_small on public.whatsapp_automation_tasks is
+'The task''s metadata are too large. Shorten them to 16,384 characters in all; numbers may have 300 digits, and lists and objects 30 levels. (herald:metadata-too-large)';
+comment on constraint task_recipient_filter_is_small on public.whatsapp_automation_tasks is
+'The filter of recipients is too large. Shorten it to 16,384 characters; numbers may have 300 digits, and lists and objects 30 levels. (herald:filter-too-large)';
+comment on constraint task_scheduled_for_is_a_date on public.whatsapp_automation_tasks is
+'"scheduled_for" is no time that can be kept. Choose a time in the years 1900 to 9999. (herald:time-out-of-range)';
 comment on constraint task_rule_is_short on public.whatsapp_automation_tasks is
 'The name of a rule has 1 to 60 characters. Leave rules to Herald; a person''s task has none. (herald:herald-writes-it)';
 comment on constraint task_status_is_known on public.whatsapp_automation_tasks is
@@ -203,7 +212,8 @@ declare
   queued integer;
   suppressed integer;
 begin
-  select f.title, f.starts_at, f.timezone into facts from herald.workshop_facts(task.workshop_id) as f;
+  select f.title, herald.possible_date(f.starts_at) as starts_at, f.timezone into facts
+  from herald.workshop_facts(task.workshop_id) as f;
   zone := herald.workshop_zone(task.organization_id, facts.timezone);
   common := herald.workshop_values(task.workshop_id, task.organization_id, facts.title, facts.starts_at, zone);
   if task.template_id is null then
@@ -241,12 +251,12 @@ begin
     )
     select
       task.organization_id, account, a.phone, a.name, task.workshop_id, task.task_type,
-      herald.render(template.content, v.all_values), template.media_url, herald.media_kind_of(template.media_url),
+      coalesce(herald.render(template.content, v.all_values), ''), template.media_url, herald.media_kind_of(template.media_url),
       template.id, v.all_values, herald.clock(),
       herald.task_expiry(facts.starts_at, herald.clock()),
       format('task:%s:%s', task.id, a.phone)
     from (
-      select distinct on (w.phone) w.phone, nullif(btrim(w.name), '') as name
+      select distinct on (w.phone) w.phone, left(nullif(btrim(w.name), ''), 200) as name
       from herald.workshop_attendees(task.workshop_id) as w
       where coalesce(w.attributes, '{}') @> task.recipient_filter and w.phone ~ '^\+[1-9][0-9]{6,14}$'
       order by w.phone, w.name
@@ -319,7 +329,7 @@ begin
         raise;
       when others then
         new.status := 'failed';
-        new.error_message := sqlerrm;
+        new.error_message := left(coalesce(public.whatsapp_explain(sqlerrm), sqlerrm), 1000);
     end;
   end if;
   return new;

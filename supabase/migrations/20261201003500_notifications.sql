@@ -33,7 +33,7 @@ begin
   begin
     template := herald.template(organization, n ->> 'template');
     if template.id is null then
-      return format('There is no active template "%s".', n ->> 'template');
+      return format('There is no active template "%s".', left(n ->> 'template', 200));
     end if;
     insert into public.scheduled_whatsapp_messages as m (
       organization_id, recipient_phone, recipient_name, message_type, template_id, template_variables, priority, max_retries,
@@ -46,7 +46,7 @@ begin
     ) returning case when m.status = 'failed' then m.error_message end into held;
     return held;
   exception when others then
-    return coalesce(public.whatsapp_explain(sqlerrm), sqlerrm);
+    return left(coalesce(public.whatsapp_explain(sqlerrm), sqlerrm), 1000);
   end;
 end
 $$;

@@ -89,7 +89,8 @@ as $$
       'pending', coalesce(sum(q.pending), 0), 'due', coalesce(sum(q.due), 0), 'sending', coalesce(sum(q.sending), 0),
       'stuck', coalesce(sum(q.stuck), 0), 'in_doubt', coalesce(sum(q.in_doubt), 0)
     ),
-    'oldest', jsonb_build_object('', coalesce(extract(epoch from herald.clock() - min(q.oldest_due_at)), 0)),
+    'oldest', jsonb_build_object('', coalesce(extract(epoch from herald.clock()
+      - min(greatest(q.oldest_due_at, herald.clock() - interval '10 years'))), 0)),
     'accounts', (
       select coalesce(jsonb_object_agg(s.status, s.many), '{}')
       from (select a.status, count(*) as many from public.whatsapp_sessions as a group by a.status) as s

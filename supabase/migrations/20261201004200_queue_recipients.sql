@@ -102,9 +102,22 @@ begin
   if jsonb_typeof(p_recipients) is distinct from 'array' or jsonb_array_length(p_recipients) not between 1 and 500 then
     raise exception 'Give 1 to 500 recipients.' using errcode = '22023', hint = 'Split a longer list into several calls.',
       detail = 'herald:recipients-count';
+  elsif not herald.is_readable(p_recipients, 2000000) then
+    raise exception 'The list of recipients is too large.' using errcode = '22023',
+      hint = 'Give shorter values, or split the list into several calls: 2,000,000 characters are the most.',
+      detail = 'herald:recipients-too-large';
+  elsif not herald.is_readable(p_variables, 65536) then
+    raise exception 'The template''s values are too large.' using errcode = '22023',
+      hint = 'Shorten them to 65,536 characters in all.', detail = 'herald:variables-too-large';
+  elsif length(p_key) > 200 then
+    raise exception 'The key is too long.' using errcode = '22023', hint = 'Use up to 200 characters.',
+      detail = 'herald:idempotency-key-length';
   elsif jsonb_typeof(coalesce(p_variables, '{}')) <> 'object' then
     raise exception 'The variables have to be an object of values.' using errcode = '22023',
       hint = 'Write them like {"name": "Asha"}.', detail = 'herald:variables-no-object';
+  elsif p_scheduled_for is not null and herald.possible_date(p_scheduled_for) is null then
+    raise exception 'The time "scheduled_for" can''t be kept.' using errcode = '22023',
+      hint = 'Choose a time in the years 1900 to 9999.', detail = 'herald:time-out-of-range';
   elsif p_scheduled_for < herald.clock() - interval '5 minutes' then
     raise exception 'The time to send lies in the past.' using errcode = '22023', hint = 'Leave it out to send now.',
       detail = 'herald:time-passed';

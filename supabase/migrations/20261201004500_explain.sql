@@ -46,21 +46,21 @@ create function public.whatsapp_explain(p_error text) returns text
 language sql stable security definer set search_path = ''
 as $$
   select case
-    when p_error ~ 'violates row-level security policy'
+    when left(p_error, 2000) ~ 'violates row-level security policy'
       then 'You may not do this here. Owners and admins change the rows of their own organisation.'
-    when p_error ~ '^permission denied for '
+    when left(p_error, 2000) ~ '^permission denied for '
       then 'This can''t be read or changed from here. It is Herald''s to write, or not for your role.'
     else (
       select w.message || ' ' || w.hint
       from (
-        select 'c'::"char" as kind, substring(p_error from 'constraint "([^"]+)"') as name
+        select 'c'::"char" as kind, substring(left(p_error, 2000) from 'constraint "([^"]+)"') as name
         union all
-        select 'n', substring(p_error from 'null value in column "([^"]+)"')
+        select 'n', substring(left(p_error, 2000) from 'null value in column "([^"]+)"')
       ) as rule
       cross join pg_catalog.pg_class as t
       cross join lateral herald.refusal_words(t.oid, rule.kind, rule.name) as w
       where t.relnamespace = 'public'::regnamespace and t.relkind in ('r', 'p') and rule.name is not null
-      order by strpos(p_error, '"' || t.relname || '"') > 0 desc, t.relname limit 1
+      order by strpos(left(p_error, 2000), '"' || t.relname || '"') > 0 desc, t.relname limit 1
     )
   end
 $$;

@@ -1994,6 +1994,8 @@ export type Database = {
       },
       "whatsapp_settle_and_claim": { Args: { "p_limit": number, "p_results": Json, "p_run": string }; Returns: Json
       },
+      "whatsapp_settle_and_claim_apart": { Args: { "p_limit": number, "p_results": Json, "p_run": string }; Returns: Json
+      },
       "whatsapp_stats": { Args: { "p_organization": string }; Returns: Json
       },
       "whatsapp_template": { Args: { "p_language"?: string, "p_name": string, "p_organization": string }; Returns: string

@@ -27,6 +27,15 @@ export const ARABIC: Record<string, readonly [message: string, hint: string]> = 
   "herald:herald-writes-it": ["هذه القيمة يكتبها Herald ولا تتوافق مع بقية السجل.", "اترك هذا الحقل لـ Herald."],
   "herald:priority-out-of-range": ["الأولوية خارج المدى المسموح.", "اختر رقمًا من 1 إلى 10؛ الرقم 10 يُرسل أولًا."],
   "herald:attributes-no-object": ["الخصائص ليست كائن JSON.", 'اكتبها هكذا: {"city": "Lisbon"}.'],
+  "herald:time-out-of-range": ["الوقت «{0}» لا يمكن حفظه.", "اختر وقتًا بين عامي 1900 و9999."],
+  "herald:attributes-too-large": ["الخصائص كبيرة جدًا.", "اختصرها إلى 16,384 حرفًا إجمالًا."],
+  "herald:variables-too-large": ["قيم القالب كبيرة جدًا.", "اختصرها إلى 65,536 حرفًا إجمالًا."],
+  "herald:metadata-too-large": ["بيانات المهمة كبيرة جدًا.", "اختصرها إلى 16,384 حرفًا إجمالًا."],
+  "herald:filter-too-large": ["مرشّح المستلمين كبير جدًا.", "اختصره إلى 16,384 حرفًا."],
+  "herald:audience-too-large": ["الجمهور المحدد كبير جدًا.", "اختصر المرشّح إلى 65,536 حرفًا."],
+  "herald:arguments-too-large": ["معطيات الطلب كبيرة جدًا.", "اختصرها إلى 32,768 حرفًا إجمالًا."],
+  "herald:status-too-large": ["حالة الأتمتة للورشة كبيرة جدًا.", "اختصر ما يخصك منها إلى 65,536 حرفًا إجمالًا."],
+  "herald:recipients-too-large": ["قائمة المستلمين كبيرة جدًا.", "اكتب قيمًا أقصر، أو قسّم القائمة على عدة طلبات."],
   "herald:variables-no-object": ["قيم القالب ليست كائن JSON.", 'اكتبها هكذا: {"name": "Asha"}.'],
   "herald:metadata-no-object": ["بيانات المهمة ليست كائن JSON.", 'اكتبها هكذا: {"note": "VIPs first"}.'],
   "herald:description-too-long": ["الوصف طويل جدًا.", "اختصر الوصف."],
@@ -125,6 +134,16 @@ export const ARABIC: Record<string, readonly [message: string, hint: string]> = 
   "herald:message-unknown": ["لا توجد رسالة كهذه في قائمة الإرسال.", "حدّث الرسائل ثم اختر من جديد."],
   "herald:message-empty": ["الرسالة فارغة.", "اكتب نصًا، أو اختر قالبًا، أو أضف ملفًا أو محتوى."],
   "herald:message-too-long": ["نص الرسالة طويل جدًا.", "اختصره إلى 65,536 حرفًا."],
+  "herald:media-url-too-long": [
+    "عنوان الملف طويل جدًا.",
+    "اكتب عنوانًا حتى 4,096 حرفًا؛ ولعنوان data: حتى 1,048,576.",
+  ],
+  "herald:payload-too-large": ["محتوى الرسالة الخاص كبير جدًا.", "اختصره إلى 16,384 حرفًا إجمالًا."],
+  "herald:mentions-invalid": [
+    "إحدى الإشارات طويلة جدًا أو ليست في قائمة بسيطة.",
+    "أشر إلى الأعضاء بمعرّفات مثل 491701234567@s.whatsapp.net.",
+  ],
+  "herald:template-components-too-large": ["مكونات القالب كبيرة جدًا.", "اختصرها إلى 65,536 حرفًا إجمالًا."],
   "herald:message-malformed": ["لا يمكن تكوين هذه الرسالة.", "صحّحها ثم أضفها من جديد."],
   "herald:message-type-length": ["نوع الرسالة فارغ أو طويل جدًا.", "استخدم من 1 إلى 60 حرفًا."],
   "herald:message-status-unknown": [
@@ -266,6 +285,19 @@ export const ARABIC: Record<string, readonly [message: string, hint: string]> = 
     "أعط من 1 إلى 50: يجب أن يستطيع الناس إيقاف الرسائل.",
   ],
   "herald:pause-reason-too-long": ["سبب الإيقاف المؤقت طويل جدًا.", "اختصره إلى 500 حرف."],
+  "herald:opt-out-word-too-long": [
+    "إحدى كلمات الإيقاف طويلة جدًا أو فارغة.",
+    "اكتب قائمة كلمات، كل منها حتى 100 حرف.",
+  ],
+  "herald:region-too-long": ["منطقة المجموعة طويلة جدًا.", "اختصرها إلى 200 حرف."],
+  "herald:labels-too-many": [
+    "وسوم المجموعة كثيرة جدًا أو أحدها طويل جدًا.",
+    "اكتب حتى 50 وسمًا، كل منها حتى 100 حرف.",
+  ],
+  "herald:events-too-many": [
+    "العنوان يطلب أحداثًا كثيرة جدًا أو حدثًا غير ممكن.",
+    "اكتب قائمة من 50 اسمًا على الأكثر.",
+  ],
   "herald:retention-days": [
     "مدة الاحتفاظ بالنصوص خارج المدى المسموح.",
     "اختر من 1 إلى 3,650 يومًا، أو null للاحتفاظ بها.",

@@ -223,7 +223,7 @@ HERALD_FUNCTIONS = _names("""
     whatsapp_groups_sync whatsapp_heartbeat whatsapp_housekeeping whatsapp_lease_release
     whatsapp_realtime_canary whatsapp_reap whatsapp_receipts whatsapp_session_alert whatsapp_session_attach
     whatsapp_session_cleanup whatsapp_session_report whatsapp_sessions_deleted whatsapp_settle
-    whatsapp_settle_and_claim whatsapp_worker_start
+    whatsapp_settle_and_claim whatsapp_settle_and_claim_apart whatsapp_worker_start
     whatsapp_doctor whatsapp_doctor_canary whatsapp_operator_audit whatsapp_operator_message
     whatsapp_operator_overview whatsapp_operator_queue whatsapp_operator_send whatsapp_operator_session
     whatsapp_operator_settle
@@ -231,7 +231,8 @@ HERALD_FUNCTIONS = _names("""
 
 #: Functions of schema herald that people's own statements run: policies, defaults, checks and views need them.
 HELPERS = _names("""
-    clock is_quiet_hours is_super_admin is_timezone my_admin_organizations my_hidden_sessions my_organizations
-    named_recipients organization_queue period_stats queue_for queue_overview refusal_words refuse
+    clock is_list is_quiet_hours is_readable is_super_admin is_timezone my_admin_organizations my_hidden_sessions
+    my_organizations
+    named_recipients organization_queue period_stats possible_date queue_for queue_overview refusal_words refuse
     row_policy_refuses schedule_problem seen_open_messages session_overview template
 """)
