@@ -13,7 +13,8 @@ HeraldError
 ├── CommandRefused        the operator: what a herald command asked for can't be done; the text says why
 ├── DatabaseRefused       the caller: the database refuses the query; sqlstate.py says what its code means
 ├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
-│   └── Unstorable        nobody: the database can't take what was given, however often; it is left out
+│   ├── Unstorable        nobody: the database can't take what was given, however often; it is left out
+│   └── TooLarge          the caller: the answer has too many bytes; ask for fewer rows
 └── LostLease             nobody: another worker has it now; stop at once
 
 The API answers with a Problem (worker/api/http/problem.py), which is an answer and no error.
@@ -102,6 +103,10 @@ class StoreError(HeraldError):
 
 class Unstorable(StoreError):  # noqa: N818 - it reads as the sentence that it is
     """The database can't take what was given: no text, too large, against a rule."""
+
+
+class TooLarge(StoreError):  # noqa: N818 - it reads as the sentence that it is
+    """The database's answer has more bytes than the worker takes."""
 
 
 class LostLease(HeraldError):  # noqa: N818 - it reads as the sentence that it is

@@ -64,12 +64,14 @@ class Groups(Protocol):
 class Round:
     """One exchange with the queue: the messages that are settled now, those to be sent, and when to look again.
 
+    unreadable: the outcomes of claims that this worker can't read.
     next_due: seconds until something may be claimable, None if nothing is waiting.
     """
 
     settled: frozenset[UUID]
     claims: tuple[Claim, ...]
     next_due: float | None
+    unreadable: tuple[Settlement, ...] = ()
 
 
 class Outbox(Protocol):
@@ -84,8 +86,8 @@ class Outbox(Protocol):
     async def extend(self, message_ids: Sequence[UUID]) -> frozenset[UUID]:
         """Extend claims by their full time; the answer names those that are still ours."""
 
-    async def adopt(self, held: Held) -> list[Claim]:
-        """Take over the claims that an earlier holder of the session left."""
+    async def adopt(self, held: Held) -> tuple[list[Claim], list[Settlement]]:
+        """Take over the claims that an earlier holder of the session left; and outcomes of those that can't be read."""
 
     async def receipts(self, receipts: Sequence[Receipt]) -> None:
         """Write who received and who read our messages. Idempotent. Unstorable: the database can't take them."""

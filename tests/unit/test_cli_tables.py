@@ -10,6 +10,7 @@ from rich.table import Table
 
 from worker.cli.queue import queues_table
 from worker.cli.sessions import accounts_table, workers_table
+from worker.cli.show import console
 
 ID = "7b0f3d1e-5f6c-4a52-9a0f-6f8f5f4f3e21"
 
@@ -79,3 +80,13 @@ def test_no_heading_is_broken_in_two(name: str) -> None:
 def test_no_status_and_no_figure_is_broken_in_two() -> None:
     words = {word for name in TABLES for line in printed(TABLES[name]) for word in line.split()}
     assert {"connected", "disconnected", "12,345", "1,234,567", "7b0f3d1e"} <= words
+
+
+@pytest.mark.parametrize("name", ["[/red]", "[bold", "[link=x]y[/link]", "{{a}}", "\N{KNOT}" * 200])
+def test_a_name_is_shown_as_it_is(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Square brackets are markup to the library of the tables; a name may have them."""
+    monkeypatch.setenv("COLUMNS", "500")
+    console().print(accounts_table([account(name=name, paused_until="infinity", last_error=name)], 500))
+    assert name[:20] in capsys.readouterr().out

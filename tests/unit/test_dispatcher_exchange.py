@@ -10,7 +10,7 @@ import pytest
 
 from worker.errors import StoreError
 from worker.message import Claim, MessageKind
-from worker.outcome import Accepted, Outcome, Settlement, Unavailable
+from worker.outcome import Accepted, Outcome, Rejected, Settlement, Unavailable
 from worker.ports import Outbox, Provider, Round
 from worker.sending.dispatcher import Dispatcher
 from worker.sending.fetches import PER_ACCOUNT, Fetches
@@ -41,6 +41,7 @@ class Queue(Outbox):
 
     def __init__(self) -> None:
         self.waiting: list[Claim] = []
+        self.unreadable: tuple[Settlement, ...] = ()
         self.settled: list[Settlement] = []
         self.returned: list[frozenset[UUID]] = []
         self.limits: asyncio.Queue[int] = asyncio.Queue()
@@ -55,7 +56,9 @@ class Queue(Outbox):
         if self.lose:
             raise StoreError("the answer was lost")
         given, self.waiting = self.waiting[:limit], self.waiting[limit:]
-        return Round(settled=frozenset(s.message_id for s in settlements), claims=tuple(given), next_due=None)
+        unreadable, self.unreadable = self.unreadable, ()
+        settled = frozenset(s.message_id for s in settlements)
+        return Round(settled=settled, claims=tuple(given), unreadable=unreadable, next_due=None)
 
     async def return_unknown(self, in_hand: Iterable[UUID]) -> int:
         self.returned.append(frozenset(in_hand))
@@ -127,6 +130,20 @@ async def test_an_outcome_is_settled_once_and_told_to_those_who_listen_when_the_
     assert [s.message_id for s in scene.heard] == [one.message_id]
     assert len(scene.queue.settled) == 1
     assert scene.ledger.in_hand == frozenset()
+
+
+async def test_a_claim_that_nobody_could_read_is_settled_in_the_next_turn_beside_the_others(scene: Scene) -> None:
+    refused = Settlement(
+        message_id=uuid4(), token=uuid4(), outcome=Rejected(code="unreadable", reason="It is odd.")
+    )
+    scene.queue.waiting, scene.queue.unreadable = [claim()], (refused,)
+    scene.dispatcher.wake()
+    await scene.queue.turn()
+    assert (await scene.wire.sent.get()).text == "hello"
+    while len(scene.queue.settled) < 2:
+        await scene.queue.turn()
+    assert refused in scene.queue.settled
+    assert scene.queue.returned == []
 
 
 async def test_claims_are_given_back_only_after_an_answer_was_lost_and_never_those_in_hand(scene: Scene) -> None:

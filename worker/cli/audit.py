@@ -10,6 +10,7 @@ from rich.text import Text
 
 from worker.cli.connection import operations
 from worker.cli.show import AsJson, InOrganization, console, fitted, print_json, table
+from worker.moments import moment_of
 from worker.supabase.operations import Operations
 
 _EVERY = 2.0
@@ -22,7 +23,8 @@ def audit(
     ] = None,
     account: Annotated[str | None, typer.Option(metavar="ID", help="About this account alone.")] = None,
     hours: Annotated[
-        float | None, typer.Option("--hours", min=0, metavar="HOURS", help="Only the last HOURS hours.")
+        float | None,
+        typer.Option("--hours", min=0, max=87_600, metavar="HOURS", help="Only the last HOURS hours."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many rows, the newest.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Then go on as more comes; Ctrl-C ends.")] = False,
@@ -77,7 +79,7 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool, heading: bool = False) 
     shown = table("when", "what", "who", "account", "details")
     shown.show_header = heading
     for row in rows:
-        at = datetime.fromisoformat(row["created_at"]).astimezone()
+        at = moment_of(row["created_at"]).astimezone()
         shown.add_row(
             *(f"{at:%m-%d %H:%M:%S}", row["event_type"], _who(row), (row["session_id"] or "")[:8]),
             Text(_details(row["event_data"]), "dim"),

@@ -171,6 +171,13 @@ async def _list(
     if not found:
         out.print(f"No message is {which.value.replace('_', ' ')}.")
         return
+    out.print(messages_table(found))
+    if len(found) == limit:
+        out.print(f"These are the first {limit}; --limit shows more.", style="dim")
+
+
+def messages_table(found: list[dict[str, Any]], width: int | None = None) -> Table:
+    """Make a table of messages: a line each."""
     shown = table("message", "account", "to", "status", "due", "what happened")
     for one in found:
         said = one["error_code"] or (f"tried {one['retry_count']} times" if one["retry_count"] else "")
@@ -178,9 +185,7 @@ async def _list(
             *(one["id"], one["session_id"][:8], recipient(one), status(one["status"])),
             *(distance(moment(one["due_at"])), said),
         )
-    out.print(fitted(shown))
-    if len(found) == limit:
-        out.print(f"These are the first {limit}; --limit shows more.", style="dim")
+    return fitted(shown, width)
 
 
 async def _why(message: UUID, *, as_json: bool) -> None:

@@ -73,7 +73,9 @@ def logout(
 @sessions.command()
 def pause(
     account: Account,
-    minutes: Annotated[float, typer.Option("--for", min=1, metavar="MINUTES", help="How long.")] = 60,
+    minutes: Annotated[
+        float, typer.Option("--for", min=1, max=5_256_000, metavar="MINUTES", help="How long.")
+    ] = 60,
     reason: Annotated[str, typer.Option(help="What the organisation reads.")] = "Paused by the operator.",
 ) -> None:
     """Hold its messages back for a while; it stays connected."""

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from worker.moments import moment_of
+
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for a script.")]
 InOrganization = Annotated[UUID | None, typer.Option("--org", metavar="UUID", help="Of this organisation alone.")]
 
@@ -29,7 +31,7 @@ _WHOLE, _GAP, _LEAST = ("state", "status"), 2, 4
 
 def console() -> Console:
     """Where results go."""
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)  # a name may have [brackets]
 
 
 def print_json(answer: Any) -> None:
@@ -90,12 +92,12 @@ def status(name: str) -> Text:
 
 def moment(text: str | None) -> datetime | None:
     """The database's time."""
-    return datetime.fromisoformat(text) if text else None
+    return moment_of(text) if text else None
 
 
 def local_time(text: str) -> str:
     """Give a time of the database as the operator's clock shows it, with the day if that is another."""
-    at = datetime.fromisoformat(text).astimezone()
+    at = moment_of(text).astimezone()
     return f"{at:%H:%M}" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
 
 

@@ -87,6 +87,7 @@ class Dispatcher:
         for settlement in settlements:
             for listen in self.listeners:
                 listen(settlement)
+        self._ledger.add(answer.unreadable)
         for claim in answer.claims:
             self._ledger.took(claim)
             self._start(claim)

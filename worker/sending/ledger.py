@@ -5,7 +5,7 @@ receipt finds its message settled or waits for it (herald.apply_receipts).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class Ledger:
     @property
     def in_hand(self) -> frozenset[UUID]:
         """Messages whose claims this process knows of and has not settled yet."""
-        return frozenset(self._claims)
+        return frozenset(self._claims) | {settlement.message_id for settlement in self._settlements.values()}
 
     def took(self, claim: Claim) -> None:
         """Remember a claim until it is settled."""
@@ -54,6 +54,12 @@ class Ledger:
         if self._claims.get(claim.message_id) is claim:
             settlement = Settlement(message_id=claim.message_id, token=claim.token, outcome=outcome)
             self._settlements.setdefault(claim.token, settlement)
+            self._work.set()
+
+    def add(self, settlements: Iterable[Settlement]) -> None:
+        """Note outcomes of claims that nobody here could read."""
+        for settlement in settlements:
+            self._settlements.setdefault(settlement.token, settlement)
             self._work.set()
 
     def receipt(self, receipt: Receipt, sequence: int) -> None:

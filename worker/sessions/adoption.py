@@ -28,7 +28,9 @@ class Adoption:
         if self._done:
             return
         self._done = True
-        for claim in await self._outbox.adopt(self._held):
+        claims, unreadable = await self._outbox.adopt(self._held)
+        self._ledger.add(unreadable)
+        for claim in claims:
             self._ledger.took(claim)
             if not self._ledger.knows_sent(claim):
                 self._ledger.outcome(claim, await self._judge(claim))

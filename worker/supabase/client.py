@@ -14,7 +14,7 @@ import httpx
 from postgrest import AsyncPostgrestClient
 from postgrest.base_request_builder import RequestConfig
 
-from worker.errors import DatabaseRefused, SettingsError, StoreError
+from worker.errors import DatabaseRefused, SettingsError, StoreError, TooLarge
 from worker.reconnect_delay import delay
 from worker.supabase.sqlstate import Meaning, meaning_of, worker_error
 from worker.supabase.transport import AiohttpTransport
@@ -127,8 +127,19 @@ async def _read(answer: httpx.Response) -> bytes:
     async for part in answer.aiter_bytes():
         content += part
         if len(content) > LARGEST_ANSWER:
-            raise StoreError(f"Supabase's answer is larger than {LARGEST_ANSWER // 2**20} MB")
+            raise TooLarge(f"Supabase's answer is larger than {LARGEST_ANSWER // 2**20} MB")
     return bytes(content)
+
+
+def read_json(content: bytes) -> Any:
+    """Read an answer, also one with a number that is longer than Python reads: that one becomes infinite.
+
+    Raises ValueError, or RecursionError for more than some 1,000 levels.
+    """
+    try:
+        return json.loads(content)
+    except ValueError:
+        return json.loads(content, parse_int=lambda digits: int(digits) if len(digits) < 4_000 else float(digits))
 
 
 def _judged(answer: httpx.Response, content: bytes) -> Any:
@@ -143,8 +154,8 @@ def _judged(answer: httpx.Response, content: bytes) -> Any:
     if "json" not in answer.headers.get("Content-Type", ""):
         raise not_json
     try:
-        said = json.loads(content)
-    except ValueError:
+        said = read_json(content)
+    except (ValueError, RecursionError):  # not JSON, or deeper, or with longer numbers, than Python reads
         raise not_json from None
     if answer.is_success:
         return said

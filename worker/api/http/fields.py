@@ -1,12 +1,14 @@
 """Types of fields that several routes share, with what the docs say of them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from worker.moments import exact_moment, microseconds_of, moment_at
 
 _LID = re.compile(r"[0-9]{1,20}@lid")
 
@@ -87,17 +89,34 @@ Phone = Annotated[
     ),
 ]
 
+#: A time of a row. One that no client can read (infinity, a year beyond 9999) is told as the last, or first, that can.
+Moment = Annotated[datetime, BeforeValidator(lambda told: exact_moment(told) if isinstance(told, str) else told)]
+
+
+def _flat(told: Any) -> Any:
+    """Write a list of lists, as Postgres takes for a column of texts, as one list of texts."""
+    if not isinstance(told, list):
+        return told
+    return [
+        text for item in told for text in (_flat(item) if isinstance(item, list) else [item]) if text is not None
+    ]
+
+
+#: A column of texts.
+Labels = Annotated[list[str], BeforeValidator(_flat)]
+
 #: Where a page ends: opaque to clients; microseconds since 1970 and the row's id.
-Cursor = Annotated[str, Field(pattern=rf"^[0-9]{{1,16}}\.{UUID_PATTERN}$", description="next of the page before")]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Cursor = Annotated[
+    str, Field(pattern=rf"^-?[0-9]{{1,18}}\.{UUID_PATTERN}$", description="next of the page before")
+]
 
 
 def cursor_of(moment: datetime, row: UUID) -> str:
     """Make the cursor behind this row."""
-    return f"{(moment - _EPOCH) // timedelta(microseconds=1)}.{row}"
+    return f"{microseconds_of(moment)}.{row}"
 
 
 def cursor_from(cursor: str) -> tuple[datetime, UUID]:
     """Read a cursor that has its pattern."""
     microseconds, _, row = cursor.partition(".")
-    return _EPOCH + timedelta(microseconds=int(microseconds)), UUID(row)
+    return moment_at(int(microseconds)), UUID(row)

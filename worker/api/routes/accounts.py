@@ -1,13 +1,12 @@
 """Linking accounts, and how they are: for the CRM's connection screen."""
 
 import base64
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 
-from worker.api.http.fields import Phone, Text
+from worker.api.http.fields import Moment, Phone, Text
 from worker.api.http.problem import Problem, not_found
 from worker.api.http.routing import Access, Answer, Body, Call, Cost, Query, Reply, Routes
 from worker.api.routes.commands import Command, ask
@@ -42,12 +41,12 @@ class Account(Answer):
     display_name: str | None
     status: SessionStatus
     desired_state: DesiredState
-    connected_at: datetime | None
-    last_connected_at: datetime | None
-    last_disconnected_at: datetime | None
-    last_active_at: datetime | None
+    connected_at: Moment | None
+    last_connected_at: Moment | None
+    last_disconnected_at: Moment | None
+    last_active_at: Moment | None
     last_error: str | None = Field(description="what is wrong and what to do")
-    paused_until: datetime | None
+    paused_until: Moment | None
     pause_reason: str | None
     daily_limit: int
     health_score: int
@@ -67,7 +66,7 @@ class Linking(Answer):
     status: SessionStatus
     qr_code: str | None = Field(description="a PNG as data URI, to be scanned with WhatsApp on the phone")
     pairing_code: str | None = Field(description="to be typed into WhatsApp on the phone instead")
-    qr_expires_at: datetime | None
+    qr_expires_at: Moment | None
     phone_number: str | None
     last_error: str | None
 

@@ -4,12 +4,12 @@ The call waits a while for the answer. One that comes later is at /api/commands/
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from worker.api.http.fields import Moment
 from worker.api.http.problem import Problem, invalid, not_found, without_numbers
 from worker.api.http.routing import Access, Answer, Call, Query, Reply, Routes
 from worker.supabase.tenant import accounts, commands
@@ -31,8 +31,8 @@ class Command(Answer):
     state: Literal["pending", "running", "done", "failed"]
     result: dict[str, Any] | None = Field(description="once done, as the call would have answered")
     error_message: str | None = Field(description="once failed: why, and what to do")
-    expires_at: datetime = Field(description="by then it is done or failed, or taken and given two minutes more")
-    created_at: datetime
+    expires_at: Moment = Field(description="by then it is done or failed, or taken and given two minutes more")
+    created_at: Moment
 
 
 class WaitQuery(Query):

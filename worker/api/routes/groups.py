@@ -1,13 +1,12 @@
 """Groups of the organisation's accounts."""
 
 import asyncio
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from worker.api.http.fields import UUID_PATTERN, GroupJid
+from worker.api.http.fields import UUID_PATTERN, GroupJid, Labels, Moment
 from worker.api.http.problem import Problem, not_found
 from worker.api.http.routing import Access, Answer, Call, Query, Routes
 from worker.api.routes.commands import ask, not_connected
@@ -35,8 +34,8 @@ class Group(Answer):
     announce_only: bool = Field(description="whether only admins may write")
     is_active: bool = Field(description="false: the account is not in it any more")
     workshop_id: UUID | None = Field(description="the current or next workshop that is linked to it")
-    tags: list[str]
-    synced_at: datetime | None
+    tags: Labels
+    synced_at: Moment | None
 
 
 class GroupPage(Answer):

@@ -1,14 +1,14 @@
 """Messages of the queue, as the API shows them."""
 
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from worker.api.http.fields import Cursor, cursor_from, cursor_of
+from worker.api.http.fields import Cursor, Moment, cursor_from, cursor_of
 from worker.api.http.problem import Problem, not_found
 from worker.api.http.routing import Access, Answer, Call, Query, Routes
+from worker.errors import TooLarge
 from worker.message import MessageStatus
 from worker.supabase.tenant import messages
 
@@ -32,24 +32,24 @@ class Message(Answer):
     campaign_id: UUID | None
     workshop_id: UUID | None
     priority: int = Field(description="1 to 10; 10 goes first")
-    scheduled_for: datetime
-    expires_at: datetime | None = Field(description="from here on it is not sent any more")
+    scheduled_for: Moment
+    expires_at: Moment | None = Field(description="from here on it is not sent any more")
     status: MessageStatus
     retry_count: int
-    next_attempt_at: datetime | None
+    next_attempt_at: Moment | None
     wa_message_id: str | None
     error_code: str | None
     error_message: str | None
-    sent_at: datetime | None
-    delivered_at: datetime | None
-    read_at: datetime | None
+    sent_at: Moment | None
+    delivered_at: Moment | None
+    read_at: Moment | None
     delivered_count: int
     read_count: int
     unreadable_count: int = Field(description="recipients whose phones have the message and can't read it")
     resent_count: int = Field(description="how often it went out again because the phone could not read it")
     sent_by: UUID | None = Field(description="the user who queued it; null: a server or a rule")
     idempotency_key: str | None
-    created_at: datetime
+    created_at: Moment
 
 
 class Reason(Answer):
@@ -57,7 +57,7 @@ class Reason(Answer):
 
     rule: str = Field(description="stable code, see docs/sending-rules.md")
     explanation: str
-    until: datetime | None = Field(description="null: until somebody acts, or not known")
+    until: Moment | None = Field(description="null: until somebody acts, or not known")
 
 
 class ExplainedMessage(Message):
@@ -97,13 +97,21 @@ class MessagePath(Query):
 async def list_messages(call: Call, query: MessageQuery) -> MessagePage:
     """List messages, the latest first.
 
-    Pages follow each other without gaps while new messages come in.
+    Pages follow each other without gaps while new messages come in. A page of very large messages has fewer of them.
     """
     conditions = query.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
     before = cursor_from(query.cursor) if query.cursor else None
-    rows = await messages.page(call.tenant, conditions, before=before, limit=query.limit + 1)
-    page = [Message.model_validate(row) for row in rows[: query.limit]]
-    last = page[-1] if len(rows) > query.limit else None
+    limit = query.limit
+    while True:
+        try:
+            rows = await messages.page(call.tenant, conditions, before=before, limit=limit + 1)
+            break
+        except TooLarge:
+            if limit == 1:
+                raise
+            limit = max(limit // 8, 1)
+    page = [Message.model_validate(row) for row in rows[:limit]]
+    last = page[-1] if len(rows) > limit else None
     return MessagePage(messages=page, next=cursor_of(last.scheduled_for, last.id) if last else None)
 
 
