@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,6 @@ import structlog
 
 from worker.events import Receipt
 from worker.message import Claim, MessageKind, WebTrace
-from worker.moments import moment_of
 from worker.outcome import Accepted, Indeterminate, Outcome, Rejected, Settlement, Unavailable
 from worker.ports import Round
 from worker.session import Held, ProviderName
@@ -41,7 +41,7 @@ def claim_from(row: dict[str, Any]) -> Claim:
         organization_id=UUID(row["organization_id"]),
         session_id=UUID(row["session_id"]),
         provider=ProviderName(row["provider"]),
-        until=moment_of(row["until"]),
+        until=datetime.fromisoformat(row["until"]),
         to=row["to"],
         kind=MessageKind(row["kind"]),
         text=row["text"],
