@@ -13,7 +13,7 @@ from worker.api import Api
 from worker.api.app import ApiSettings
 from worker.api.http.listener import listening
 from worker.api.http.metrics import Metrics
-from worker.errors import EngineError, HeraldError, SettingsError, StoreError
+from worker.errors import EngineError, HeraldError, KeyRefused, SettingsError, StoreError
 from worker.health import Health
 from worker.jobs import Hints, Upkeep
 from worker.process.pm2 import Channel
@@ -35,6 +35,7 @@ from worker.supabase.client import Database
 from worker.supabase.commands import SupabaseCommands
 from worker.supabase.credentials import SupabaseCredentials
 from worker.supabase.groups import SupabaseGroups
+from worker.supabase.key_trust import PATIENCE_SECONDS, KeyTrust
 from worker.supabase.leases import SupabaseLeases
 from worker.supabase.outbox import SupabaseOutbox
 from worker.supabase.realtime.wakeups import Wakeups
@@ -46,6 +47,9 @@ VERSION = "0.1.0"
 
 #: Seconds that Supabase may take to answer at the start; then the worker ends and says so.
 START_SECONDS = 8.0
+
+#: Between two tries with a key that Supabase refuses, seconds.
+REFUSED_PAUSE_SECONDS = 3.0
 
 #: How long a stop waits for commands under way, seconds.
 COMMANDS_STOP_SECONDS = 3.0
@@ -65,7 +69,8 @@ class Daemon:
         """Serve until SIGTERM or SIGINT, then hand over. Raises SettingsError, InUse, StoreError, LostLease."""
         settings = self._settings
         lock = lock_state(settings.state_dir)
-        database = Database(settings.supabase_url, settings.supabase_service_key.get_secret_value())
+        key = settings.supabase_service_key.get_secret_value()
+        database = Database(settings.supabase_url, key, trust=KeyTrust(PATIENCE_SECONDS))
         try:
             await self._serve(database)
         finally:
@@ -147,15 +152,21 @@ class Daemon:
 
     async def _announce(self) -> None:
         """Become the worker of this name. Raises StoreError if Supabase is away, SettingsError if it refuses."""
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await self._leases.start(self._settings.worker_id, VERSION)
-        except StoreError as error:
-            reason = str(error)
-        except TimeoutError:
-            reason = f"Supabase does not answer within {START_SECONDS:g} s"
-        else:
-            return
+        while True:
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await self._leases.start(self._settings.worker_id, VERSION)
+            except KeyRefused as error:
+                log.warning("key_refused", error=error, wrong_after_seconds=PATIENCE_SECONDS)
+                await asyncio.sleep(REFUSED_PAUSE_SECONDS)
+                continue
+            except StoreError as error:
+                reason = str(error)
+            except TimeoutError:
+                reason = f"Supabase does not answer within {START_SECONDS:g} s"
+            else:
+                return
+            break
         raise StoreError(f"SUPABASE_URL: {reason}; check the URL and that the project is running")
 
     async def _start_engines(self) -> None:

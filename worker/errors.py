@@ -101,6 +101,10 @@ class StoreError(HeraldError):
     """Supabase did not answer, or refused a call."""
 
 
+class KeyRefused(StoreError):  # noqa: N818 - it reads as the sentence that it is
+    """Supabase refuses the secret key; perhaps in passing, as it does now and then."""
+
+
 class Unstorable(StoreError):  # noqa: N818 - it reads as the sentence that it is
     """The database can't take what was given: no text, too large, against a rule."""
 

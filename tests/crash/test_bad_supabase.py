@@ -64,7 +64,9 @@ async def test_a_lost_call_of_a_living_worker_is_made_good(
 
 
 @pytest.mark.usefixtures("process")
-@pytest.mark.parametrize("trouble", [Trouble.UNAVAILABLE, Trouble.GARBAGE])
+@pytest.mark.parametrize(
+    "trouble", [Trouble.UNAVAILABLE, Trouble.GARBAGE, Trouble.TOKEN_REFUSED, Trouble.TOO_LARGE]
+)
 async def test_a_worker_survives_bad_answers(world: World, serving: Serving, trouble: Trouble) -> None:
     texts = [f"{trouble} {number}" for number in range(3)]
     for name in ("whatsapp_settle_and_claim", "whatsapp_receipts", "whatsapp_heartbeat", "whatsapp_commands_take"):

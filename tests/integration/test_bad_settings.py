@@ -108,6 +108,7 @@ async def test_a_missing_or_malformed_setting_is_named_with_its_remedy(
     await complains({**environment, name: value}, name, remedy)
 
 
+@pytest.mark.full  # a key that is refused gets a minute; tests/unit/test_supabase_client.py has the clock in its hand
 @pytest.mark.parametrize(
     "key", ["sb_secret_" + "x" * 31, "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.bm8", "nonsense"]
 )

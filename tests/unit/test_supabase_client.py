@@ -14,6 +14,7 @@ from worker.errors import (
     CredentialsError,
     DatabaseRefused,
     HeraldError,
+    KeyRefused,
     LostLease,
     SettingsError,
     StoreError,
@@ -21,6 +22,7 @@ from worker.errors import (
 )
 from worker.supabase import client
 from worker.supabase.client import Database
+from worker.supabase.key_trust import PATIENCE_SECONDS, KeyTrust
 from worker.supabase.sqlstate import MEANINGS, Meaning, meaning_of
 from worker.supabase.tenant import Tenant, messages
 
@@ -154,6 +156,56 @@ async def test_what_does_not_pass_is_told_at_once(
         await database.call("whatsapp_reap", {})
     assert type(raised.value) is kind
     assert respx_mock.calls.call_count == 1
+
+
+class Clock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+#: What a hosted project answers to a right key now and then, or while somebody pushes migrations.
+REFUSALS = {
+    "401 PGRST303": refusal(401, "PGRST303", "JWT issued at future"),
+    "401 PGRST301": refusal(401, "PGRST301", "No suitable key or wrong key type"),
+    "401 of the gateway": refusal(401, None, "Invalid API key"),
+    "403": refusal(403, "42501", "permission denied for schema public"),
+    "404 PGRST202": refusal(404, "PGRST202", "Could not find the function"),
+}
+
+
+@pytest.mark.parametrize("happens", REFUSALS)
+async def test_a_key_that_has_worked_is_never_called_wrong(
+    database: Database, respx_mock: respx.MockRouter, happens: str
+) -> None:
+    done = httpx.Response(200, json={"expired": 0})
+    respx_mock.post(REAP).mock(side_effect=[done, REFUSALS[happens], done])
+    await database.call("whatsapp_reap", {})
+    assert await database.call("whatsapp_reap", {}) == {"expired": 0}  # it was repeated
+    respx_mock.post(REAP).mock(return_value=REFUSALS[happens])
+    with pytest.raises(KeyRefused):
+        await database.call("whatsapp_reap", {})
+
+
+@pytest.mark.parametrize("happens", [each for each in REFUSALS if each.startswith("401")])
+async def test_a_key_that_never_worked_is_wrong_after_a_minute(respx_mock: respx.MockRouter, happens: str) -> None:
+    clock = Clock()
+    transport = httpx.MockTransport(respx_mock.async_handler)
+    trust = KeyTrust(PATIENCE_SECONDS, clock)
+    database = Database(URL, "sb_secret_key", trust=trust, first_pause=0.001, transport=transport)
+    respx_mock.post(REAP).mock(return_value=REFUSALS[happens])
+    for seconds in (0, 30, 29):
+        clock.now += seconds
+        with pytest.raises(KeyRefused):
+            await database.call("whatsapp_reap", {})
+    clock.now += 1
+    with pytest.raises(SettingsError, match="SUPABASE_SERVICE_KEY"):
+        await database.call("whatsapp_reap", {})
+    await database.aclose()
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(204), httpx.Response(200)])

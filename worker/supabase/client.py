@@ -14,8 +14,9 @@ import httpx
 from postgrest import AsyncPostgrestClient
 from postgrest.base_request_builder import RequestConfig
 
-from worker.errors import DatabaseRefused, SettingsError, StoreError, TooLarge
+from worker.errors import DatabaseRefused, KeyRefused, SettingsError, StoreError, TooLarge
 from worker.reconnect_delay import delay
+from worker.supabase.key_trust import KeyTrust
 from worker.supabase.sqlstate import Meaning, meaning_of, worker_error
 from worker.supabase.transport import AiohttpTransport
 
@@ -48,6 +49,7 @@ class Database:
         url: str,
         key: str,
         *,
+        trust: KeyTrust | None = None,
         path: str = "/rest/v1",
         connections: int = CONNECTIONS,
         first_pause: float = FIRST_PAUSE_SECONDS,
@@ -55,6 +57,7 @@ class Database:
     ) -> None:
         """Raises SettingsError if the key can be none.
 
+        trust: when a refused key counts as wrong; by default at once.
         path: where PostgREST is; empty without a gateway in front.  first_pause: seconds before the first retry.
         transport: what carries the requests, for tests.
         """
@@ -62,6 +65,7 @@ class Database:
             raise SettingsError("SUPABASE_SERVICE_KEY: not a key; copy the secret key of this project")
         self._url = url + path
         self._key = key
+        self._trust = trust or KeyTrust(0)
         self._first_pause = first_pause
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._http = httpx.AsyncClient(
@@ -107,19 +111,37 @@ class Database:
         """Call a function as service_role; repeat while Supabase is away.
 
         Each such function is idempotent, or its caller repairs a lost answer (``SupabaseOutbox.return_unknown``).
-        seconds: for each attempt.  Raises StoreError after the last one, else what ``worker_error`` says.
+        seconds: for each attempt.  Raises StoreError after the last one, KeyRefused if the key was refused and may be
+        right, else what ``worker_error`` says.
         """
         query = self.queries().rpc(function, dict(arguments))
         for attempt in range(1, attempts + 1):
             try:
-                return await self.run(query, seconds=seconds)
+                answer = await self.run(query, seconds=seconds)
             except DatabaseRefused as refused:
-                raise worker_error(refused, function) from None
+                passes = self._passes(refused)
+                too_large = meaning_of(refused.status, refused.code) is Meaning.TOO_LARGE
+                if not passes and (not too_large or attempt == attempts):
+                    raise worker_error(refused, function) from None
+                if attempt == attempts:
+                    raise KeyRefused(f"Supabase refuses this worker ({refused.code or refused.status})") from None
             except StoreError:
                 if attempt == attempts:
                     raise
+            else:
+                self._trust.answered()
+                return answer
             await asyncio.sleep(delay(attempt, self._rng, base=self._first_pause, cap=10 * self._first_pause))
         raise AssertionError("unreachable")
+
+    def _passes(self, refused: DatabaseRefused) -> bool:
+        """Tell whether a refusal may be gone at the next call, although it blames the worker's key or the database."""
+        match meaning_of(refused.status, refused.code):
+            case Meaning.TOKEN_REFUSED:
+                return not self._trust.wrong()
+            case Meaning.NOT_ALLOWED | Meaning.NOT_MIGRATED:  # also while somebody pushes migrations
+                return self._trust.worked
+        return False
 
 
 async def _read(answer: httpx.Response) -> bytes:

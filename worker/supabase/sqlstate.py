@@ -32,7 +32,10 @@ class Meaning(Enum):
     NO_SUCH_ROW = auto()  #: a foreign key names a row that is not there
     EXISTS = auto()  #: a unique key is taken
     AGAINST_RULE = auto()  #: a CHECK, NOT NULL or rule of ours refuses the row
-    BAD_VALUE = auto()  #: malformed, or too large to store
+    BAD_VALUE = auto()  #: malformed
+    TOO_LARGE = (
+        auto()
+    )  #: too large to store or to work on; what another worker or tenant sent may have been the cause
     UNKNOWN = auto()
 
 
@@ -63,7 +66,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "23": Meaning.AGAINST_RULE,
     "23503": Meaning.NO_SUCH_ROW,
     "23505": Meaning.EXISTS,
-    "54": Meaning.BAD_VALUE,  # too large for an index or a row
+    "54": Meaning.TOO_LARGE,  # for an index, a row or a statement
 }
 
 #: Statuses that a gateway answers by itself, without a code of the database.
@@ -88,7 +91,9 @@ def meaning_of(status: int, code: str) -> Meaning:
 
 
 #: Refusals that are about what was given: the same call never succeeds.
-_OF_THE_DATA = frozenset({Meaning.BAD_VALUE, Meaning.AGAINST_RULE, Meaning.NO_SUCH_ROW, Meaning.EXISTS})
+_OF_THE_DATA = frozenset(
+    {Meaning.BAD_VALUE, Meaning.TOO_LARGE, Meaning.AGAINST_RULE, Meaning.NO_SUCH_ROW, Meaning.EXISTS}
+)
 
 
 def worker_error(refused: DatabaseRefused, function: str) -> HeraldError:

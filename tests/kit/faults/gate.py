@@ -34,8 +34,45 @@ class Trouble(StrEnum):
 
     UNAVAILABLE = "unavailable"  #: 503, as a gateway whose PostgREST is away
     GARBAGE = "garbage"  #: 200 with something that is not JSON
+    TOKEN_REFUSED = "token refused"  #: 401 PGRST303, as hosted projects answer a right key now and then
+    FORBIDDEN = "forbidden"  #: 403, as if the key were another role's
+    BROKEN = "broken"  #: 500 of Postgres
+    BAD_GATEWAY = "bad gateway"  #: 502 with a page
+    TOO_LARGE = "too large"  #: 54000: a value of this batch is too large for Postgres
+    TIMED_OUT = "timed out"  #: 57014: the statement took too long
+    RESET = "reset"  #: the connection is reset instead of an answer
     SLOW = "slow"  #: the true answer, late
     SILENT = "silent"  #: no answer at all, on a connection that stays
+
+
+#: Status and body of a bad answer: those of PostgREST (12 to 14 have the same four keys) or of a proxy before it.
+_ANSWERS: Mapping[Trouble, tuple[int, dict[str, str | None] | str]] = {
+    Trouble.UNAVAILABLE: (503, {"message": "PostgREST is away; try again."}),
+    Trouble.GARBAGE: (200, "<html>not what you asked for"),
+    Trouble.TOKEN_REFUSED: (
+        401,
+        {"code": "PGRST303", "details": None, "hint": None, "message": "JWT issued at future"},
+    ),
+    Trouble.FORBIDDEN: (
+        403,
+        {"code": "42501", "details": None, "hint": None, "message": "permission denied for schema public"},
+    ),
+    Trouble.BROKEN: (500, {"code": "XX000", "details": None, "hint": None, "message": "could not read block 0"}),
+    Trouble.BAD_GATEWAY: (502, "<html><head><title>502 Bad Gateway</title></head></html>"),
+    Trouble.TOO_LARGE: (
+        500,
+        {"code": "54000", "details": None, "hint": None, "message": "array size exceeds the maximum allowed"},
+    ),
+    Trouble.TIMED_OUT: (
+        500,
+        {
+            "code": "57014",
+            "details": None,
+            "hint": None,
+            "message": "canceling statement due to statement timeout",
+        },
+    ),
+}
 
 
 @dataclass(slots=True)
@@ -114,9 +151,9 @@ class HttpGate:
             exchange = Exchange(request.path.removeprefix(RPC), _parsed(body))
             self.calls[exchange.name] += 1
             await self._stop(Stage.REQUEST, exchange, request)
-            if bad := await self._bad_answer({exchange.name, None}):
+            if bad := await self._bad_answer(request, {exchange.name, None}):
                 return bad
-        elif bad := await self._bad_answer({request.path}):
+        elif bad := await self._bad_answer(request, {request.path}):
             return bad
         answer = await self._forward(request, body)
         if exchange:
@@ -130,7 +167,7 @@ class HttpGate:
             if await hold.stop(exchange) is Fate.DROP:
                 await _cut(request)
 
-    async def _bad_answer(self, names: Set[str | None]) -> web.Response | None:
+    async def _bad_answer(self, request: web.Request, names: Set[str | None]) -> web.Response | None:
         for found in self._troubles:
             if found.name not in names:
                 continue
@@ -138,11 +175,14 @@ class HttpGate:
                 found.left -= 1
                 if found.left <= 0:
                     self._troubles.remove(found)
+            if found.trouble in _ANSWERS:
+                status, body = _ANSWERS[found.trouble]
+                if isinstance(body, str):
+                    return web.Response(status=status, text=body, content_type="text/html")
+                return web.json_response(body, status=status)
             match found.trouble:
-                case Trouble.UNAVAILABLE:
-                    return web.json_response({"message": "PostgREST is away; try again."}, status=503)
-                case Trouble.GARBAGE:
-                    return web.Response(body=b"<html>not what you asked for", content_type="text/html")
+                case Trouble.RESET:
+                    await _cut(request)
                 case Trouble.SLOW:
                     await asyncio.sleep(found.seconds)
                     return None
