@@ -46,5 +46,9 @@ async def test_what_an_account_sends_after_its_state_fell_back_is_readable() -> 
     await measured("rollback")
 
 
+async def test_bad_weather_ends_no_worker_and_costs_no_message() -> None:
+    await measured("weather", "--pairs", "8", "--rounds", "0")
+
+
 async def test_poison_stops_at_its_limit_and_costs_no_other_message() -> None:
     await measured("poison", "--messages", "100")
