@@ -131,7 +131,8 @@ class Daemon:
         self._dispatcher = Dispatcher(outbox, {ProviderName.WEB: self._web}, ledger, work, fetches)
         self._metrics = Metrics(settings.worker_id, VERSION)
         self._health = Health(settings, VERSION, self._stop, self._pm2.ready if self._pm2 else lambda: None)
-        self._hints = Hints(self._dispatcher.wake, self._health.answered)
+        self._hints = Hints(self._dispatcher.wake, self._health.heard)
+        self._dispatcher.tells_health = self._health.heard
         key = settings.supabase_service_key.get_secret_value()
         self._wakeups = Wakeups(database, settings.supabase_url, key, run, self._hints.hint)
         self._health.watch(self._supervisor, self._wakeups, self._metrics)

@@ -82,12 +82,13 @@ class Upkeep:
 class Hints:
     """Work that runs when a hint comes. A hint is never needed: the work runs every few seconds anyway.
 
-    queue: wakes the dispatcher, now or after some seconds.  answered: is called when the database answered.
+    queue: wakes the dispatcher, now or after some seconds.  tells_health: is called after each piece of work with its
+    name and whether the database answered.
     """
 
-    def __init__(self, queue: Callable[[float], None], answered: Callable[[], None]) -> None:
+    def __init__(self, queue: Callable[[float], None], tells_health: Callable[[str, bool], None]) -> None:
         self._queue = queue
-        self._answered = answered
+        self._tells_health = tells_health
         self._events = {name: asyncio.Event() for name in ("sessions", "commands")}
 
     def hint(self, name: str, after: float = 0.0) -> None:
@@ -104,9 +105,11 @@ class Hints:
             self._events[name].clear()
             try:
                 await work()
-                self._answered()
             except StoreError as error:
                 log.warning("supabase_unreachable", kind=name, error=error)
+                self._tells_health(name, False)
+            else:
+                self._tells_health(name, True)
 
     async def repeat(self, seconds: float, *names: str) -> None:
         """Give these hints every few seconds, until cancelled."""

@@ -42,6 +42,7 @@ class Dispatcher:
         self._work = work
         self._fetches = fetches
         self.listeners: list[Callable[[Settlement], None]] = []
+        self.tells_health: Callable[[str, bool], None] = lambda _kind, _answered: None
         self._sends: set[asyncio.Task[None]] = set()
         self._claiming = True
         self._repair = False
@@ -64,8 +65,11 @@ class Dispatcher:
                 await self.exchange()
             except StoreError as error:
                 log.warning("queue_unreachable", error=error)
+                self.tells_health("queue", False)
                 self._repair = True
                 self._look_again_in(1.0)
+            else:
+                self.tells_health("queue", True)
 
     async def exchange(self) -> None:
         """One turn: settle, write receipts, claim, start sends. One at a time."""
