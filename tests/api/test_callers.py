@@ -242,3 +242,14 @@ async def test_who_was_removed_sees_and_changes_nothing_although_a_worker_rememb
     assert seen.status == 200
     assert (listed.status, listed.json["messages"]) == (200, []), "it is remembered, and sees no rows"
     assert (one.status, cancelled.status, sent.status) == (404, 404, 403)
+
+
+async def test_a_project_that_signs_with_a_legacy_key_is_told_so_and_not_its_people(key_set: KeySet) -> None:
+    legacy = key_set.token("legacy", "x" * 32, "HS256")
+    with pytest.raises(Problem) as caught:
+        await Tokens(key_set.url).verify(legacy)
+    assert "signs with a legacy key" in caught.value.detail
+    key_set.add("new", ec.generate_private_key(ec.SECP256R1()))
+    with pytest.raises(Problem) as caught:
+        await Tokens(key_set.url).verify(legacy)
+    assert "not one of this project's" in caught.value.detail

@@ -104,11 +104,12 @@ class Tokens:
             raise _refused(
                 "token-invalid",
                 "The user's token is not one of this project's.",
-                "Send the access token of Supabase Auth. The project must sign with ES256 or RS256.",
+                "Send the access token that Supabase Auth gave; sign in again if it is an old one.",
             ) from None
 
     async def _key(self, header: dict[str, object]) -> jwt.PyJWK:
         if header.get("alg") not in ALGORITHMS:
+            await self._tell_legacy_key()
             raise jwt.InvalidAlgorithmError
         kid = str(header.get("kid") or "")
         lately = self._fetched and time.monotonic() - self._asked < UNKNOWN_KEY_SECONDS
@@ -123,6 +124,17 @@ class Tokens:
                 retry_after=5,
             )
         return self._keys[kid]
+
+    async def _tell_legacy_key(self) -> None:
+        """Blame the project, not the user, if it publishes no key: all its tokens are signed with a shared secret."""
+        if not self._fetched:
+            await self._refresh()
+        if self._fetched and not self._keys:
+            raise _refused(
+                "token-invalid",
+                "This project signs with a legacy key: its tokens can't be verified here.",
+                "The operator changes to ES256 in the Supabase dashboard: Settings, JWT keys: migrate, then rotate.",
+            )
 
     async def _refresh(self) -> None:
         began = time.monotonic()
