@@ -13,6 +13,7 @@ HeraldError
 ├── CommandRefused        the operator: what a herald command asked for can't be done; the text says why
 ├── DatabaseRefused       the caller: the database refuses the query; sqlstate.py says what its code means
 ├── StoreError            nobody yet: Supabase is away or refused a call; the call is tried again
+│   ├── KeyRefused        nobody, if Supabase refuses the secret key in passing; else the operator, after a minute
 │   ├── Unstorable        nobody: the database can't take what was given, however often; it is left out
 │   └── TooLarge          the caller: the answer has too many bytes; ask for fewer rows
 └── LostLease             nobody: another worker has it now; stop at once

@@ -54,7 +54,7 @@ as $$
     where t.kind in ('delivered', 'read', 'played')
     order by t.message_id, t.at
   ) as r
-  where m.id = r.message_id and m.error_code = 'unreadable' and m.status in ('pending', 'failed')
+  where m.id = r.message_id and m.error_code = 'wa-undecryptable' and m.status in ('pending', 'failed')
 $$;
 revoke execute on function herald.heard_late(jsonb) from public;
 
@@ -144,7 +144,7 @@ begin
       sent_at = case when refused is not null then m.sent_at end,
       resent_count = m.resent_count + case when refused is null then 1 else 0 end,
       unreadable_count = case when refused is null then 0 else 1 end,
-      error_code = 'unreadable',
+      error_code = 'wa-undecryptable',
       error_message = coalesce(refused, 'The recipient''s phone could not read this message. It is sent again.')
     where q.id = m.id;
     insert into public.whatsapp_audit_logs (organization_id, session_id, event_type, event_data)

@@ -36,7 +36,7 @@ def test_a_message_to_a_person_goes_out_again_at_most_twice(db: Db, org: Organis
     for wa_id, following in (("3EB0A1", "3EB0A2"), ("3EB0A2", "3EB0A3")):
         unreadable(db, org, run, wa_id)
         row = org.message(message)
-        assert (row["status"], row["error_code"], row["wa_message_id"]) == ("pending", "unreadable", None)
+        assert (row["status"], row["error_code"], row["wa_message_id"]) == ("pending", "wa-undecryptable", None)
         run.accept(run.claim_one(), following)
         assert org.message(message)["error_code"] is None
     unreadable(db, org, run, "3EB0A3")
@@ -85,7 +85,7 @@ def test_a_late_confirmation_settles_even_what_had_failed(db: Db, org: Organisat
     db.run("update public.scheduled_whatsapp_messages set expires_at = scheduled_for + interval '2 seconds'")
     unreadable(db, org, run, "3EB0A1")
     row = org.message(message)
-    assert (row["status"], row["error_code"]) == ("failed", "unreadable")
+    assert (row["status"], row["error_code"]) == ("failed", "wa-undecryptable")
     assert "its time has passed" in row["error_message"]
     run.receipt(org.session, "3EB0A1", PERSON, "read")
     row = org.message(message)

@@ -119,7 +119,6 @@ FINAL: dict[str, tuple[httpx.Response, type[HeraldError], str]] = {
     "a key that the gateway refuses": (refusal(401, None, "Invalid API key"), SettingsError, "refused"),
     "a malformed value": (refusal(400, "22P02"), Unstorable, "22P02"),
     "against a rule": (refusal(400, "23514"), Unstorable, "23514"),
-    "too large for an index": (refusal(500, "54000"), Unstorable, "54000"),
     "too many waiting": (refusal(500, "53400"), StoreError, "53400"),
     "a code that we don't know": (refusal(400, "ZZ999"), StoreError, "ZZ999"),
     "a status that we don't know": (refusal(418, None), StoreError, "418"),
@@ -156,6 +155,17 @@ async def test_what_does_not_pass_is_told_at_once(
         await database.call("whatsapp_reap", {})
     assert type(raised.value) is kind
     assert respx_mock.calls.call_count == 1
+
+
+async def test_what_is_too_large_is_tried_again_and_then_left_out(
+    database: Database, respx_mock: respx.MockRouter
+) -> None:
+    done, large = httpx.Response(200, json={"expired": 0}), refusal(500, "54000")
+    respx_mock.post(REAP).mock(side_effect=[large, done])
+    assert await database.call("whatsapp_reap", {}) == {"expired": 0}
+    respx_mock.post(REAP).mock(return_value=large)
+    with pytest.raises(Unstorable, match="54000"):
+        await database.call("whatsapp_reap", {})
 
 
 class Clock:
