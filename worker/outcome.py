@@ -30,12 +30,14 @@ class Unavailable:
     """Surely not sent, and not the message's fault: goes back to the queue, costs no attempt.
 
     pause: the provider said that the whole account must send nothing for this time.
+    new_chats_pause: … that it must not write to people it has no chat with for this time; known chats go on.
     """
 
     reason: str
     code: str = "unavailable"
     retry_after: float = 0.0  #: seconds
     pause: float = 0.0  #: seconds
+    new_chats_pause: float = 0.0  #: seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

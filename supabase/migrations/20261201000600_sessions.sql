@@ -28,6 +28,7 @@ create table public.whatsapp_sessions (
   paused_until timestamptz
   constraint session_paused_until_is_a_date check (paused_until at time zone 'UTC' between '1900-01-01' and '9999-12-31 23:59:59.999999'),
   pause_reason text constraint session_pause_reason_is_short check (length(pause_reason) <= 500),
+  new_chats_after timestamptz,
   daily_limit integer not null default 200 check (daily_limit between 0 and 100000),
   per_group_per_minute integer not null default 30 check (per_group_per_minute between 0 and 100000),
   min_gap_ms integer not null default 2000 check (min_gap_ms between 0 and 600000),
@@ -55,6 +56,8 @@ comment on column public.whatsapp_sessions.phone_number is
 'E.164. Once set, a link by another number is refused and logged out.';
 comment on column public.whatsapp_sessions.whatsapp_id is 'JID of the linked account, with its device.';
 comment on column public.whatsapp_sessions.qr_code is 'Data URI of a PNG; a key to the account until qr_expires_at.';
+comment on column public.whatsapp_sessions.new_chats_after is
+'WhatsApp does not let the account write to people it has no chat with; Herald tries again then. Others are written to.';
 comment on column public.whatsapp_sessions.daily_limit is 'Most messages in any 24 hours; further ones wait.';
 comment on column public.whatsapp_sessions.min_gap_ms is 'Least time between two sends, jittered; 0 = off (tests).';
 comment on column public.whatsapp_sessions.health_score is 'Herald''s judgement. Below 60 the account sends half as much, below 30 a quarter.';
@@ -294,14 +297,15 @@ returns table (
   id uuid, organization_id uuid, provider text, enabled boolean, owner_id uuid, phone_number text, display_name text,
   status text, desired_state text, connected_at timestamptz, last_connected_at timestamptz,
   last_disconnected_at timestamptz, last_active_at timestamptz, last_error text, paused_until timestamptz,
-  pause_reason text, daily_limit integer, health_score smallint, health_reasons text[], warmup_started_at timestamptz
+  pause_reason text, daily_limit integer, health_score smallint, health_reasons text[], warmup_started_at timestamptz,
+  new_chats_after timestamptz
 )
 language sql stable security definer set search_path = ''
 as $$
   select s.id, s.organization_id, s.provider, s.enabled, s.owner_id, s.phone_number, s.display_name,
     s.status, s.desired_state, s.connected_at, s.last_connected_at,
     s.last_disconnected_at, s.last_active_at, s.last_error, s.paused_until,
-    s.pause_reason, s.daily_limit, s.health_score, s.health_reasons, s.warmup_started_at
+    s.pause_reason, s.daily_limit, s.health_score, s.health_reasons, s.warmup_started_at, s.new_chats_after
   from public.whatsapp_sessions as s
   where (
       s.organization_id in (select herald.my_organizations())

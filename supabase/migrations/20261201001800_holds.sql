@@ -54,6 +54,34 @@ comment on column herald.account_holds.day_limit is
 'How many it may send in 24 hours today: less than daily_limit while it warms up or isn''t well.';
 comment on column herald.account_holds.second_limit is 'How many a Cloud API number may send in a second.';
 
+-- herald.has_chat(account, contact, phone): whether somebody has had a message of the account, or written to it. WhatsApp
+-- lets an account that it restricts go on with them.
+create function herald.has_chat(p_session uuid, p_contact uuid, p_phone text) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+declare
+  organization uuid := (select s.organization_id from public.whatsapp_sessions as s where s.id = p_session);
+  number text := coalesce(p_phone, (select p.phone from public.whatsapp_contacts as p where p.id = p_contact));
+begin
+  return exists (
+      select 1 from public.scheduled_whatsapp_messages as e
+      where e.organization_id = organization and e.contact_id = p_contact and e.session_id = p_session
+        and e.delivered_at is not null
+    )
+    or exists (
+      select 1 from public.scheduled_whatsapp_messages as e
+      where e.organization_id = organization and e.recipient_phone = number and e.session_id = p_session
+        and e.delivered_at is not null
+    )
+    or exists (
+      select 1 from public.whatsapp_conversations as v
+      join public.whatsapp_contacts as p on p.id = v.contact_id and p.organization_id = organization
+      where v.session_id = p_session and v.last_inbound_at is not null and (p.id = p_contact or p.phone = number)
+    );
+end
+$$;
+revoke execute on function herald.has_chat(uuid, uuid, text) from public;
+
 -- What holds a message back beside its account and its times, the cheapest rule first, and until when (null: until
 -- somebody changes it).
 create view herald.message_holds as
@@ -64,6 +92,7 @@ select h.*, case h.hold
     when 'group-limit' then herald.room_at('group', h.group_id, (
       select f.most from herald.full_groups as f where f.id = h.group_id
     ))
+    when 'new-chats' then (select s.new_chats_after from public.whatsapp_sessions as s where s.id = h.session_id)
     else herald.cloud_held_until(h.hold, h.message)
   end as hold_until
 from (
@@ -86,6 +115,8 @@ from (
       ), c.require_opt_in) then 'suppressed'
       when m.group_id is not null and exists (select 1 from herald.full_groups as f where f.id = m.group_id)
         then 'group-limit'
+      when s.new_chats_after > (select herald.clock()) and m.group_id is null
+        and not herald.has_chat(m.session_id, m.contact_id, m.recipient_phone) then 'new-chats'
       when s.provider = 'cloud' then herald.cloud_hold(m)
     end as hold
   from public.scheduled_whatsapp_messages as m

@@ -75,11 +75,30 @@ comment on function public.whatsapp_settle(uuid, jsonb) is
 revoke execute on function public.whatsapp_settle(uuid, jsonb) from public, anon, authenticated;
 grant execute on function public.whatsapp_settle(uuid, jsonb) to service_role;
 
--- herald.pause_senders(run, results): a result with pause (seconds) pauses its whole account; a longer pause that is there stays.
+-- herald.pause_senders(run, results): a result with pause (seconds) pauses its whole account, one with new_chats_pause holds
+-- back what it has for people it has no chat with. A longer pause that is there stays.
 create function herald.pause_senders(p_run uuid, p_results jsonb) returns void
 language plpgsql volatile set search_path = ''
 as $$
+declare
+  restricted record;
 begin
+  for restricted in
+    select s.id, s.organization_id, herald.clock() + make_interval(secs => max(r.new_chats_pause)) as until
+    from jsonb_to_recordset(p_results) as r (message_id uuid, token uuid, new_chats_pause double precision)
+    join herald.message_claims as c on c.message_id = r.message_id and c.token = r.token and c.run_id = p_run
+    join herald.session_leases as l on l.session_id = c.session_id and l.run_id = c.run_id and l.epoch = c.epoch
+    join public.whatsapp_sessions as s on s.id = c.session_id
+    where r.new_chats_pause > 0
+    group by s.id, s.organization_id order by s.id
+  loop
+    update public.whatsapp_sessions as s set new_chats_after = restricted.until
+    where s.id = restricted.id and (s.new_chats_after is null or s.new_chats_after < restricted.until);
+    perform herald.raise_alert(restricted.organization_id, restricted.id, 'new-chats-restricted', 'warning',
+      'WhatsApp does not let this account write to people it has no chat with. Such messages wait, Herald tries again by '
+      'itself, and known chats go on. Send less to strangers, and let people write first.',
+      jsonb_build_object('until', restricted.until));
+  end loop;
   update public.whatsapp_sessions as s
   set paused_until = herald.clock() + make_interval(secs => r.pause),
     pause_reason = 'WhatsApp says that this account sends too fast; Herald has paused it.'
@@ -94,7 +113,7 @@ revoke execute on function herald.pause_senders(uuid, jsonb) from public;
 
 -- whatsapp_settle_and_claim: both in one round trip → {"settled": […], "claims": […], "next_due": seconds or null}.
 -- When as many were claimed as asked for, next_due is at once: looking for it would cost a tenth of the call. A result
--- with pause (seconds) pauses its whole account before anything is claimed; a longer pause that is there stays.
+-- with pause or new_chats_pause (seconds) pauses its account before anything is claimed (pause_senders).
 create function public.whatsapp_settle_and_claim(p_run uuid, p_results jsonb, p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -104,7 +123,7 @@ declare
   claims jsonb;
 begin
   if jsonb_array_length(p_results) > 0 then
-    if jsonb_path_exists(p_results, '$[*] ? (@.pause > 0)') then
+    if jsonb_path_exists(p_results, '$[*] ? (@.pause > 0 || @.new_chats_pause > 0)') then
       perform herald.pause_senders(p_run, p_results);
     end if;
     settled := public.whatsapp_settle(p_run, p_results);
@@ -228,7 +247,7 @@ declare
   state text;
 begin
   for result in select r from jsonb_array_elements(p_results) as r loop
-    if jsonb_path_exists(result, '$ ? (@.pause > 0)') then
+    if jsonb_path_exists(result, '$ ? (@.pause > 0 || @.new_chats_pause > 0)') then
       perform herald.pause_senders(p_run, jsonb_build_array(result));
     end if;
     settled := settled || herald.settle_apart(p_run, result);

@@ -76,17 +76,7 @@ begin
   where p.organization_id = m.organization_id and '+' || p_member = p.phone || '@s.whatsapp.net'
     and p.opted_in_at is not null and p.opted_out_at is null
     and m.redacted_at is null and m.payload is null and (m.expires_at is null or m.expires_at > herald.clock())
-    and (
-      exists (
-        select 1 from public.whatsapp_conversations as v
-        where v.session_id = m.session_id and v.contact_id = p.id and v.last_inbound_at is not null
-      )
-      or exists (
-        select 1 from public.scheduled_whatsapp_messages as e
-        where e.organization_id = m.organization_id and e.session_id = m.session_id and e.delivered_at is not null
-          and (e.contact_id = p.id or e.recipient_phone = p.phone)
-      )
-    )
+    and herald.has_chat(m.session_id, p.id, p.phone)
   on conflict (organization_id, idempotency_key) do nothing;
 end
 $$;

@@ -12,6 +12,7 @@ as $$
     when 'quiet-hours' then 'It is quiet hours now; messages go out when they end.'
     when 'account-limit' then 'The account has reached its limit of messages in 24 hours.'
     when 'group-limit' then 'The group has had as many messages in a minute as the account''s limit allows.'
+    when 'new-chats' then 'WhatsApp does not let this account write to people it has no chat with now. Herald tries again then.'
     when 'number-limit' then 'The number has sent as much in this second as WhatsApp allows.'
     when 'campaign' then 'Its campaign is not running. Start or resume it to send.'
     when 'suppressed' then 'The recipient has opted out, or has not opted in where that is required.'

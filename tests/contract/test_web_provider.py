@@ -113,7 +113,7 @@ async def test_what_others_write_is_told(world: WebWorld, asha: Recipient) -> No
 
 @pytest.mark.parametrize(
     ("nack", "code", "retry"),
-    [(400, "wa-bad-request", False), (463, "wa-cold-contact", False), (479, "wa-stale-devices", True)],
+    [(400, "wa-bad-request", False), (406, "wa-not-acceptable", False), (479, "wa-stale-devices", True)],
 )
 async def test_a_refusal_says_why(world: WebWorld, asha: Recipient, nack: int, code: str, *, retry: bool) -> None:
     phone = new_phone()
@@ -122,6 +122,17 @@ async def test_a_refusal_says_why(world: WebWorld, asha: Recipient, nack: int, c
     outcome = await world.provider.send(world.claim(session, f"+{asha.phone}", f"refused {nack}"))
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.retry) == (code, retry)
+
+
+@pytest.mark.parametrize("nack", [463, 475])
+async def test_who_may_not_write_to_strangers_waits_with_them(world: WebWorld, asha: Recipient, nack: int) -> None:
+    phone = new_phone()
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.NACK, phone, count=1, code=nack)
+    outcome = await world.provider.send(world.claim(session, f"+{asha.phone}", f"restricted {nack}"))
+    assert isinstance(outcome, Unavailable)
+    assert outcome.new_chats_pause == outcome.retry_after > 3600
+    assert outcome.pause == 0
 
 
 async def test_too_fast_costs_the_message_nothing(world: WebWorld, asha: Recipient) -> None:

@@ -91,9 +91,9 @@ def settlement_row(settlement: Settlement) -> dict[str, Any]:
             return row | {"outcome": "accepted", "wa_message_id": wa_id, "at": at.isoformat()}
         case Rejected(code=code, reason=reason, retry=retry):
             return row | {"outcome": "rejected", "code": code, "reason": storable(reason), "retry": retry}
-        case Unavailable(code=code, reason=reason, retry_after=seconds, pause=pause):
+        case Unavailable(code=code, reason=reason, retry_after=seconds, pause=pause, new_chats_pause=new_chats):
             row |= {"outcome": "unavailable", "code": code, "reason": storable(reason)}
-            return row | {"retry_after": seconds, "pause": pause}
+            return row | {"retry_after": seconds, "pause": pause, "new_chats_pause": new_chats}
         case Indeterminate(code=code, reason=reason, wa_message_id=wa_id):
             row |= {"outcome": "indeterminate", "code": code, "reason": storable(reason)}
             return row | {"wa_message_id": wa_id}

@@ -23,6 +23,10 @@ RECONNECTING = 2.0
 #: How long an account sends nothing after WhatsApp said that it sends too fast, seconds.
 SLOW_DOWN = 120.0
 
+#: How long an account writes only to people it has a chat with after WhatsApp said so, seconds. WhatsApp tells the end
+#: of such a restriction to the phone, not with the refusal; one message is tried again then.
+NEW_CHATS = 6 * 3600.0
+
 
 def _permanent(code: str, reason: str) -> Outcome:
     return Rejected(code=code, reason=reason)
@@ -34,6 +38,10 @@ def _passing(code: str, reason: str) -> Outcome:
 
 def _later(code: str, reason: str, seconds: float = RECONNECTING) -> Outcome:
     return Unavailable(code=code, reason=reason, retry_after=seconds)
+
+
+def _restricted(code: str, reason: str) -> Outcome:
+    return Unavailable(code=code, reason=reason, retry_after=NEW_CHATS, new_chats_pause=NEW_CHATS)
 
 
 def _doubt(code: str, what: str) -> Indeterminate:
@@ -65,8 +73,12 @@ NACKS: dict[str, Outcome] = {
         retry_after=SLOW_DOWN,
         pause=SLOW_DOWN,
     ),
-    "463": _permanent("wa-cold-contact", "WhatsApp lets this account write only to people who wrote before."),
-    "475": _permanent("wa-new-chats-capped", "The account has started as many new chats as WhatsApp allows."),
+    "463": _restricted(
+        "wa-cold-contact", "WhatsApp does not let this account write to people it has no chat with now."
+    ),
+    "475": _restricted(
+        "wa-new-chats-capped", "The account has started as many new chats as WhatsApp allows for now."
+    ),
     "479": _passing("wa-stale-devices", "The recipient's devices changed meanwhile."),
     "487": _permanent("wa-bad-request", "WhatsApp could not parse the message."),
     "491": _permanent("wa-bad-request", "WhatsApp could not read the message."),
