@@ -17,6 +17,7 @@ class FaultKind(StrEnum):
 
     REFUSE = "refuse"  #: new connections are refused (for one phone: cut at login)
     BAN = "ban"  #: connected clients are cut; logins fail with 402 and how many seconds the ban lasts
+    PHONE_GONE = "phone_gone"  #: logins fail with 403: the account's phone is logged out itself
     OUTDATED = "outdated"  #: logins fail with 405: the client is too old
 
     NACK = "nack"  #: a message is refused with a code
@@ -27,6 +28,8 @@ class FaultKind(StrEnum):
 
     #: questions that go before a message (who has this number, who is in this group) stay unanswered
     STALL_QUERY = "stall_query"
+
+    NO_LID = "no_lid"  #: the server says that this number is in, and does not tell its LID
 
     GARBLE = "garble"  #: a message reaches this phone's clients damaged; they ask for it again
 

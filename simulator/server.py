@@ -29,7 +29,7 @@ from simulator.world import World
 
 log = logging.getLogger(__name__)
 
-_BANNED, _OUTDATED, _LOGGED_OUT = "402", "405", "401"
+_BANNED, _OUTDATED, _LOGGED_OUT, _PHONE_GONE = "402", "405", "401", "403"
 _VERSION_PAGE = '"client_revision":1029999999,'
 
 
@@ -52,7 +52,7 @@ class ChatServer:
         self._sockets: set[Connection] = set()
         self._iq_answers: dict[str, Callable[[Iq], list[Node]]] = {
             "encrypt": lambda iq: prekeys.answer(iq, self.world),
-            "usync": lambda iq: usync.answer(iq, self.world),
+            "usync": lambda iq: usync.answer(iq, self.world, self.faults),
             "w:g2": self.groups.answer,
             "w:m": lambda _iq: [media_connection()],
             "md": self._multi_device,
@@ -191,6 +191,8 @@ class ChatServer:
             return Node("failure", {"reason": _LOGGED_OUT, "location": "simulator"})
         if ban := self.faults.take(FaultKind.BAN, phone):
             return Node("failure", {"reason": _BANNED, "code": "101", "expire": int(ban.seconds)})
+        if self.faults.take(FaultKind.PHONE_GONE, phone):
+            return Node("failure", {"reason": _PHONE_GONE, "location": "simulator"})
         if self.faults.take(FaultKind.OUTDATED, phone):
             return Node("failure", {"reason": _OUTDATED, "location": "simulator"})
         return None

@@ -7,15 +7,17 @@ changes.
 from __future__ import annotations
 
 from simulator.device import Device, User
+from simulator.faults import FaultKind, Faults
 from simulator.iq import Iq
 from simulator.wire import protobuf
 from simulator.wire.stanza import JID, LID_SERVER, PHONE_SERVER, Attributes, Node, now
 from simulator.world import World
 
 
-def answer(iq: Iq, world: World) -> list[Node]:
+def answer(iq: Iq, world: World, faults: Faults) -> list[Node]:
     query = [protocol.tag for protocol in iq.action.need("query").children()]
-    users = [_answer_user(user, query, iq.device, world) for user in iq.action.need("list").children("user")]
+    asked = iq.action.need("list").children("user")
+    users = [_answer_user(user, query, iq.device, world, faults) for user in asked]
     attrs: Attributes = {name: iq.action.attrs.get(name) for name in ("sid", "mode", "context")}
     return [Node("usync", {**attrs, "index": "0", "last": "true"}, [Node("list", {}, users)])]
 
@@ -39,7 +41,7 @@ def announce(device: Device, change: str, world: World) -> None:
         watcher.send(Node("notification", notification, children))
 
 
-def _answer_user(asked: Node, query: list[str], asker: Device, world: World) -> Node:
+def _answer_user(asked: Node, query: list[str], asker: Device, world: World, faults: Faults) -> Node:
     contact = asked.child("contact")
     jid = asked.attrs.get("jid")
     if not isinstance(jid, JID):
@@ -50,7 +52,9 @@ def _answer_user(asked: Node, query: list[str], asker: Device, world: World) -> 
     if user and "devices" in query:
         user.watchers.add((asker, jid.bare))
         answers.append(_devices(user))
-    if user and "lid" in query:  # without it clients write to the phone number, and the message is lost
+    if (
+        user and "lid" in query and not faults.in_force(FaultKind.NO_LID, user.phone)
+    ):  # without it clients write to the phone number, and the message is lost
         answers.append(Node("lid", {"val": user.lid}))
     if "contact" in query:
         attrs = {"type": "in" if user else "out"}

@@ -70,6 +70,28 @@ REMEDY: dict[Ending, str] = {
     "Give the worker the right key, or unlink and scan again.",
 }
 
+#: Where WhatsApp tells the reason of an ending, as whatsmeow names it (types/events, ConnectFailureReason).
+REMEDY_BY_REASON: dict[tuple[Ending, str], str] = {
+    (Ending.LOGGED_OUT, "main_device_gone"): "WhatsApp says that this account's phone is gone: it was logged out, "
+    "re-installed or its number was moved. Open WhatsApp on the phone, then press connect and scan a new QR code.",
+    (
+        Ending.LOGGED_OUT,
+        "unknown_logout",
+    ): "WhatsApp logged this device out and gives no reason. Look at the phone: "
+    "the account may be blocked. Then press connect and scan a new QR code.",
+    (
+        Ending.REFUSED,
+        "bad_user_agent",
+    ): "WhatsApp does not accept this version of Herald's engine. Ask the operator to upgrade it.",
+    (Ending.REFUSED, "internal_server_error"): "WhatsApp has trouble; Herald tries again by itself.",
+    (Ending.REFUSED, "service_unavailable"): "WhatsApp is unavailable for a moment; Herald tries again by itself.",
+}
+
+
+def remedy(ending: Ending, reason: str = "") -> str:
+    """Say what a person reads about an ending, and its reason if WhatsApp told one."""
+    return REMEDY_BY_REASON.get((ending, reason), REMEDY[ending])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:

@@ -17,7 +17,7 @@ from worker.message import MessageKind
 from worker.outcome import Accepted, Indeterminate, Rejected, Unavailable
 from worker.providers.web.outcomes import NACKS
 from worker.providers.web.ports import Unsent, Written
-from worker.session import Ending
+from worker.session import Ending, remedy
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 
@@ -163,6 +163,28 @@ async def test_what_can_never_be_sent_is_rejected_at_once(world: WebWorld, asha:
         assert outcome.code == code
     no_image = world.claim(session, f"+{asha.phone}", "", MessageKind.IMAGE)
     assert isinstance(await world.provider.send(no_image, b"<html>"), Rejected)
+
+
+async def test_a_number_without_a_lid_is_tried_again(world: WebWorld) -> None:
+    session, phone = await world.link(new_phone()), new_phone()
+    person = await world.simulator.recipient(phone)
+    await world.simulator.fault(FaultKind.NO_LID, phone)
+    outcome = await world.provider.send(world.claim(session, f"+{phone}", "in a moment"))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.retry) == ("wa-no-lid", True)
+    await world.simulator.clear_faults(FaultKind.NO_LID)
+    assert isinstance(await world.provider.send(world.claim(session, f"+{phone}", "in a moment")), Accepted)
+    await person.expects("in a moment")
+
+
+async def test_a_login_that_is_refused_because_the_phone_is_gone_says_so(world: WebWorld) -> None:
+    phone = new_phone()
+    session = await world.link(phone)
+    await world.simulator.fault(FaultKind.PHONE_GONE, phone, count=1)
+    await world.simulator.fault(FaultKind.DROP, phone)
+    ended = await world.events.expects(Ended, lambda event: event.session_id == session)
+    assert (ended.ending, ended.retry) == (Ending.LOGGED_OUT, False)
+    assert "phone is gone" in remedy(ended.ending, ended.detail)
 
 
 async def test_a_closed_session_is_unavailable(world: WebWorld) -> None:

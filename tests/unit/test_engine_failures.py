@@ -21,7 +21,7 @@ from worker.providers.web.outcomes import NACKS, outcome_of
         ("failed to get group members: you're not participating in that group", "rejected", "403", True),
         ("info query returned status 429: rate-overlimit", "rejected", "429", False),
         ("info query returned status 500: internal-server-error", "unsent", "query 500", False),
-        ("no LID found for 491511111111@s.whatsapp.net from server", "invalid", "not on WhatsApp", True),
+        ("no LID found for 491511111111@s.whatsapp.net from server", "unsent", "no LID", True),
         ("the store doesn't contain a device JID", "not-connected", "not linked", True),
         ("failed to upload: upload failed with status code 507", "unsent", "upload 507", False),
         ("something new about +491511111111", "unsent", "library", False),

@@ -1,19 +1,31 @@
 import asyncio
 import base64
+import gzip
 import socket
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from io import BytesIO
 
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from worker.errors import MediaError
 from worker.sending.media import Media, fetch, is_public
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+def drawn(kind: str, **how: object) -> bytes:
+    """A small picture."""
+    file = BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(file, kind, **how)
+    return file.getvalue()
+
+
+PNG, JPEG = drawn("PNG"), drawn("JPEG")
 CAP = 100_000
 CLOSING = web.AppKey("closing", asyncio.Event)
 
@@ -52,6 +64,7 @@ class Host:
 
     port: int
     asked: list[str]
+    raw: list[str]  #: the same, byte for byte
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -64,6 +77,15 @@ class Host:
 async def answer(request: web.Request) -> web.StreamResponse:
     what, _, rest = request.path.strip("/").partition("/")
     match what:
+        case "raw":
+            return web.Response(body=PNG, headers={"X-Asked": request.raw_path})
+        case "packed":
+            body = {"gzip": gzip.compress(PNG), "deflate": zlib.compress(PNG)}.get(rest, PNG)
+            return web.Response(body=body, headers={"Content-Encoding": rest})
+        case "bomb":
+            return web.Response(body=gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"})
+        case "nowhere":
+            return web.Response(status=302)
         case "png":
             return web.Response(body=PNG, content_type="text/html")
         case "page":
@@ -74,7 +96,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
             left = int(rest)
             raise web.HTTPFound(f"/hops/{left - 1}" if left else "/png")
         case "to":
-            raise web.HTTPTemporaryRedirect(request.query["url"])
+            return web.Response(status=307, headers={"Location": request.query["url"]})
         case "silent":
             await request.app[CLOSING].wait()
             return web.Response()
@@ -88,9 +110,11 @@ async def answer(request: web.Request) -> web.StreamResponse:
 @pytest.fixture
 async def host() -> AsyncIterator[Host]:
     asked: list[str] = []
+    raw: list[str] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
         asked.append(request.path)
+        raw.append(request.raw_path)
         return await answer(request)
 
     app = web.Application()
@@ -101,7 +125,7 @@ async def host() -> AsyncIterator[Host]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port: int = runner.addresses[0][1]
-    yield Host(port, asked)
+    yield Host(port, asked, raw)
     app[CLOSING].set()
     await runner.cleanup()
 
@@ -172,7 +196,7 @@ async def test_three_redirects_are_followed_and_a_fourth_is_not(host: Host) -> N
 async def test_a_body_over_the_cap_is_cut_off_whether_its_length_is_announced_or_not(host: Host) -> None:
     for path in ("/png", "/endless"):
         error = await refusal(host.url(path), max_bytes=len(PNG) - 1, trusted_hosts=host.trusted)
-        assert str(error) == "The media is larger than 107 bytes."
+        assert str(error) == f"The media is larger than {len(PNG) - 1} bytes."
     assert await fetch(host.url("/png"), max_bytes=len(PNG), trusted_hosts=host.trusted)
 
 
@@ -181,7 +205,9 @@ async def test_what_is_no_image_is_refused_whatever_it_is_called(host: Host) -> 
     assert str(error) == "The media is not a JPEG, PNG, WebP or GIF image."
 
 
-@pytest.mark.parametrize(("status", "retry"), [(404, False), (403, False), (429, True), (503, True)])
+@pytest.mark.parametrize(
+    ("status", "retry"), [(404, False), (403, False), (408, True), (425, True), (429, True), (503, True)]
+)
 async def test_a_bad_status_says_whether_another_try_may_help(host: Host, status: int, retry: bool) -> None:
     error = await refusal(host.url(f"/status/{status}?token=private"), trusted_hosts=host.trusted)
     assert (str(error), error.retry) == (f"The media's host answered {status}.", retry)
@@ -230,15 +256,75 @@ async def test_whatever_a_url_is_it_is_refused_in_words(url: str) -> None:
     ("content", "mime"),
     [
         (PNG, "image/png"),
-        (b"\xff\xd8\xff\xe0" + bytes(9), "image/jpeg"),
-        (b"GIF89a" + bytes(9), "image/gif"),
-        (b"RIFF\x24\0\0\0WEBPVP8 ", "image/webp"),
+        (JPEG, "image/jpeg"),
+        (drawn("GIF"), "image/gif"),
+        (drawn("WEBP"), "image/webp"),
     ],
 )
 async def test_a_data_uri_is_decoded_and_typed_by_its_bytes(content: bytes, mime: str) -> None:
     uri = "data:image/png;base64," + base64.b64encode(content).decode()
     assert await fetch(uri, max_bytes=len(content)) == Media(content, mime)
     assert await fetch(uri.replace("=", "%3D"), max_bytes=len(content)) == Media(content, mime)
+
+
+def moving() -> bytes:
+    file = BytesIO()
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "green", "blue")]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+def huge() -> bytes:
+    """A PNG of a few kilobytes that would take 300 MB to decode."""
+    file = BytesIO()
+    Image.new("1", (10_000, 10_000)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff\xd8\xff and some text", "can't be decoded"),
+        (JPEG[:60], "can't be decoded"),
+        (JPEG[: len(JPEG) // 2], "can't be decoded"),
+        (PNG[:-30], "can't be decoded"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "can't be decoded"),
+        (moving(), "animated picture"),
+        (huge(), "25 million pixels"),
+    ],
+)
+async def test_a_picture_that_a_phone_could_not_show_is_refused(content: bytes, words: str) -> None:
+    error = await refusal("data:image/png;base64," + base64.b64encode(content).decode())
+    assert words in str(error)
+    assert not error.retry
+
+
+async def test_a_url_is_requested_byte_for_byte_as_it_is_written(host: Host) -> None:
+    path = "/png/a%27b%2Fc%7Ed%40e~f'g?token=%2B%3d%3D&x=a%20b"
+    await fetch(host.url(path), max_bytes=CAP, trusted_hosts=host.trusted)
+    assert host.raw == [path]
+
+
+async def test_a_redirect_is_followed_byte_for_byte_too(host: Host) -> None:
+    path = "/png/a%27b%2Fc"
+    await fetch(host.url(f"/to?url={path.replace('%', '%25')}"), max_bytes=CAP, trusted_hosts=host.trusted)
+    assert host.raw[-1] == path
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_what_a_host_compresses_unasked_is_unpacked(host: Host, encoding: str) -> None:
+    media = await fetch(host.url(f"/packed/{encoding}"), max_bytes=CAP, trusted_hosts=host.trusted)
+    assert media.content == PNG
+
+
+async def test_what_can_not_be_unpacked_or_grows_too_large_is_refused(host: Host) -> None:
+    assert "can't unpack" in str(await refusal(host.url("/packed/br"), trusted_hosts=host.trusted))
+    assert "larger than" in str(await refusal(host.url("/bomb"), trusted_hosts=host.trusted))
+
+
+async def test_a_redirect_to_nowhere_is_told_as_one(host: Host) -> None:
+    error = await refusal(host.url("/nowhere"), trusted_hosts=host.trusted)
+    assert str(error) == "The media's host redirects without saying where."
 
 
 async def test_a_data_uri_that_is_too_large_or_broken_is_refused() -> None:

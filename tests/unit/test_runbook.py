@@ -48,7 +48,10 @@ def metrics() -> set[str]:
     counters = {
         text
         for node in worker_code()
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Counter" and (text := is_text(node.args[0]))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "Counter"
+        and node.args
+        and (text := is_text(node.args[0]))
     }
     return names - counters | {f"{name}_total" for name in counters}
 

@@ -33,7 +33,7 @@ _MEANINGS: tuple[tuple[str, Failure], ...] = (
         r"unknown server|recipient must be a user JID|invalid JID",
         Failure(Code.INVALID, "no such address", sure=True),
     ),
-    (r"no LID found for", Failure(Code.INVALID, Detail.NOT_ON_WHATSAPP, sure=True)),
+    (r"no LID found for", Failure(Code.UNSENT, Detail.NO_LID, sure=True)),
     # A question that goes before the message was refused. The message left only if the store has it.
     (r"info query returned status 429", Failure(Code.REJECTED, "429")),
     (r"info query returned status (\d+)", Failure(Code.UNSENT, rf"{Detail.QUERY} \1")),

@@ -76,6 +76,7 @@ class Detail(StrEnum):
     UPLOAD = "upload"  #: followed by the HTTP status, if there was one
     NOT_LINKED = "not linked"
     NOT_ON_WHATSAPP = "not on WhatsApp"
+    NO_LID = "no LID"  #: the number is on WhatsApp, and WhatsApp gave no address to send to
     SEND_HUNG = "a send hung"
     LEASE_ENDED = "lease ended"
     LOST = "lost"  #: the connection, while the call was under way

@@ -8,7 +8,9 @@ import asyncio
 import base64
 import binascii
 import socket
+import zlib
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -19,6 +21,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from worker.errors import MediaError
+from worker.sending import pictures
 
 #: WhatsApp refuses larger pictures.
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
@@ -26,6 +29,9 @@ MAX_IMAGE_BYTES = 5 * 1024 * 1024
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 64 * 1024
+
+#: One picture is decoded at a time: a large one takes 100 MB meanwhile.
+_DECODER = ThreadPoolExecutor(1, thread_name_prefix="picture")
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are the IPv4 address that is reached
 _HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "Herald"}
 
@@ -55,10 +61,10 @@ async def fetch(
     carry a token.
     """
     if url[:5].lower() == "data:":
-        return _image(_from_data_uri(url, max_bytes))
+        return await _image(_from_data_uri(url, max_bytes))
     try:
         async with asyncio.timeout(timeout):
-            return _image(await _download(url, max_bytes, allow_private, trusted_hosts, resolver))
+            return await _image(await _download(url, max_bytes, allow_private, trusted_hosts, resolver))
     except TimeoutError:
         raise MediaError(f"The media did not arrive within {timeout:g} seconds.", retry=True) from None
 
@@ -110,6 +116,8 @@ async def _download(
                 if response.status not in _REDIRECTS:
                     return await _body(response, max_bytes)
                 location = response.headers.get("Location", "")
+                if not location:
+                    raise MediaError("The media's host redirects without saying where.")
         except (
             aiohttp.InvalidURL,
             UnicodeError,
@@ -129,7 +137,10 @@ async def _download(
 
 def _checked(url: str, base: URL | None = None) -> URL:
     try:
-        parsed = URL(url) if base is None else base.join(URL(url))
+        asked = URL(url)
+        if _is_encoded(url):
+            asked = URL(url, encoded=True)  # signed URLs are requested byte for byte as they are written
+        parsed = asked if base is None else base.join(asked)
     except ValueError:
         raise MediaError("The media's URL is malformed.") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
@@ -137,6 +148,11 @@ def _checked(url: str, base: URL | None = None) -> URL:
     if parsed.user is not None or parsed.password is not None:
         raise MediaError("The media's URL must not hold a user name or password.")
     return parsed
+
+
+def _is_encoded(url: str) -> bool:
+    """Tell whether a URL can go out as it is."""
+    return url.isascii() and url.isprintable() and " " not in url
 
 
 def _guard(refused: list[str]) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
@@ -152,16 +168,32 @@ def _guard(refused: list[str]) -> Callable[[aiohttp.AddrInfoType], socket.socket
 
 async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     if response.status != 200:
-        later = response.status == 429 or response.status >= 500
+        later = response.status in (408, 425, 429) or response.status >= 500
         raise MediaError(f"The media's host answered {response.status}.", retry=later)
     if (response.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
+    unpack = _unpacking(response.headers.get("Content-Encoding", ""), max_bytes)
     body = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        body += chunk
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes)
+    try:
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            body += unpack(chunk)
+            if len(body) > max_bytes:
+                raise _too_large(max_bytes)
+    except zlib.error:
+        raise MediaError("The media's host sent a file that can't be unpacked.", retry=True) from None
     return bytes(body)
+
+
+def _unpacking(encoding: str, max_bytes: int) -> Callable[[bytes], bytes]:
+    """Give what unpacks a host's answer: some compress although they were asked not to. Never more than is allowed."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return lambda chunk: chunk
+        case "gzip" | "x-gzip" | "deflate":
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            return lambda chunk: unpacker.decompress(chunk, max_bytes + 1)
+        case _:
+            raise MediaError("The media's host compresses its answer in a way that Herald can't unpack.")
 
 
 def _from_data_uri(uri: str, max_bytes: int) -> bytes:
@@ -183,10 +215,13 @@ def _too_large(max_bytes: int) -> MediaError:
     return MediaError(f"The media is larger than {max_bytes:,} bytes.")
 
 
-def _image(content: bytes) -> Media:
+async def _image(content: bytes) -> Media:
     mime = _sniffed(content)
     if mime is None:
         raise MediaError("The media is not a JPEG, PNG, WebP or GIF image.")
+    loop = asyncio.get_running_loop()
+    if broken := await loop.run_in_executor(_DECODER, pictures.broken, content):
+        raise MediaError(broken)
     return Media(content, mime)
 
 

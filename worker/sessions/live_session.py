@@ -19,7 +19,7 @@ from worker.events import Connected, Ended, QrShown, SessionEvent
 from worker.ports import Command, Leases
 from worker.providers.web.ports import WebAccounts
 from worker.reconnect_delay import delay
-from worker.session import REMEDY, Ending, Held, Lease, SessionStatus
+from worker.session import Ending, Held, Lease, SessionStatus, remedy
 from worker.sessions.adoption import Adoption
 from worker.sessions.group_work import GroupWork
 from worker.sessions.linking import Linking
@@ -256,7 +256,8 @@ class LiveSession:
         log.warning(
             "session_lost", session_id=str(self.held.session_id), ending=event.ending, attempt=self._failures
         )
-        await self._report(SessionStatus.CONNECTING, last_error=REMEDY[event.ending], retry_count=self._failures)
+        words = remedy(event.ending, event.detail)
+        await self._report(SessionStatus.CONNECTING, last_error=words, retry_count=self._failures)
         await self._back_off()
         await self._open()
 
@@ -270,15 +271,15 @@ class LiveSession:
         status = _STATUS_OF.get(ending, SessionStatus.ERROR)
         if ending is Ending.QR_TIMEOUT:
             status = SessionStatus.DISCONNECTED
-        await self._report(status, last_error=text or REMEDY[ending], desired_state="disconnected")
+        await self._report(status, last_error=text or remedy(ending), desired_state="disconnected")
         self._opened = False
 
     def _words_for(self, event: Ended) -> str:
         """Add the end of a ban to the remedy, if WhatsApp has named it."""
         if event.seconds is None:
-            return REMEDY[event.ending]
+            return remedy(event.ending, event.detail)
         until = self._lease.database_time() + timedelta(seconds=event.seconds)
-        return f"{REMEDY[event.ending]} It ends on {until:%Y-%m-%d at %H:%M} UTC."
+        return f"{remedy(event.ending, event.detail)} It ends on {until:%Y-%m-%d at %H:%M} UTC."
 
     async def _report(self, status: SessionStatus, **facts: object) -> bool:
         return await self._leases.report(self.held, status=status.value, **facts)

@@ -108,6 +108,9 @@ TABLE: dict[tuple[str, str], Outcome] = {
     (Code.UNSENT, Detail.NO_ANSWER): _passing(
         "wa-no-answer", "WhatsApp did not answer in time; nothing was sent."
     ),
+    (Code.UNSENT, Detail.NO_LID): _passing(
+        "wa-no-lid", "The number is on WhatsApp, but WhatsApp gave no address for it; it is tried again."
+    ),
     (Code.UNSENT, Detail.NO_KEYS): _passing("wa-no-keys", "WhatsApp gave no keys for the recipient's devices."),
     (Code.UNSENT, Detail.QUERY): _passing(
         "wa-query-failed", "WhatsApp could not say which devices the recipients have."
