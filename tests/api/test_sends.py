@@ -310,3 +310,13 @@ async def test_a_whole_number_may_be_written_as_a_fraction(api: Served) -> None:
     assert (said.status, said.json["message"]["priority"]) == (201, 3)
     said = await send(api, {"to": {"phone": "+491707654321"}, "text": "Soon", "priority": 3.5})
     assert said.status == 422
+
+
+@pytest.mark.parametrize("moment", ["0026-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+async def test_a_time_that_can_only_be_a_slip_is_refused_in_words(
+    ground: Ground, api: Served, moment: str
+) -> None:
+    body = {"to": {"phone": "+491707654321"}, "text": "Hello", "expires_at": moment}
+    said = await api.ask("POST", "/api/send", token=ground.token(Person.ADMIN), json=body)
+    assert said.status in (400, 409, 422), said.json
+    assert said.json["detail"]

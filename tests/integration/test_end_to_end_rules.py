@@ -99,3 +99,37 @@ async def two_left(world: World, ids: list[str]) -> bool | None:
         " having count(*) = 2"
     )
     return True if await world.row(sql, ids) else None
+
+
+async def test_a_message_that_the_database_fails_at_fails_alone_and_says_why(
+    world: World, new_phone: Callable[[], str]
+) -> None:
+    """A CRM's own trigger that divides by zero at one text: it made every claim of the worker fail, for everybody."""
+    number = new_phone()
+    recipient = await world.simulator.recipient(number)
+    first, second = [await world.link(name, new_phone()) for name in ("Poisoned", "Beside it")]
+    await world.database.execute(
+        "create function public.crm_rule() returns trigger language plpgsql as $$ begin"
+        " if new.status = 'sending' and new.message_content = 'Poison' then perform 1 / 0; end if;"
+        " return new; end $$;"
+        " create trigger crm_rule before update on public.scheduled_whatsapp_messages"
+        " for each row execute function public.crm_rule()"
+    )
+    try:
+        to_them = {"recipient_phone": f"+{number}"}
+        poison, after, beside = await world.schedule(
+            [
+                to_them | {"session_id": first, "message_content": "Poison", "priority": 9},
+                to_them | {"session_id": first, "message_content": "After it", "priority": 5},
+                to_them | {"session_id": second, "message_content": "Beside it", "priority": 5},
+            ]
+        )
+        row = await settled(world, poison, "failed")
+        assert (row["error_code"], "22012" in row["error_message"]) == ("unreadable", True)
+        for message in (after, beside):
+            await settled(world, message, "delivered")
+    finally:
+        await world.database.execute(
+            "drop trigger crm_rule on public.scheduled_whatsapp_messages; drop function public.crm_rule"
+        )
+    assert [recipient.times_received(text) for text in ("Poison", "After it", "Beside it")] == [0, 1, 1]

@@ -90,3 +90,10 @@ def test_a_name_is_shown_as_it_is(
     monkeypatch.setenv("COLUMNS", "500")
     console().print(accounts_table([account(name=name, paused_until="infinity", last_error=name)], 500))
     assert name[:20] in capsys.readouterr().out
+
+
+def test_a_terminal_obeys_nothing_that_a_name_says(capsys: pytest.CaptureFixture[str]) -> None:
+    console().print(accounts_table([account(name="a\x1b[2Jb\u202ec\x07d\ne")], 80))
+    said = capsys.readouterr().out
+    assert "a�[2Jb�c�d�e" in said
+    assert "\x1b[2J" not in said

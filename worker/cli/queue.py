@@ -19,6 +19,7 @@ from worker.cli.show import (
     distance,
     fitted,
     moment,
+    plain,
     print_json,
     recipient,
     status,
@@ -208,6 +209,6 @@ async def _why(message: UUID, *, as_json: bool) -> None:
 def reasons(facts: dict[str, Any]) -> list[str]:
     """Why a message has not gone, a line each, in words."""
     return [
-        one["explanation"] + (f" ({distance(moment(one['until']))})" if one["until"] else "")
+        plain(one["explanation"]) + (f" ({distance(moment(one['until']))})" if one["until"] else "")
         for one in facts["reasons"] or []
     ]

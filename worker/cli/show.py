@@ -39,12 +39,24 @@ def print_json(answer: Any) -> None:
     print(json.dumps(answer, indent=2, ensure_ascii=False, default=str))
 
 
+def plain(text: str) -> str:
+    """Show what a tenant wrote without what a terminal would obey: escapes, and marks that turn the writing round."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+class _PlainTable(Table):
+    """A table whose cells are shown as they are."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*(plain(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
 def table(*headings: str) -> Table:
     """Make a table without lines, its headings dim; a heading that begins with > has figures below it.
 
     The first column keeps its width, so that an id can be copied.
     """
-    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))
+    made = _PlainTable(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))
     for position, heading in enumerate(headings):
         side: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
         made.add_column(heading.lstrip(">"), justify=side, overflow="fold", no_wrap=position == 0)
