@@ -9,6 +9,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from tests.kit.database import Db, Organisation, Row
+from tests.sql.test_refusals import refused
 
 #: Columns that a CRM's user may write in which something can grow without end, or lie out of time.
 WRITABLE: LiteralString = """
@@ -140,6 +141,14 @@ def test_fifty_types_of_message_are_a_schedule_and_fifty_one_are_not(db: Db, org
     assert db.refusal(statement, schedule(20_000), org.id) == "23514"
 
 
+def test_a_list_of_recipients_that_is_too_large_is_refused_before_it_is_read(db: Db, org: Organisation) -> None:
+    given = ground_for(db, org)
+    call: LiteralString = "select public.whatsapp_queue_recipients(%s, %s, 'event_update')"
+    with db.speaking_as("authenticated", org.people["admin"]):
+        told = refused(db, call, given["p_event"], Jsonb([{"phone": "+491701234567", "name": "x" * 2_100_000}]))
+    assert told.message_detail == "herald:recipients-too-large"
+
+
 @pytest.mark.parametrize(
     ("values", "taken"),
     [
@@ -190,7 +199,7 @@ def test_a_text_is_rendered_up_to_what_a_message_may_have(db: Db) -> None:
 def test_many_large_values_are_given_up_at_once(db: Db) -> None:
     """819 placeholders with 100 kB each took 8 s; what is longer than a message may be is not made at all."""
     db.run("set local statement_timeout = 500")
-    assert text_of(db, "{{a}}" * 819, {"a": "x" * 100_000}) is None
+    assert text_of(db, "{{a}}" * 819, {"a": "x" * 1_000_000}) is None
     assert text_of(db, "{{a}}" * 819, {"a": "x" * 80}) == "x" * 80 * 819
 
 

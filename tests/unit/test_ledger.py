@@ -11,7 +11,7 @@ import pytest
 from worker.errors import StoreError, Unstorable
 from worker.events import Receipt, SentFact
 from worker.message import Claim, MessageKind, WebTrace
-from worker.outcome import Accepted, Indeterminate, Unavailable
+from worker.outcome import Accepted, Indeterminate, Rejected, Settlement, Unavailable
 from worker.ports import Outbox
 from worker.sending.ledger import RECEIPTS_PER_CALL, Ledger
 from worker.session import ProviderName
@@ -96,6 +96,16 @@ def test_the_first_word_on_a_claim_counts(ledger: Ledger) -> None:
     ledger.outcome(claim, Accepted(wa_message_id="ID", at=NOW))
     ledger.outcome(claim, Indeterminate(reason="late"))
     assert [s.outcome for s in ledger.take()] == [Accepted(wa_message_id="ID", at=NOW)]
+
+
+def test_a_claim_that_nobody_could_read_is_in_hand_until_it_is_settled(ledger: Ledger) -> None:
+    refused = Settlement(
+        message_id=uuid4(), token=uuid4(), outcome=Rejected(code="unreadable", reason="It is odd.")
+    )
+    ledger.add([refused])
+    assert ledger.in_hand == {refused.message_id}
+    ledger.settled(ledger.take())
+    assert (ledger.in_hand, ledger.take()) == (frozenset(), [])
 
 
 def test_a_claim_stays_in_hand_until_the_database_has_answered(ledger: Ledger) -> None:
