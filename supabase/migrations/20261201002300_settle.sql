@@ -157,27 +157,27 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   organization uuid := (select s.organization_id from public.whatsapp_sessions as s where s.id = p_account);
-  message uuid;
+  candidate uuid;
   culprit uuid;
 begin
   begin
     perform a.hold from herald.account_holds as a where a.session_id = p_account and herald.is_of_the_data(p_state);
     if found then
-      for message in
+      for candidate in
         select m.message_id from herald.due_messages as m where m.session_id = p_account
         order by m.priority desc, m.scheduled_for, m.message_id
         limit (select k.first_look from herald.constants as k where k.only_row)
       loop
         begin
           perform h.hold, length(jsonb_build_array(m.message_content, m.media_url, m.payload ->> 'kind', m.template_id)::text)
-          from public.scheduled_whatsapp_messages as m join herald.message_holds as h on h.id = m.id where m.id = message;
-          update public.scheduled_whatsapp_messages as m set status = 'sending' where m.id = message and m.status = 'pending';
+          from public.scheduled_whatsapp_messages as m join herald.message_holds as h on h.id = m.id where m.id = candidate;
+          update public.scheduled_whatsapp_messages as m set status = 'sending' where m.id = candidate and m.status = 'pending';
           raise sqlstate 'HR000'; -- only a trial
         exception
           when sqlstate 'HR000' then
             null;
           when others then
-            culprit := message;
+            culprit := candidate;
             exit;
         end;
       end loop;
