@@ -308,14 +308,14 @@ revoke execute on function herald.pick(uuid[], integer) from public;
 
 -- == claiming ==
 
--- herald.claim_from(run, limit, accounts) → JSON array of messages of these accounts, which the caller has locked, leased
--- to the run. It works in rounds, each at most one message an account and one a business, until slots, messages or the limit are
+-- herald.claim_from(limit, accounts) → JSON array of messages of these accounts, which the caller has locked, leased to
+-- the run that holds them. It works in rounds, each at most one message an account and one a business, until slots, messages or the limit are
 -- used up: what a round has claimed counts for the next. It picks once the accounts are locked, in a new statement, so
 -- that it sees what a call that crossed with this one has claimed and counted. Businesses are locked in one order, so
 -- that two calls don't wait for each other. An account whose due messages are all held back is looked at again in a
 -- second. What would make the answer larger than constants.largest_claim waits for the next call, which begins with it; a
 -- message that is too large to be sent at all fails. Sizes are read without the texts (octet_length).
-create function herald.claim_from(p_run uuid, p_limit integer, p_accounts uuid[]) returns jsonb
+create function herald.claim_from(p_limit integer, p_accounts uuid[]) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -434,7 +434,7 @@ begin
   ), '[]'::jsonb);
 end
 $$;
-revoke execute on function herald.claim_from(uuid, integer, uuid[]) from public;
+revoke execute on function herald.claim_from(integer, uuid[]) from public;
 
 -- whatsapp_claim(run, limit) → JSON array of messages that may go out now, leased to this run (constants.claim_lasts).
 -- Fair between organisations and accounts; as many in flight per account as its provider allows; highest priority,
@@ -446,7 +446,7 @@ as $$
 declare
   accounts uuid[] := herald.accounts_to_serve(p_run, p_limit);
 begin
-  return case when accounts is null then '[]' else herald.claim_from(p_run, p_limit, accounts) end;
+  return case when accounts is null then '[]' else herald.claim_from(p_limit, accounts) end;
 end
 $$;
 comment on function public.whatsapp_claim(uuid, integer) is

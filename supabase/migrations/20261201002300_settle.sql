@@ -224,7 +224,7 @@ exception when others then
       'reason', format('The database does not take what came of this message (%s).', state)
     )));
   exception when others then
-    return '[]'; -- its claim runs out, and whatsapp_reap puts it in doubt
+    return '[]'::jsonb; -- its claim runs out, and whatsapp_reap puts it in doubt
   end;
 end
 $$;
@@ -255,7 +255,7 @@ begin
   foreach account in array coalesce(herald.accounts_to_serve(p_run, p_limit), '{}') loop
     exit when jsonb_array_length(claims) >= p_limit or room <= 0;
     begin
-      more := herald.claim_from(p_run, p_limit - jsonb_array_length(claims), array[account]);
+      more := herald.claim_from(p_limit - jsonb_array_length(claims), array[account]);
       claims := claims || more;
       room := room - length(more::text);
     exception when query_canceled or others then
