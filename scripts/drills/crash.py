@@ -35,6 +35,9 @@ BACK_SECONDS, NOT_BACK = 40.0, 3
 #: How long the last messages may take: without any of them going out, to be confirmed, and to arrive, seconds.
 STILL_SECONDS, CONFIRM_SECONDS, ARRIVE_SECONDS = 60.0, 25.0, 20.0
 
+#: How long a message that a phone can't read may take to go out again, seconds: a grace of ten, and the next reaping.
+UNREADABLE_SECONDS = 60.0
+
 #: How long the own phones' evidence may take: it counts after two minutes, the phone has one, and some reserve.
 EVIDENCE_SECONDS = 220.0
 
@@ -63,6 +66,7 @@ class Options:
     accounts: int
     lease: float
     seed: int
+    garbles: int
     only: tuple[Kind, ...]
     evidence: bool
     as_json: bool
@@ -83,6 +87,7 @@ class Drill:
 
     def __init__(self, ground: Ground, options: Options, report: Report) -> None:
         self.ground, self.options, self.report = ground, options, report
+        self.resent = 0  #: messages that went out again because a phone could not read them
         self._striker = Striker(ground, options.wave, options.lease, options.seed)
 
     async def kill(self) -> None:
@@ -99,7 +104,19 @@ class Drill:
                 await self.ground.wave(rest)
 
     async def _strike(self, order: Order) -> None:
-        history, number = self.ground.history, len(self.ground.history.struck) + 1
+        number = len(self.ground.history.struck) + 1
+        account = self.ground.accounts[order.account]
+        garbles = number <= self.options.garbles
+        if garbles:
+            await self.ground.damage(account)
+        try:
+            await self._strike_now(order, number)
+        finally:
+            if garbles:
+                await self.ground.comes_back(account)
+
+    async def _strike_now(self, order: Order, number: int) -> None:
+        history = self.ground.history
         for attempt in range(1, TRIES + 1):
             try:
                 struck = await self._striker.strike(order)
@@ -137,7 +154,9 @@ class Drill:
             return None if await self.ground.count(("sent",)) else True
 
         with suppress(TimeoutError):
-            await until(confirmed, CONFIRM_SECONDS, "receipts")
+            await until(
+                confirmed, CONFIRM_SECONDS + (UNREADABLE_SECONDS if self.ground.garbled else 0), "receipts"
+            )
 
     async def verdict(self) -> Verdict:
         """Judge; what seems lost gets some time to arrive."""
@@ -177,7 +196,7 @@ class Drill:
             "id": message_id,
             "text": message.text,
             "queue": {name: str(value) for name, value in row.items() if value is not None},
-            "received": {phone: received[phone, message.text] for phone in message.recipients},
+            "received": {name: received[name, message.text] for names in message.recipients for name in names},
             "processed_by_whatsapp": await self.ground.world.simulator.times_processed(wa_id) if wa_id else None,
             "killed_at": [str(s.order.kind) for s in self.ground.history.struck if message_id in s.in_flight],
         }
@@ -190,7 +209,7 @@ async def drill(options: Options) -> int:
         report.say(f"starting the stack, the simulator and {options.workers} workers; seed {options.seed}")
         async with (
             World(Path(folder)) as world,
-            Ground(world, options.workers, options.accounts, options.lease) as ground,
+            Ground(world, options.workers, options.accounts, options.lease, garbles=options.garbles > 0) as ground,
         ):
             ran = Drill(ground, options, report)
             try:
@@ -204,6 +223,7 @@ async def drill(options: Options) -> int:
                 await ran.ask_own_phones(first)
                 last = await ran.verdict()
             ground.note_ended()
+            ran.resent = sum(row["resent_count"] > 0 for row in await ground.rows(ground.garbled))
             wrong = [await ran.told(each) for each in sorted(first.bad | last.bad)[:TOLD]]
     _bars(report, ran, first, last)
     table = by_kind(ground.history, first)
@@ -242,6 +262,10 @@ def _bars(report: Report, ran: Drill, first: Verdict, last: Verdict) -> None:
     report.note("armed and not reached in time, repeated", len(history.unreached), "")
     report.note("sent, and their receipts lost with a host", len(last.unconfirmed), "")
     report.note("failed with a reason", len(last.failed), "")
+    if options.garbles:
+        report.bar("messages with a damaged copy", len(ran.ground.garbled), "", ">=", options.garbles)
+        report.note("of these sent again as new ones", ran.resent, "")
+        report.note("of these left unreadable, with a reason", len(last.failed & ran.ground.garbled), "")
     report.note("in doubt that had arrived", len(first.arrived_all_the_same), f"of {len(first.in_doubt)}")
     left = len(last.in_doubt) if options.evidence else None
     report.note("in doubt after the own phones' evidence", left, f"({len(last.arrived_all_the_same)} had arrived)")
@@ -269,6 +293,9 @@ def read(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--accounts", type=int, default=4, help="that they share (default 4)")
     parser.add_argument("--lease", type=float, default=6, help="LEASE_SECONDS of the workers (default 6)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of kills (default 1)")
+    parser.add_argument(
+        "--garbles", type=int, default=0, help="kills before which a copy of a message is damaged (default 0)"
+    )
     parser.add_argument("--only", nargs="+", type=Kind, default=[], metavar="KIND", help=", ".join(Kind))
     parser.add_argument(
         "--evidence",

@@ -6,7 +6,7 @@ import random
 import shutil
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -31,6 +31,9 @@ RECIPIENTS = 6
 #: How long the CRM's insert is tried again while Supabase is away, seconds.
 INSERT_SECONDS = 30.0
 
+#: How long the devices of a garbled person are away at most, seconds.
+AWAY = 600.0
+
 #: Goes out before all that waits.
 URGENT = 10
 
@@ -52,12 +55,16 @@ select worker_id from herald.session_leases where session_id = %s and ready and 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A linked account with one group. group: its row's id.  members: the group's real recipients."""
+    """A linked account with one group. group: its row's id.  members: the group's real recipients.
+
+    garbled: a person of its own, whose phone is a real client: their number, and the ledger's names of their devices.
+    """
 
     phone: str
     session: str
     group: str
     members: tuple[str, ...]
+    garbled: tuple[str, tuple[str, ...]] | None = None
 
 
 @dataclass(slots=True)
@@ -85,8 +92,11 @@ class Host:
 class Ground:
     """Makes all of it, schedules messages, and knows who holds what."""
 
-    def __init__(self, world: World, workers: int, accounts: int, lease: float) -> None:
+    def __init__(self, world: World, workers: int, accounts: int, lease: float, *, garbles: bool = False) -> None:
+        """garbles: each account has a person whose phone gets damaged copies."""
         self.world = world
+        self._garbles = garbles
+        self.garbled: set[str] = set()  #: messages of which a copy was damaged
         self.hosts: list[Host] = []
         self.accounts: list[Account] = []
         self.messages: dict[str, Message] = {}  #: by id
@@ -132,7 +142,36 @@ class Ground:
         members = tuple(self._recipients[(number + n) % RECIPIENTS] for n in range(GROUP_RECIPIENTS))
         light = [f"49174{number:02d}000{n:02d}" for n in range(LIGHT_MEMBERS)]
         jid = await world.simulator.create_group(f"Group {number}", phone, [*members, *light])
-        return Account(phone, session, str((await world.group(session, jid))["id"]), members)
+        garbled = await self._garbled_person(number) if self._garbles else None
+        return Account(phone, session, str((await world.group(session, jid))["id"]), members, garbled)
+
+    async def _garbled_person(self, number: int) -> tuple[str, tuple[str, ...]]:
+        """Somebody whose phone will not be able to read: with no, one and two computers beside it, in turn."""
+        phone, clients = f"4917600000{number:02d}", ("phone", "desktop", "tablet")[: 1 + number % 3]
+        made = [await self.world.simulator.recipient(phone, client=client) for client in clients]
+        return phone, tuple(recipient.name for recipient in made)
+
+    async def damage(self, account: Account) -> None:
+        """Send a message whose copy for the person's phone is damaged, while all their devices are away."""
+        assert account.garbled
+        phone, devices = account.garbled
+        await self.world.simulator.fault(FaultKind.DELAY, phone, seconds=AWAY)
+        await self.world.simulator.fault(FaultKind.GARBLE, phone, count=1, device=0)
+        message, row = _message(len(self.messages), account, phone, URGENT)
+        message = replace(message, recipients=(devices,))
+        [made] = await self._insert([row], {message.text: message})
+
+        async def sent() -> bool | None:
+            return (await self.rows([made]))[0]["status"] not in ("pending", "sending") or None
+
+        await until(sent, INSERT_SECONDS, "a message with a damaged copy")
+        self.garbled.add(made)
+
+    async def comes_back(self, account: Account) -> None:
+        """Let the person's devices get what waits for them."""
+        assert account.garbled
+        await self.world.simulator.clear_faults(FaultKind.DELAY, account.garbled[0])
+        await self.world.simulator.fault(FaultKind.DROP, account.garbled[0])
 
     async def new_host(self) -> Host:
         """Start a worker under a new name, with an empty live store."""
@@ -248,7 +287,7 @@ class Ground:
     async def rows(self, ids: Iterable[str]) -> list[Row]:
         """What the queue says of messages."""
         return await self.world.rows(
-            "select id, status, error_code, error_message, wa_message_id, sent_at, updated_at, session_id"
+            "select id, status, error_code, error_message, wa_message_id, sent_at, updated_at, session_id, resent_count"
             " from public.scheduled_whatsapp_messages where id = any(%s::uuid[])",
             list(ids),
         )
@@ -265,7 +304,7 @@ def _message(number: int, account: Account, to: str | None, priority: int) -> tu
         "idempotency_key": text,  # an insert whose answer was lost is not done twice
         "priority": priority,
     }
-    return Message(text, account.session, (to,) if to else account.members), row
+    return Message(text, account.session, tuple((phone,) for phone in ((to,) if to else account.members))), row
 
 
 def delays(seed: int) -> random.Random:

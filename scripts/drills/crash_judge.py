@@ -13,19 +13,23 @@ SENT = ("sent", "delivered", "read")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the drill. recipients: the phones (digits) of those who decrypt it."""
+    """One message of the drill. recipients: for each who decrypts it, their devices as the ledger names them."""
 
     text: str
     session: str
-    recipients: tuple[str, ...]
+    recipients: tuple[tuple[str, ...], ...]
+
+    def times(self, received: Mapping[tuple[str, str], int]) -> list[list[int]]:
+        """How often each device of each recipient has got it. received: (device, text) → how often."""
+        return [[received.get((device, self.text), 0) for device in devices] for devices in self.recipients]
 
 
 @dataclass(slots=True)
 class Verdict:
     """Ids of messages, by what is to be said of them."""
 
-    lost: set[str] = field(default_factory=set)  #: a recipient has not got it, and nothing shows that
-    twice: set[str] = field(default_factory=set)  #: a recipient has got it more than once
+    lost: set[str] = field(default_factory=set)  #: no device of a recipient has got it, and nothing shows that
+    twice: set[str] = field(default_factory=set)  #: a device of a recipient has got it more than once
     unended: set[str] = field(default_factory=set)  #: neither sent, nor failed or in doubt with a reason
     failed: set[str] = field(default_factory=set)  #: with a reason
     in_doubt: set[str] = field(default_factory=set)  #: with a reason
@@ -41,24 +45,25 @@ class Verdict:
 def judge(
     messages: Mapping[str, Message], rows: Sequence[Mapping[str, Any]], received: Mapping[tuple[str, str], int]
 ) -> Verdict:
-    """Compare. messages: by id.  rows: of the queue.  received: (phone, text) → how often."""
+    """Compare. messages: by id.  rows: of the queue.  received: (device, text) → how often."""
     verdict = Verdict()
     by_id = {str(row["id"]): row for row in rows}
     for message_id, message in messages.items():
         row = by_id.get(message_id, {"status": "gone", "error_message": None})
-        times = [received.get((phone, message.text), 0) for phone in message.recipients]
+        times = message.times(received)
+        arrived = all(max(devices) > 0 for devices in times)
         shown = row["status"] in ("failed", "in_doubt") and row["error_message"]
-        if max(times) > 1:
+        if max(map(max, times)) > 1:
             verdict.twice.add(message_id)
         if row["status"] not in SENT and not shown:
             verdict.unended.add(message_id)
-        if min(times) == 0 and not shown:
+        if not arrived and not shown:
             verdict.lost.add(message_id)
         if shown:
             (verdict.failed if row["status"] == "failed" else verdict.in_doubt).add(message_id)
-        if row["status"] == "sent" and min(times) > 0:
+        if row["status"] == "sent" and arrived:
             verdict.unconfirmed.add(message_id)
-        if row["status"] == "in_doubt" and min(times) > 0:
+        if row["status"] == "in_doubt" and arrived:
             verdict.arrived_all_the_same.add(message_id)
     return verdict
 

@@ -13,7 +13,7 @@ from localstack.layout import REPOSITORY
 from scripts.drills.crash_judge import Message, Verdict, by_kind, judge
 from scripts.drills.crash_plan import FAILPOINTS, OTHERS, History, Kind, Order, Struck, plan, share
 
-ONE = {"1": Message("hello", "a session", ("49151", "49152"))}
+ONE = {"1": Message("hello", "a session", (("49151",), ("49152",)))}
 BOTH = {("49151", "hello"): 1, ("49152", "hello"): 1}
 
 
@@ -49,6 +49,14 @@ def test_a_message_that_one_of_its_recipients_got_twice_is_doubled_whatever_the_
     assert judge(ONE, row("read"), {**BOTH, ("49152", "hello"): 2}) == Verdict(twice={"1"})
     doubled = judge(ONE, row("failed", "why"), {("49152", "hello"): 2})
     assert (doubled.twice, doubled.lost) == ({"1"}, set())
+
+
+def test_one_device_of_a_recipient_is_enough_and_each_may_show_it_once() -> None:
+    one = {"1": Message("hello", "a session", (("49151:phone", "49151:desktop"),))}
+    assert judge(one, row("delivered"), {("49151:desktop", "hello"): 1}) == Verdict()
+    assert judge(one, row("delivered"), {("49151:desktop", "hello"): 1, ("49151:phone", "hello"): 1}) == Verdict()
+    assert judge(one, row("delivered"), {("49151:phone", "hello"): 2}) == Verdict(twice={"1"})
+    assert judge(one, row("delivered"), {}) == Verdict(lost={"1"})
 
 
 @pytest.mark.parametrize("status", ["pending", "sending", "failed", "in_doubt"])
