@@ -50,6 +50,7 @@ class Ending(StrEnum):
     QR_TIMEOUT = "wa-qr-timeout"
     REFUSED = "wa-connect-refused"
     WRONG_NUMBER = "herald-other-number"
+    NUMBER_TAKEN = "herald-number-taken"
     CREDENTIALS = "herald-credentials"
     ENGINE = "herald-engine-ended"  #: the engine process ended, or gave the session away; opens again at once
 
@@ -66,6 +67,8 @@ REMEDY: dict[Ending, str] = {
     Ending.QR_TIMEOUT: "The QR code was not scanned in time. Press connect for a new one.",
     Ending.REFUSED: "WhatsApp refused the connection; Herald tries again by itself.",
     Ending.WRONG_NUMBER: "This account was linked by another number before; the new device was logged out.",
+    Ending.NUMBER_TAKEN: "This phone is linked as another account of your organisation; the new device was logged out. "
+    "Use that account, or log it out and then connect this one.",
     Ending.CREDENTIALS: "The stored credentials can't be opened with this worker's ENCRYPTION_KEY. "
     "Give the worker the right key, or unlink and scan again.",
 }

@@ -179,7 +179,8 @@ grant execute on function public.whatsapp_session_attach(uuid, uuid, bigint, uui
 
 -- whatsapp_session_report(run, session, epoch, report): writes what the holder saw. Keys that the report does not
 -- have stay, but for QR and pairing code: they live only until the next report.
--- → false if the phone number is not the account's own; nothing is written then.
+-- → false if the phone number is not the account's own, or an older account of the organisation is linked to it; nothing is
+-- written then. One phone in two accounts would have two limits and two paces.
 create function public.whatsapp_session_report(p_run uuid, p_session uuid, p_epoch bigint, p_report jsonb)
 returns boolean
 language plpgsql volatile security definer set search_path = ''
@@ -192,6 +193,12 @@ begin
   if p_report ? 'phone_number' and exists (
     select 1 from public.whatsapp_sessions as s
     where s.id = p_session and s.phone_number <> p_report ->> 'phone_number'
+  ) or p_report ? 'phone_number' and exists (
+    select 1 from public.whatsapp_sessions as s
+    join public.whatsapp_sessions as o on o.organization_id = s.organization_id and o.id <> s.id
+    where s.id = p_session and o.phone_number = p_report ->> 'phone_number' and o.whatsapp_id is not null
+      and o.status <> 'logged_out' and o.desired_state <> 'logged_out'
+      and (s.phone_number is null or (o.created_at, o.id) < (s.created_at, s.id))
   ) then
     return false;
   end if;

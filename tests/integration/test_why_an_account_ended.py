@@ -6,7 +6,7 @@ from tests.conftest import MakeWorker
 from tests.kit.faults.hold import Stage
 from tests.kit.faults.wires import Wires
 from tests.kit.worker_process import until
-from tests.kit.world import World
+from tests.kit.world import World, qr_text
 
 
 async def beats(wires: Wires, count: int) -> None:
@@ -57,3 +57,19 @@ async def test_a_heartbeat_does_not_hide_it_while_the_row_is_written(
         row = await world.until_status(session, "logged_out", 0)
         assert "unlinked this device" in row["last_error"]
         assert await worker.stop() == 0
+
+
+async def test_a_phone_that_is_an_account_already_is_refused_and_stays_what_it_is(
+    world: World, make_worker: MakeWorker, new_phone: Callable[[], str]
+) -> None:
+    worker, phone = make_worker(POLL_INTERVAL="1"), new_phone()
+    await worker.start()
+    first = await world.link("First", phone)
+    second = await world.add_account("Second")
+    await world.simulator.scan(phone, qr_text(await world.shown_qr(second)))
+    row = await world.until_status(second, "error")
+    assert "linked as another account of your organisation" in row["last_error"]
+    assert row["phone_number"] is None
+    await world.simulator.until_connected(phone, 1)
+    assert len((await world.simulator.show(phone))["devices"]) == 1, "the new device was logged out"
+    assert await world.until_status(first, "connected", 0)

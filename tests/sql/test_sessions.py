@@ -186,3 +186,15 @@ def test_a_deleted_workshop_or_group_link_leaves_the_rest(db: Db, org: Organisat
     message = org.schedule(workshop_id=workshop)
     db.run("delete from public.workshops where id = %s", workshop)
     assert (org.message(message)["workshop_id"], org.message(message)["organization_id"]) == (None, org.id)
+
+
+def test_one_phone_is_one_account_of_an_organisation(db: Db, org: Organisation, run: Run) -> None:
+    linked = {"status": "connected", "whatsapp_id": "49170@s.whatsapp.net", "phone_number": "+491709876567"}
+    assert run.report(org.session, **linked)
+    second = org.add_session()
+    run.connect(second)
+    assert not run.report(second, **linked)
+    assert db.value("select phone_number from public.whatsapp_sessions where id = %s", second) is None
+    assert run.report(org.session, **linked), "the first goes on"
+    db.run("update public.whatsapp_sessions set status = 'logged_out' where id = %s", org.session)
+    assert run.report(second, **linked), "the first is not linked any more"

@@ -226,7 +226,8 @@ class LiveSession:
             retry_count=0,
         )
         if not accepted:
-            return await self._refuse_number()
+            ours = self.held.phone_number in (None, event.phone)
+            return await self._refuse_number(Ending.NUMBER_TAKEN if ours else Ending.WRONG_NUMBER)
         if self._looped:
             self._looped = False
             await self._leases.alert(self.held, CRASH_LOOP, None)
@@ -239,9 +240,9 @@ class LiveSession:
             log.warning("groups_not_synced", session_id=str(self.held.session_id), error=error)
         return True
 
-    async def _refuse_number(self) -> bool:
+    async def _refuse_number(self, ending: Ending = Ending.WRONG_NUMBER) -> bool:
         await self._unlink()
-        await self._need_person(Ending.WRONG_NUMBER)
+        await self._need_person(ending)
         return False
 
     async def _reopen(self) -> None:
