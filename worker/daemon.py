@@ -31,11 +31,10 @@ from worker.sessions.leftovers import Leftovers
 from worker.sessions.supervisor import Supervisor
 from worker.sessions.web import WebSessions
 from worker.settings import Settings
-from worker.supabase.client import Database
+from worker.supabase.client import PATIENCE_SECONDS, Database, KeyTrust
 from worker.supabase.commands import SupabaseCommands
 from worker.supabase.credentials import SupabaseCredentials
 from worker.supabase.groups import SupabaseGroups
-from worker.supabase.key_trust import PATIENCE_SECONDS, KeyTrust
 from worker.supabase.leases import SupabaseLeases
 from worker.supabase.outbox import SupabaseOutbox
 from worker.supabase.realtime.wakeups import Wakeups

@@ -21,8 +21,7 @@ from worker.errors import (
     Unstorable,
 )
 from worker.supabase import client
-from worker.supabase.client import Database
-from worker.supabase.key_trust import PATIENCE_SECONDS, KeyTrust
+from worker.supabase.client import PATIENCE_SECONDS, Database, KeyTrust
 from worker.supabase.sqlstate import MEANINGS, Meaning, meaning_of
 from worker.supabase.tenant import Tenant, messages
 

@@ -7,7 +7,8 @@ on a page of HTML or half a JSON document as if it were the result, and takes an
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import httpx
@@ -16,7 +17,6 @@ from postgrest.base_request_builder import RequestConfig
 
 from worker.errors import DatabaseRefused, KeyRefused, SettingsError, StoreError, TooLarge
 from worker.reconnect_delay import delay
-from worker.supabase.key_trust import KeyTrust
 from worker.supabase.sqlstate import Meaning, meaning_of, worker_error
 from worker.supabase.transport import AiohttpTransport
 
@@ -33,12 +33,39 @@ CONNECTIONS = 16
 LARGEST_ANSWER = 64 * 2**20
 
 
+#: How long a worker waits for a key that has never worked, seconds. Hosted projects refuse a right key for a moment now
+#: and then (401, PGRST303 "JWT issued at future": github.com/supabase/supabase/issues/49655).
+PATIENCE_SECONDS = 60.0
+
+
 class Query(Protocol):
     """A query that a builder of ``postgrest`` has made."""
 
     @property
     def request(self) -> RequestConfig[httpx.AsyncClient]:
         """What is to be sent."""
+
+
+class KeyTrust:
+    """Whether the secret key is wrong, which only a person can fix, or was refused in passing.
+
+    patience: seconds; 0 for a command, whose person sees the answer at once.
+    """
+
+    def __init__(self, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience, self._clock = patience, clock
+        self._refused_at: float | None = None
+        self.worked = False  #: the database has answered a call under it
+
+    def answered(self) -> None:
+        """Note that the database took the key."""
+        self.worked = True
+
+    def wrong(self) -> bool:
+        """Note a refusal; whether it is one that only a person can end."""
+        if self._refused_at is None:
+            self._refused_at = self._clock()
+        return not self.worked and self._clock() - self._refused_at >= self._patience
 
 
 class Database:

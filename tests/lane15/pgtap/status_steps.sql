@@ -12,7 +12,7 @@ where o <> n;
 grant select on pairs to public;
 select is(count(*) filter (where p.legal and p.role = 'authenticated'), 4::bigint, 'a person has four steps')
 from pairs as p;
-select is(count(*) filter (where p.legal and p.role = 'service_role'), 15::bigint, 'there are fifteen steps')
+select is(count(*) filter (where p.legal and p.role = 'service_role'), 18::bigint, 'there are eighteen steps')
 from pairs as p;
 
 select pg_temp.speak('service_role');
