@@ -53,6 +53,7 @@ class Receipt:
     participant: str | None  #: who confirms, JID without device; None: our own device
     type: str
     at: datetime
+    lid: str | None = None  #: of the participant, if they may have confirmed under it before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,13 +81,14 @@ alter table herald.early_receipts enable row level security;
 -- herald.matched_receipts(receipts) → the receipts with the message that each is about (null: not known yet).
 create function herald.matched_receipts(p_receipts jsonb)
 returns table (
-  message_id uuid, organization_id uuid, session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz
+  message_id uuid, organization_id uuid, session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz,
+  lid text
 )
 language sql stable set search_path = ''
 as $$
-  select m.id, m.organization_id, x.session_id, x.wa_message_id, x.recipient, x.kind, x.at
+  select m.id, m.organization_id, x.session_id, x.wa_message_id, x.recipient, x.kind, x.at, x.lid
   from jsonb_to_recordset(p_receipts)
-    as x (session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz)
+    as x (session_id uuid, wa_message_id text, recipient text, kind text, at timestamptz, lid text)
   left join lateral (
     select s.message_id from herald.sent_ids as s
     where s.session_id = x.session_id and s.wa_message_id = x.wa_message_id
@@ -99,6 +100,25 @@ as $$
   left join public.scheduled_whatsapp_messages as m on m.id = i.message_id and m.status <> 'sending'
 $$;
 revoke execute on function herald.matched_receipts(jsonb) from public;
+
+-- herald.name_by_number(receipts): a member of a group who confirmed under their LID, before their number was known, stays
+-- one recipient: their row gets the number, or goes if the number has one.
+create function herald.name_by_number(p_receipts jsonb) returns void
+language sql volatile set search_path = '' set jit = off
+as $$
+  update public.whatsapp_delivery_logs as d set recipient = r.recipient
+  from (
+    select distinct t.message_id, t.lid, t.recipient from herald.matched_receipts(p_receipts) as t
+    where t.lid <> t.recipient and t.message_id is not null
+  ) as r
+  where d.message_id = r.message_id and d.recipient = r.lid and not exists (
+    select 1 from public.whatsapp_delivery_logs as n where n.message_id = r.message_id and n.recipient = r.recipient
+  );
+  delete from public.whatsapp_delivery_logs as d
+  using herald.matched_receipts(p_receipts) as r
+  where r.lid <> r.recipient and d.message_id = r.message_id and d.recipient = r.lid;
+$$;
+revoke execute on function herald.name_by_number(jsonb) from public;
 
 -- herald.apply_receipts(receipts) writes who has a message and who read it. Receipts of unknown messages wait a day for
 -- their message to be settled. Any receipt is evidence that an in_doubt message went out. Forward only, idempotent. The
@@ -133,6 +153,9 @@ begin
   perform herald.note_own_phones(p_receipts);
   perform herald.note_unreadable(p_receipts);
 
+  if jsonb_path_exists(p_receipts, '$[*].lid') then
+    perform herald.name_by_number(p_receipts);
+  end if;
   with logged as (
     insert into public.whatsapp_delivery_logs as d
     (organization_id, session_id, message_id, recipient, sent_at, delivered_at, read_at)
@@ -173,7 +196,7 @@ $$;
 revoke execute on function herald.apply_receipts(jsonb) from public;
 
 -- whatsapp_receipts(run, receipts): [{session_id, wa_message_id, recipient, kind, at}]; kind: delivered, read, played,
--- sender, or asks and unreadable (unreadable.sql).
+-- sender, or asks and unreadable (unreadable.sql). lid: optional, of a member of a group who is named by number.
 create function public.whatsapp_receipts(p_run uuid, p_receipts jsonb) returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$

@@ -210,13 +210,14 @@ class Run:
         answer: Row = self.db.call("whatsapp_settle_and_claim", p_run=self.id, p_results=Jsonb([]), p_limit=limit)
         return answer
 
-    def receipt(self, session: UUID, wa_id: str, recipient: str, kind: str) -> None:
+    def receipt(self, session: UUID, wa_id: str, recipient: str, kind: str, lid: str | None = None) -> None:
         row = {
             "session_id": str(session),
             "wa_message_id": wa_id,
             "recipient": recipient,
             "kind": kind,
             "at": self.db.now().isoformat(),
+            "lid": lid,
         }
         self.db.call("whatsapp_receipts", p_run=self.id, p_receipts=Jsonb([row]))
 

@@ -37,6 +37,19 @@ def test_a_group_counts_its_members(org: Organisation, run: Run) -> None:
     assert state(org) == ("read", 3, 2)
 
 
+def test_a_member_whose_number_becomes_known_stays_one_recipient(db: Db, org: Organisation, run: Run) -> None:
+    message = org.schedule(group_id=org.group)
+    run.accept(run.claim_one(), "3EB0A1")
+    run.receipt(org.session, "3EB0A1", "98765@lid", "delivered")
+    run.receipt(org.session, "3EB0A1", "55555@lid", "delivered")
+    run.receipt(org.session, "3EB0A1", ASHA, "delivered", lid="98765@lid")
+    run.receipt(org.session, "3EB0A1", ASHA, "read", lid="98765@lid")
+    row = org.message(message)
+    assert (row["delivered_count"], row["read_count"]) == (2, 1)
+    names = db.rows("select recipient from public.whatsapp_delivery_logs order by recipient")
+    assert [each["recipient"] for each in names] == [ASHA, "55555@lid"]
+
+
 def test_who_read_it_has_it_whichever_receipt_comes_first(org: Organisation, run: Run) -> None:
     sent(org, run)
     run.receipt(org.session, "3EB0A1", ASHA, "read")

@@ -4,7 +4,6 @@ The handlers run on the library's threads: they journal first, then send, and ne
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from worker.engine.contents import LONGEST_ID, RECEIPTS, RETRY, address, read_message, seconds
@@ -13,6 +12,9 @@ from worker.engine.protocol import EventName, ReceiptType
 from worker.engine.session import Session
 from worker.engine.shapes import Message, Receipt
 from worker.session import Ending
+
+#: How many numbers are kept in memory; the others are looked up in the store each time.
+PEOPLE = 4096
 
 #: How the library's QR channel ends without a login → (ending, may be opened again without a person).
 _LOGIN_ENDS: dict[str, tuple[Ending, bool]] = {
@@ -81,10 +83,23 @@ class _People:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.phone_of = lru_cache(maxsize=4096)(session.folder.phone_of)
+        self._phones: dict[str, str] = {}
+
+    def phone_of(self, lid: str) -> str | None:
+        """Look a number up in the store; one that is not known yet may be known later."""
+        phone = self._phones.get(lid) or self.session.folder.phone_of(lid)
+        if phone is not None and len(self._phones) < PEOPLE:
+            self._phones[lid] = phone
+        return phone
 
     def name(self, jid: Any, other: Any = None) -> str:
         return address(jid, other, self.phone_of)
+
+
+def _lid(source: Any) -> str | None:
+    """Read the LID under which a member of a group may have confirmed before their number was known."""
+    sender = source.Sender
+    return f"{sender.User}@{sender.Server}" if source.IsGroup and sender.Server == "lid" else None
 
 
 class _Receipts(_People):
@@ -102,6 +117,7 @@ class _Receipts(_People):
             ids=ids,
             chat=self.name(source.Chat, None if source.IsGroup else source.SenderAlt),
             participant=None if own else self.name(source.Sender, source.SenderAlt),
+            lid=None if own else _lid(source),
             type=ReceiptType.SENDER if own else kind,
             at=seconds(event.Timestamp),
         )
@@ -121,6 +137,7 @@ class _Receipts(_People):
                     ids=[one],
                     chat=self.name(source.Chat, None if source.IsGroup else source.SenderAlt),
                     participant=self.name(source.Sender, source.SenderAlt),
+                    lid=_lid(source),
                     type=kind,
                     at=seconds(event.Timestamp),
                 )

@@ -128,6 +128,7 @@ class Receipt(TypedDict):
     ids: list[str]
     chat: str
     participant: str | None
+    lid: str | None  #: the participant's, in a group, if they are named by number
     type: str  #: a ReceiptType
     at: float
 

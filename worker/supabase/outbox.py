@@ -154,6 +154,7 @@ class SupabaseOutbox:
                 "session_id": str(r.session_id),
                 "wa_message_id": wa_id,
                 "recipient": r.participant or r.chat,
+                **({"lid": r.lid} if r.lid else {}),
                 "kind": r.type,
                 "at": r.at.isoformat(),
             }

@@ -51,6 +51,7 @@ _EVENTS: dict[str, Callable[[UUID, Frame], Event]] = {
         wa_message_ids=tuple(frame["ids"]),
         chat=frame["chat"],
         participant=frame["participant"],
+        lid=frame.get("lid"),
         type=frame["type"],
         at=time_of(frame["at"]),
     ),
