@@ -6,8 +6,8 @@ comment on schema herald is 'Private to Herald: never exposed through the API, n
 revoke all on schema herald from public;
 grant usage on schema herald to authenticated, service_role;
 
--- herald.clock() → the one clock of every rule. Tests replace it to move time. plpgsql, because the rules ask it
--- hundreds of times in a claim, and an SQL function with a search_path of its own is planned at each place that asks.
+-- herald.clock() → the clock that every rule uses. Tests replace it to move time. plpgsql, because one claim calls it
+-- hundreds of times, and Postgres plans an SQL function with its own search_path again at each place that calls it.
 create function herald.clock() returns timestamptz
 language plpgsql stable set search_path = ''
 as $$
@@ -31,9 +31,9 @@ revoke execute on function herald.touch() from public;
 
 -- == identity: columns that never change ==
 
--- herald.immutable: a row's identity can't be changed, by anyone: its id, its organisation, when it was made, and what
--- it is about. Says which column it was. Called only when one did change: the triggers' WHEN clauses compare, so that
--- an update of the queue pays less than a microsecond.
+-- herald.immutable: nobody can change a row's identity: its id, its organisation, when it was made, and what it is
+-- about. The error names the column. The triggers' WHEN clauses compare, so it is called only when a column did change,
+-- and an update of the queue pays less than a microsecond.
 create function herald.immutable() returns trigger
 language plpgsql set search_path = ''
 as $$
@@ -111,8 +111,8 @@ revoke execute on procedure herald.tenant_table(text) from public;
 
 -- == sizes ==
 
--- herald.is_list(items, most, longest) → is it null, or a plain list of at most so many texts, none of them null or longer than
--- so many characters?
+-- herald.is_list(items, most, longest) → is it null, or a plain list of at most `most` texts, none of them null or
+-- longer than `longest` characters?
 create function herald.is_list(p_items text[], p_most integer, p_longest integer) returns boolean
 language plpgsql immutable set search_path = ''
 as $$
@@ -126,8 +126,8 @@ $$;
 revoke execute on function herald.is_list(text[], integer, integer) from public;
 grant execute on function herald.is_list(text[], integer, integer) to authenticated, service_role;
 
--- herald.is_readable(value, most) → is it null, or JSON of at most so many characters that every program can read? Python gives
--- up at 1,000 levels and at numbers of 4,300 digits, and with it the list that the value is in.
+-- herald.is_readable(value, most) → is it null, or JSON of at most `most` characters that every program can read?
+-- Python fails at 1,000 levels and at numbers of 4,300 digits, and then can't read the list that holds the value either.
 create function herald.is_readable(p_value jsonb, p_most integer) returns boolean
 language plpgsql immutable set search_path = ''
 as $$
@@ -143,8 +143,8 @@ grant execute on function herald.is_readable(jsonb, integer) to authenticated, s
 
 -- == time zones ==
 
--- herald.is_timezone(name) → is it an IANA zone that this Postgres knows? Not POSIX forms such as UTC+3: their sign is
--- the other way round.
+-- herald.is_timezone(name) → is it an IANA zone that this Postgres knows? POSIX forms such as UTC+3 are refused,
+-- because their sign is inverted.
 create function herald.is_timezone(p_name text) returns boolean
 language plpgsql stable set search_path = ''
 as $$
@@ -158,16 +158,16 @@ $$;
 revoke execute on function herald.is_timezone(text) from public;
 grant execute on function herald.is_timezone(text) to authenticated, service_role;
 
--- herald.local_instant(date, time, zone) → the instant at which clocks in that zone show it. A time that is skipped
--- when clocks go forward is taken with the offset of before the gap (02:30 → 03:30); of one that comes twice it is the
--- first. In both cases that is the offset before the change, which Postgres' own `at time zone` doesn't promise.
+-- herald.local_instant(date, time, zone) → the instant at which clocks in that zone show it. A time that clocks skip
+-- when they go forward becomes the later one (02:30 → 03:30); of a time that comes twice, the first counts. In both
+-- cases the offset before the change is used, which Postgres' own `at time zone` doesn't promise.
 create function herald.local_instant(p_date date, p_time time, p_zone text) returns timestamptz
 language plpgsql stable set search_path = ''
 as $$
 declare
   wall constant timestamp := p_date + p_time;
   utc constant timestamptz := wall at time zone 'UTC';
-  -- No offset is above 16 hours: the instant lies between these two moments, and so does at most one change.
+  -- No offset exceeds 16 hours, so the instant and at most one change of clocks lie between these two moments.
   former constant timestamptz := utc - interval '16 hours';
   later constant timestamptz := utc + interval '16 hours';
   by_former constant timestamptz := utc - (former at time zone p_zone - former at time zone 'UTC');

@@ -1,8 +1,8 @@
 -- The CRM's own tables, for a project that does not have them: organisations, people, workshops, who attends them, and
 -- the notifications that a CRM queues for itself. A CRM that has a table of this name keeps its own: nothing here
--- alters it, except for the unique index by which a row of Herald can only name a workshop of its own organisation.
--- crm_access.sql gives the tables made here their row policies, and knows them by their comments.
--- An older project grants everything on a new table to the API's roles, so every grant of Herald begins with a revoke.
+-- alters it, except for a unique index, which makes sure that Herald's rows name only workshops of their organisation.
+-- crm_access.sql adds row policies to the tables made here, and recognises them by their comments.
+-- An older project grants everything on a new table to the API's roles, so a revoke comes before every grant.
 
 do $$
 begin

@@ -1,7 +1,7 @@
--- THE adapter: all that Herald must know of the CRM beside the ids of its organisations and workshops. A CRM that keeps
--- people, dates or attendees in other tables edits the bodies here, and no other file (docs/connect-a-crm.md).
+-- THE adapter: all that Herald must know of the CRM besides the ids of its organisations and workshops. If your CRM
+-- keeps people, dates or attendees in other tables, edit the bodies here and no other file (docs/connect-a-crm.md).
 -- Names, arguments and result columns stay. search_path is empty: name every table with its schema.
--- These bodies fit a fresh project. They don't compile on a CRM without these columns, so a forgotten edit stops here.
+-- These bodies fit a fresh project. On a CRM without these columns they don't compile, so you can't forget to edit them.
 
 -- == people: who the caller (auth.uid()) is; row policies ask these for every statement ==
 
@@ -32,9 +32,8 @@ $$;
 
 -- == workshops ==
 
--- herald.workshop_facts(workshop) → one row. starts_at is an instant; without one, or without a row, the workshop has
--- no date or is cancelled, and nothing is sent for it. timezone: an IANA name, or null for that of the organisation's
--- automation settings.
+-- herald.workshop_facts(workshop) → one row. starts_at is an instant; if it is null, or there is no row, the workshop
+-- has no date or is cancelled, and nothing is sent for it. timezone: an IANA name; null takes the organisation's.
 create or replace function herald.workshop_facts(p_workshop uuid)
 returns table (workshop_id uuid, organization_id uuid, title text, starts_at timestamptz, timezone text)
 language sql stable security definer set search_path = ''
@@ -43,13 +42,13 @@ as $$
   from public.workshops as w where w.id = p_workshop
 $$;
 
--- herald.workshop_variables(workshop) → an object of values for {{placeholders}} in templates, beside those that Herald
--- gives itself.
+-- herald.workshop_variables(workshop) → an object of values for {{placeholders}} in templates, in addition to those
+-- that Herald provides.
 create or replace function herald.workshop_variables(p_workshop uuid) returns jsonb
 language sql stable security definer set search_path = ''
 as $$ select '{}'::jsonb $$;
 
--- herald.workshop_attendees(workshop) → who is to hear of it. phone: E.164. attributes: an object; a task's
+-- herald.workshop_attendees(workshop) → who gets messages about it. phone: E.164. attributes: an object; a task's
 -- recipient_filter matches those that contain it (@>).
 create or replace function herald.workshop_attendees(p_workshop uuid)
 returns table (phone text, name text, attributes jsonb)
@@ -60,7 +59,7 @@ as $$
   where a.workshop_id = p_workshop and a.status <> 'cancelled'
 $$;
 
--- == not to be edited: people's own statements may ask who they are, and only Herald's functions the rest ==
+-- == don't edit these grants: users may call the functions that say who they are, only Herald's functions the rest ==
 revoke execute on function
   herald.is_super_admin(), herald.my_organizations(), herald.my_admin_organizations(),
   herald.workshop_facts(uuid), herald.workshop_variables(uuid), herald.workshop_attendees(uuid)

@@ -1,6 +1,6 @@
--- Row policies of the tables that crm_baseline.sql made, known by the comment that it gave them. They ask the adapter's
--- functions, so they come after it. A CRM's own table gets none: without a policy it is closed on purpose, and it may
--- have other columns.
+-- Row policies of the tables that crm_baseline.sql made, recognised by their comments. They call the adapter's
+-- functions, so this file comes after it. A CRM's own table gets none: it may have other columns, and if it has no
+-- policy, it is closed on purpose.
 
 do $$
 begin
@@ -46,7 +46,7 @@ begin
     using (organization_id in (select herald.my_organizations()) or (select herald.is_super_admin()));
     create policy notification_queue_insert on public.notification_queue for insert to authenticated
     with check (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
-    -- A person edits what waits, cancels it, or retries what failed; whoever sends writes the result.
+    -- A person edits or cancels what waits, or retries what failed; the sender writes the result.
     create policy notification_queue_update on public.notification_queue for update to authenticated
     using (
       status in ('pending', 'failed')

@@ -17,9 +17,9 @@ $$;
 revoke execute on function herald.is_quiet_hours(jsonb) from public;
 grant execute on function herald.is_quiet_hours(jsonb) to authenticated, service_role;
 
--- herald.quiet_until(quiet_hours, zone) → when the quiet hours that are on now end; null: they are not on. They last
--- from one instant to another, so that a local time that comes twice doesn't begin or end them twice. A short cut:
--- if the zone's clocks don't change within two days, the time of day alone tells whether they are on.
+-- herald.quiet_until(quiet_hours, zone) → when the quiet hours that are on now end; null: they are not on. Start and end
+-- are instants, so that a local time that comes twice doesn't begin or end them twice. Shortcut: if the zone's clocks
+-- don't change within two days, the time of day decides.
 create function herald.quiet_until(p_quiet jsonb, p_zone text) returns timestamptz
 language plpgsql stable set search_path = ''
 as $$

@@ -160,7 +160,7 @@ grant select, insert, update, delete on public.workshop_automation_config to ser
 create trigger touch before update on public.workshop_automation_config for each row execute function herald.touch();
 call herald.keep_identity('workshop_automation_config', '{organization_id}');
 
--- Every organisation has its row: those that are there, and each new one.
+-- Every organisation gets a row: those that exist, and each new one.
 create function herald.organization_configured() returns trigger
 language plpgsql security definer set search_path = ''
 as $$

@@ -89,9 +89,9 @@ grant update (
 ) on public.whatsapp_contacts to authenticated;
 call herald.keep_identity('whatsapp_contacts', '{organization_id}');
 
--- herald.contact_of(organisation, phone, lid) → the contact with this number or LID, made if there is none. Adds what
--- is newly known of them. If number and LID stand in two rows, the one with the number counts; an opt-out of either is
--- one of both, for it is one person.
+-- herald.contact_of(organisation, phone, lid) → the contact with this number or LID, made if there is none. Adds a
+-- number or LID that was unknown. If number and LID are in two rows, the one with the number counts; an opt-out in
+-- either row counts for both, because it is one person.
 create function herald.contact_of(p_organization uuid, p_phone text, p_lid text) returns uuid
 language plpgsql volatile set search_path = ''
 as $$
@@ -109,7 +109,7 @@ begin
     insert into public.whatsapp_contacts (organization_id, phone, lid, jid)
     values (p_organization, p_phone, p_lid, address)
     on conflict do nothing returning id into made;
-    -- In a race another call has made the row; a new statement sees it.
+    -- Another call made the row at the same moment; a new statement sees it.
     return coalesce(made, (
       select p.id from public.whatsapp_contacts as p
       where p.organization_id = p_organization and (p.phone = p_phone or p.lid = p_lid)

@@ -149,7 +149,7 @@ call herald.keep_identity('whatsapp_group_members', '{organization_id, group_id,
 
 -- == what the worker writes ==
 
--- whatsapp_groups_sync(run, session, epoch, groups) → how many there are. Groups that are gone become inactive.
+-- whatsapp_groups_sync(run, session, epoch, groups) → how many groups. Groups that the account left become inactive.
 create function public.whatsapp_groups_sync(p_run uuid, p_session uuid, p_epoch bigint, p_groups jsonb) returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -182,9 +182,9 @@ revoke execute on function public.whatsapp_groups_sync(uuid, uuid, bigint, jsonb
 grant execute on function public.whatsapp_groups_sync(uuid, uuid, bigint, jsonb) to service_role;
 
 -- whatsapp_group_sync(run, session, epoch, group) → {"group_id", "members", "joined", "left"}. Writes one group: jid,
--- and what else is given of name, participants, is_admin, announce_only, invite_link. members, if given ([{"phone",
--- "lid", "is_admin"}], without the account itself), is all of them: each becomes a contact, none of whom has thereby
--- opted in; who is missing has left.
+-- and any of name, participants, is_admin, announce_only, invite_link. members ([{"phone", "lid", "is_admin"}], without
+-- the account itself) is optional, but then complete: each becomes a contact, which is no opt-in, and whoever is missing
+-- has left.
 create function public.whatsapp_group_sync(p_run uuid, p_session uuid, p_epoch bigint, p_group jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -214,7 +214,7 @@ begin
   if jsonb_typeof(p_group -> 'members') is distinct from 'array' then
     return jsonb_build_object('group_id', known.id);
   end if;
-  -- Two syncs of one organisation take turns: each writes many contacts, in orders of their own.
+  -- Two syncs of one organisation take turns: each writes many contacts in its own order, so they could deadlock.
   perform pg_advisory_xact_lock(hashtextextended('contacts:' || known.organization_id, 0));
   for member in
     select m.phone, m.lid, coalesce(m.is_admin, false) as is_admin

@@ -88,7 +88,7 @@ revoke execute on function herald.alert_acknowledged() from public;
 create trigger alert_acknowledged before update on public.whatsapp_alerts
 for each row execute function herald.alert_acknowledged();
 
--- herald.raise_alert(organisation, session, kind, severity, message, details): a new open alert, or one more of it.
+-- herald.raise_alert(organisation, session, kind, severity, message, details): opens an alert, or counts up the open one.
 create function herald.raise_alert(
   p_organization uuid, p_session uuid, p_kind text, p_severity text, p_message text, p_details jsonb default '{}'
 ) returns void
@@ -102,8 +102,8 @@ as $$
 $$;
 revoke execute on function herald.raise_alert(uuid, uuid, text, text, text, jsonb) from public;
 
--- whatsapp_session_alert(run, session, epoch, kind, message, details): raises an alert of the account, or counts one
--- more of it; without a message it resolves the open one, if there is one. HR002 if another run holds the session.
+-- whatsapp_session_alert(run, session, epoch, kind, message, details): opens an alert of the account or counts up the
+-- open one; without a message it resolves the open one. HR002 if another run holds the session.
 create function public.whatsapp_session_alert(
   p_run uuid, p_session uuid, p_epoch bigint, p_kind text, p_message text default null, p_details jsonb default '{}'
 ) returns void

@@ -1,4 +1,4 @@
--- Message templates: an organisation's own, and the system's for all of them. message_steps.sql fills them.
+-- Message templates: an organisation's own, and the system's for all organisations. message_steps.sql fills them in.
 
 create table public.whatsapp_message_templates (
   id uuid primary key default gen_random_uuid(),
@@ -101,8 +101,8 @@ revoke execute on function herald.placeholders(text) from public;
 
 -- herald.render(content, values) → the content with its placeholders filled; null if that would be longer than a message may
 -- be (65,536 characters). One pass: a value that looks like a placeholder stays as it is. A placeholder without a value
--- stays visible: see herald.missing_values. Split, not matched: regular expressions cost 80 µs a row of a bulk insert,
--- this 6. The pieces are counted as they are found and joined once: joined one by one, 800 large values took 8 s.
+-- stays visible: see herald.missing_values. It splits the text: regular expressions cost 80 µs per row of a bulk insert,
+-- splitting 6. It joins the pieces once at the end: joined one by one, 800 large values took 8 s.
 create function herald.render(p_content text, p_values jsonb) returns text
 language plpgsql immutable set search_path = ''
 as $$
@@ -139,7 +139,7 @@ as $$
 $$;
 revoke execute on function herald.missing_values(text, jsonb) from public;
 
--- herald.template_kept: variables are the placeholders of content.
+-- herald.template_kept: keeps variables equal to the placeholders in content.
 create function herald.template_kept() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -153,7 +153,8 @@ create trigger template_kept before insert or update of content on public.whatsa
 for each row execute function herald.template_kept();
 
 -- herald.template(organisation, name, language) → the active template that this organisation uses under that name (or
--- id): its own before the system's, the default one before others, English before other languages. language: only that.
+-- id): its own before the system's, the default one before others, English before other languages. language, if given,
+-- must match.
 create function herald.template(p_organization uuid, p_name text, p_language text default null)
 returns public.whatsapp_message_templates
 language sql stable set search_path = ''
@@ -167,7 +168,7 @@ $$;
 revoke execute on function herald.template(uuid, text, text) from public;
 grant execute on function herald.template(uuid, text, text) to authenticated, service_role;
 
--- whatsapp_template(organisation, name, language) → the id of that template; null: there is none that the caller sees.
+-- whatsapp_template(organisation, name, language) → the id of that template; null if the caller can see none.
 create function public.whatsapp_template(p_organization uuid, p_name text, p_language text default null) returns uuid
 language sql stable set search_path = ''
 as $$

@@ -1,5 +1,5 @@
--- Campaigns: a send to many, over one or several accounts. A campaign's messages follow its state; its counters follow
--- its messages.
+-- Campaigns: one send to many people, over one or several accounts. A campaign's state decides what its messages do; its
+-- counters are derived from its messages.
 
 create table public.whatsapp_campaigns (
   id uuid primary key default gen_random_uuid(),
@@ -116,7 +116,7 @@ grant select, insert, update, delete on public.whatsapp_campaign_sessions to ser
 create trigger touch before update on public.whatsapp_campaign_sessions for each row execute function herald.touch();
 call herald.keep_identity('whatsapp_campaign_sessions', '{organization_id, campaign_id, session_id}');
 
--- A campaign's steps: draft → running ⇄ paused → done or cancelled; what is over stays over.
+-- A campaign's steps: draft → running ⇄ paused → done or cancelled; those two are final.
 create function herald.campaign_guard() returns trigger
 language plpgsql set search_path = ''
 as $$
@@ -159,9 +159,10 @@ create trigger campaign_cancelled after update of state on public.whatsapp_campa
 for each row when (new.state = 'cancelled' and old.state <> 'cancelled')
 execute function herald.campaign_cancelled();
 
--- herald.count_campaigns() → how many it changed. Counts running and lately finished campaigns afresh, instead of a hot
--- row that every settle would wait for. A running one whose messages are all settled is done. A message that came back
--- to the queue after its campaign was cancelled (it was being sent, or a person retries it) is cancelled here.
+-- herald.count_campaigns() → how many it changed. Recounts running and recently finished campaigns: a counter that
+-- settles update would be a row for which every settle waits. A running campaign whose messages are all settled becomes
+-- done. A message that came back to the queue after its campaign was cancelled (it was being sent, or a person retries
+-- it) is cancelled here.
 create function herald.count_campaigns() returns integer
 language plpgsql volatile set search_path = '' set jit = off
 as $$

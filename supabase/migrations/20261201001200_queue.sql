@@ -1,11 +1,10 @@
--- THE queue, and two small private tables beside it: what is still open, and WhatsApp's ids. The queue's own indexes
--- hold only what no step of a message changes, so that a step writes one row and no index (a heap-only update). With
--- ten million finished rows an index by status costs each step seven cold pages. message_steps.sql says who may change
--- what.
+-- THE queue, and two small private tables beside it: open messages, and WhatsApp's ids. The queue's own indexes cover
+-- only columns that no step changes, so that a step writes one row and no index (a heap-only update). With ten million
+-- finished rows, an index by status costs each step seven cold pages. message_steps.sql says who may change what.
 
 create table public.scheduled_whatsapp_messages (
-  -- In order of time (RFC 9562, version 7): the rows of one claim share a leaf of the key's index, not a cold page each.
-  -- An id that a client brings along is as good.
+  -- Ordered by time (RFC 9562, version 7), so that the rows of one claim share a leaf of the index instead of one cold
+  -- page each. A client may choose the id itself.
   id uuid primary key default encode(
     set_bit(set_bit(
       overlay(
@@ -105,7 +104,7 @@ create index messages_campaign_idx on public.scheduled_whatsapp_messages (organi
 where campaign_id is not null;
 create index messages_recipient_phone_idx on public.scheduled_whatsapp_messages (organization_id, recipient_phone)
 where recipient_phone is not null;
--- A row without a group or workshop costs these two nothing.
+-- A row without a group or workshop is not in these two.
 create index messages_organization_session_group_idx
 on public.scheduled_whatsapp_messages (organization_id, session_id, group_id) where group_id is not null;
 create index messages_organization_workshop_idx
@@ -117,7 +116,7 @@ create index messages_unredacted_idx on public.scheduled_whatsapp_messages (orga
 where redacted_at is null;
 comment on table public.scheduled_whatsapp_messages is
 'THE queue: one row per message and recipient. The CRM inserts, edits while pending, cancels and retries; Herald writes results.';
--- Looked at by their size in bytes here, because each step of a message asks all its rules; new_messages.sql reads them.
+-- These rules check sizes in bytes only, because each step of a message checks them all; new_messages.sql reads the values.
 comment on column public.scheduled_whatsapp_messages.template_variables is
 'Values for the template''s {{placeholders}}. While the message is pending, message_content follows template and values.';
 comment on column public.scheduled_whatsapp_messages.payload is
@@ -277,8 +276,7 @@ comment on column herald.open_messages.due_at is 'When it may go at the earliest
 
 alter table herald.open_messages enable row level security;
 
--- What is due: its time has come and has not passed. The clock is a subquery, so that it is asked once and not for each
--- row.
+-- What is due: its time has come and it has not expired. The clock is a subquery, so that it is called once, not per row.
 create view herald.due_messages as
 select m.* from herald.open_messages as m
 where m.status = 'pending' and m.due_at <= (select herald.clock())
@@ -292,17 +290,17 @@ create table herald.sent_ids (
   session_id uuid not null,
   wa_message_id text not null
 );
--- A hash, because these ids are random: a tree of ten million of them is 900 MB of cold pages, this 300.
+-- A hash index, because these ids are random: for ten million, a B-tree has 900 MB of cold pages, this has 300.
 create index sent_ids_wa_message_id_idx on herald.sent_ids using hash (wa_message_id);
 comment on table herald.sent_ids is 'The WhatsApp id under which a message went out, for the receipts about it. Kept by triggers.';
 comment on column herald.sent_ids.wa_message_id is 'WhatsApp''s id of the message.';
 
 alter table herald.sent_ids enable row level security;
 
--- == both are kept by triggers ==
+-- == triggers keep both ==
 
--- herald.keep_open(open, final): the rows of these messages as the queue has them now. Looks again instead of trusting
--- what a trigger was handed: a row trigger may have changed the message since.
+-- herald.keep_open(open, final): copies these messages as they are in the queue now. It reads them again, because a row
+-- trigger may have changed a message since the statement trigger got it.
 create function herald.keep_open(p_open uuid[], p_final uuid[]) returns void
 language plpgsql volatile set search_path = '' set jit = off set enable_seqscan = off
 as $$
@@ -349,7 +347,7 @@ revoke execute on function herald.messages_arrived() from public;
 create trigger messages_arrived after insert on public.scheduled_whatsapp_messages
 referencing new table as arrived for each statement execute function herald.messages_arrived();
 
--- herald.messages_moved: what a statement changed, in both small tables.
+-- herald.messages_moved: writes what a statement changed to both small tables.
 create function herald.messages_moved() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
@@ -358,7 +356,7 @@ declare
   final uuid[];
   renamed uuid[];
 begin
-  -- Differences, not a join: nothing is known of how many rows there are, and a loop in a loop is what a join would be.
+  -- EXCEPT, not a join: the planner has no row estimate here and would choose a nested loop.
   select array_agg(d.id) filter (where d.status in ('pending', 'sending', 'in_doubt')),
     array_agg(d.id) filter (where d.status not in ('pending', 'sending', 'in_doubt'))
   into open, final

@@ -1,6 +1,6 @@
 -- The rules of a message in the queue: its legal steps, who may edit what, and what a retry starts over.
--- A person is whoever speaks as `authenticated`. Herald's own functions run as their owner, also when a person set them
--- off, and may do what a person may not.
+-- A person is a caller with the role `authenticated`. Herald's own functions run as their owner, even when a person
+-- triggered them, and may do more than a person.
 
 -- == legal steps ==
 
@@ -27,10 +27,9 @@ insert into herald.message_status_steps (old_status, new_status, by_person) valu
 
 -- == edits, retries and steps ==
 
--- herald.message_guard: holds the legal steps for everyone, and for CRM users what they may change and when. A message
--- that is retried starts over: nothing of its first try, receipts included, may count for the second. Who has opted out
--- since is not written to again. Text that a person writes by hand detaches the template; new values for the template
--- render it again.
+-- herald.message_guard: enforces the legal steps for everyone, and for CRM users what they may change and when. A message
+-- that is retried starts over: nothing of its first try, receipts included, may count for the second. A recipient who has
+-- opted out since gets nothing. Text that a person writes by hand detaches the template; new values render it again.
 create function herald.message_guard() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -120,7 +119,8 @@ for each row when (current_user <> 'authenticated') execute function herald.mess
 create trigger message_guard_person before update on public.scheduled_whatsapp_messages
 for each row when (current_user = 'authenticated') execute function herald.message_guard('person');
 
--- herald.template_theirs: a template is the organisation's own or the system's. No composite foreign key can say that.
+-- herald.template_theirs: a template must be the organisation's own or the system's. A composite foreign key can't
+-- express that.
 create function herald.template_theirs() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -137,8 +137,8 @@ begin
 end
 $$;
 revoke execute on function herald.template_theirs() from public;
--- After the row policies: who may not write here learns nothing of templates. A new message's template is looked up by
--- herald.message_new, a task's by herald.task_guard.
+-- Runs after the row policies, so that a caller who may not write here learns nothing of templates. herald.message_new
+-- looks up a new message's template, herald.task_guard a task's.
 create trigger template_theirs after insert or update of template_id on public.whatsapp_campaigns
 for each row when (new.template_id is not null) execute function herald.template_theirs();
 create trigger template_theirs before update of template_id on public.scheduled_whatsapp_messages

@@ -1,11 +1,11 @@
--- What becomes of a row that is put into the queue: account, text and suppression are decided here, so that every
--- writer (CRM, worker, automation) gets the same. message_steps.sql says who is a person, and what may change later.
+-- New rows of the queue: account, text and suppression are decided here, the same for every writer (CRM, worker,
+-- automation). message_steps.sql says who is a person, and what may change later.
 
 -- == what may not go out, and what makes no sense ==
 
 -- herald.suppression(organisation, contact, phone) → why nothing may be sent to this person, in words; null: it may.
--- One of contact and phone is given. A person without a row may be one whose data was erased after an opt-out. The
--- words are also raised, and what is raised stands in Postgres's log: so they hold the number's last two digits only.
+-- Give contact or phone. A person without a row may have been erased after an opt-out. The words are also raised as
+-- errors, which Postgres logs, so they contain only the number's last two digits.
 create function herald.suppression(p_organization uuid, p_contact uuid, p_phone text) returns text
 language plpgsql stable set search_path = ''
 as $$
@@ -104,7 +104,7 @@ revoke execute on function herald.mentions_problem(text[], boolean) from public;
 -- == texts from templates ==
 
 -- herald.known_values(message, names) → values for those of the names that the message itself knows: name,
--- organization, and all of its workshop. plpgsql, and only what is asked for: as one query it cost 300 µs a row of a
+-- organization, and all of its workshop. It looks up only the names asked for: one query for all cost 300 µs per row of a
 -- bulk insert.
 create function herald.known_values(m public.scheduled_whatsapp_messages, p_names text[]) returns jsonb
 language plpgsql stable set search_path = ''
@@ -142,8 +142,8 @@ end
 $$;
 revoke execute on function herald.known_values(public.scheduled_whatsapp_messages, text[]) from public;
 
--- herald.message_text(message, template) → the text, filled with the message's own values and with what else is known.
--- Raises if placeholders stay empty, and names them, or if the text would be too long.
+-- herald.message_text(message, template) → the text, filled with the message's own values and those that Herald knows.
+-- Raises if placeholders stay empty (and names them), or if the text would be too long.
 create function herald.message_text(m public.scheduled_whatsapp_messages, t public.whatsapp_message_templates)
 returns text
 language plpgsql stable set search_path = ''
@@ -176,8 +176,8 @@ from public;
 
 -- == a new row ==
 
--- herald.account_for(message) → the account that sends it: the group's, else one of the campaign's (highest priority,
--- by chance among equals), else the organisation's default. Raises if there is none.
+-- herald.account_for(message) → the account that sends it: the group's, else one of the campaign's (highest priority; a
+-- random one among equals), else the organisation's default. Raises if there is none.
 create function herald.account_for(m public.scheduled_whatsapp_messages) returns uuid
 language plpgsql volatile set search_path = ''
 as $$
@@ -185,7 +185,7 @@ declare
   answer uuid;
 begin
   if m.organization_id is null then
-    return null; -- the missing organisation is what is wrong, and the columns say so
+    return null; -- the column's own rule reports that the organisation is missing
   end if;
   if m.group_id is not null then
     select g.session_id into answer from public.whatsapp_groups as g
@@ -214,13 +214,13 @@ end
 $$;
 revoke execute on function herald.account_for(public.scheduled_whatsapp_messages) from public;
 
--- herald.person_queues: what a person is told at once instead of by a message that fails later. Text that a person
--- gives beside a template is the text: the template no longer speaks for it. Fires before herald.message_new.
+-- herald.person_queues: refuses at once what would fail later, so that the person reads why. If a person gives both a
+-- text and a template, the text counts and the template is detached. Fires before herald.message_new.
 create function herald.person_queues() returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
-  -- Row policies are asked after this: without the question here, an outsider would read texts of later errors.
+  -- Row policies are checked after this trigger: without this check, an outsider would see the errors below.
   if new.organization_id not in (select herald.my_admin_organizations()) and not (select herald.is_super_admin()) then
     raise exception 'new row violates row-level security policy for table "scheduled_whatsapp_messages"'
       using errcode = '42501';
@@ -240,8 +240,8 @@ revoke execute on function herald.person_queues() from public;
 create trigger message_by_person before insert on public.scheduled_whatsapp_messages
 for each row when (current_user = 'authenticated') execute function herald.person_queues();
 
--- herald.values_readable: values for a template that are too large or that no program could read are refused; once, when they are
--- written, and not with each step of the message.
+-- herald.values_readable: refuses template values that are too large or that no program could read. It checks once, when
+-- they are written, not at each step of the message.
 create function herald.values_readable() returns trigger
 language plpgsql set search_path = ''
 as $$
@@ -256,8 +256,8 @@ create trigger values_readable before insert or update of template_variables on 
 for each row when (new.template_variables <> '{}' and not herald.is_readable(new.template_variables, 65536))
 execute function herald.values_readable();
 
--- herald.message_new: account, text and suppression of a new row. One that may not go out is kept as failed
--- (suppressed) instead of refused, so that one person's opt-out doesn't fail a list of ten thousand.
+-- herald.message_new: sets account, text and suppression of a new row. A message that may not go out is kept as failed
+-- (suppressed), not refused, so that one person's opt-out doesn't fail a list of ten thousand.
 create function herald.message_new() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
@@ -327,9 +327,8 @@ for each row execute function herald.message_new();
 
 -- == how often a template was used ==
 
--- How often a template was used. Many organisations use one system template, and a bulk insert is one long transaction:
--- counting into the template's row would queue them all up behind each other. So uses are noted, one row per statement
--- and template, and added up later.
+-- Many organisations use one system template, and a bulk insert is one long transaction: if each updated the template's
+-- row, they would all wait for each other. So each statement inserts one row per template, and they are added up later.
 create table herald.template_uses (
   id bigint generated always as identity primary key,
   template_id uuid not null references public.whatsapp_message_templates (id) on delete cascade,
@@ -356,8 +355,7 @@ revoke execute on function herald.templates_used() from public;
 create trigger templates_used after insert on public.scheduled_whatsapp_messages
 referencing new table as arrived for each statement execute function herald.templates_used();
 
--- herald.count_template_uses() → how many notes were added up into usage_count and last_used_at. A part of
--- housekeeping.
+-- herald.count_template_uses() → how many of these rows were added to usage_count and last_used_at. Part of housekeeping.
 create function herald.count_template_uses() returns integer
 language plpgsql volatile set search_path = ''
 as $$

@@ -1,11 +1,10 @@
--- Consent: who has opted out gets nothing more, from that moment until they take it back, even after their data is
--- erased.
+-- Consent: a person who opts out gets nothing more until they take it back, even after their data is erased.
 
 create extension if not exists supabase_vault;
 
--- == what remains of a person whose data is gone ==
--- A plain hash of a phone number can be undone by trying all numbers; so it is keyed, and the key lies in the Vault,
--- outside of dumps of these tables.
+-- == what remains of a person whose data was erased ==
+-- A plain hash of a phone number can be reversed by trying all numbers. So the hash is keyed, and the key is in the
+-- Vault, outside of dumps of these tables.
 do $$
 begin
   if not exists (select 1 from vault.secrets as s where s.name = 'herald_phone_hash_key') then
@@ -48,7 +47,7 @@ end
 $$;
 revoke execute on function herald.phone_hash(uuid, text) from public;
 
--- herald.hashes(contact) → the hashes of all that the contact is known by: number (also from the JID) and LID.
+-- herald.hashes(contact) → the hashes of the contact's number (also from the JID) and LID.
 create function herald.hashes(p public.whatsapp_contacts) returns bytea[]
 language sql stable set search_path = ''
 as $$
@@ -60,7 +59,7 @@ as $$
 $$;
 revoke execute on function herald.hashes(public.whatsapp_contacts) from public;
 
--- herald.remember_opt_out(contact): keeps the hashes of one who has opted out.
+-- herald.remember_opt_out(contact): stores the hashes of a contact that has opted out.
 create function herald.remember_opt_out(p public.whatsapp_contacts) returns void
 language sql volatile set search_path = ''
 as $$
@@ -73,8 +72,8 @@ revoke execute on function herald.remember_opt_out(public.whatsapp_contacts) fro
 
 -- == opting out and back ==
 
--- herald.contact_consent: a contact that comes, or gets another number, is opted out if that number was. The first
--- opt-out stands; only a person, as an admin of the organisation, takes it back.
+-- herald.contact_consent: a contact that is new, or gets another number, is opted out if that number was. The first
+-- opt-out stands; only an admin of the organisation can take it back.
 create function herald.contact_consent() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -134,7 +133,7 @@ for each row when (old.opted_out_at is not null) execute function herald.contact
 
 -- == what was waiting to be sent to them ==
 
--- herald.suppress_pending(contact) → how many messages to this person failed as suppressed, in this very transaction.
+-- herald.suppress_pending(contact) → how many messages to this person it failed as suppressed, in the same transaction.
 create function herald.suppress_pending(p public.whatsapp_contacts) returns integer
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -154,7 +153,7 @@ end
 $$;
 revoke execute on function herald.suppress_pending(public.whatsapp_contacts) from public;
 
--- herald.contact_silenced: what waits for a person fails as soon as they may not be written to.
+-- herald.contact_silenced: pending messages to a person fail as soon as that person may not be written to.
 create function herald.contact_silenced() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -166,16 +165,15 @@ $$;
 revoke execute on function herald.contact_silenced() from public;
 create trigger contact_new_silenced after insert on public.whatsapp_contacts
 for each row when (new.opted_out_at is not null) execute function herald.contact_silenced();
--- An opt-out, another number of one who has opted out, or an opt-in that is withdrawn where one is needed.
+-- Fires on an opt-out, on another number of a person who opted out, or if an opt-in that is needed is withdrawn.
 create trigger contact_silenced after update on public.whatsapp_contacts
 for each row when (
   new.opted_out_at is not null and (old.opted_out_at is null or new.phone is distinct from old.phone)
   or new.opted_in_at is null and old.opted_in_at is not null
 ) execute function herald.contact_silenced();
 
--- herald.suppress_late(limit) → how many. A message that was queued in the same moment as its recipient opted out has
--- not seen the opt-out; the claim holds it back, and here it gets its reason. A part of housekeeping: looks an hour
--- back.
+-- herald.suppress_late(limit) → how many. A message queued at the moment of its recipient's opt-out doesn't see it; the
+-- claim holds it back, and this fails it with the reason. Part of housekeeping: looks one hour back.
 create function herald.suppress_late(p_limit integer default 1000) returns integer
 language sql volatile set search_path = '' set jit = off
 as $$
@@ -187,7 +185,7 @@ as $$
 $$;
 revoke execute on function herald.suppress_late(integer) from public;
 
--- herald.opt_in_required: an organisation that begins to ask for opt-ins fails what waits for people who gave none.
+-- herald.opt_in_required: once an organisation requires opt-ins, pending messages to people without one fail.
 create function herald.opt_in_required() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
@@ -214,8 +212,8 @@ for each row when (new.require_opt_in and not old.require_opt_in) execute functi
 
 -- == opting out by words ==
 
--- herald.plain_words(text) → in small letters, without punctuation and WhatsApp's marks, single spaces: the form in
--- which opt_out_words are compared.
+-- herald.plain_words(text) → the text in lower case, without punctuation and WhatsApp's formatting marks, with single
+-- spaces: the form in which opt_out_words are compared.
 create function herald.plain_words(p_text text) returns text
 language sql immutable set search_path = ''
 as $$
@@ -225,8 +223,8 @@ as $$
 $$;
 revoke execute on function herald.plain_words(text) from public;
 
--- herald.opt_out_by_words(contact, text, when) → has the text, one of the organisation's opt_out_words and nothing
--- else, opted them out? Not if they opted in after they wrote it (a history that arrives late).
+-- herald.opt_out_by_words(contact, text, when) → did the text opt them out? It does if it is one of the organisation's
+-- opt_out_words and nothing else, unless they opted in after they wrote it (a history that arrives late).
 create function herald.opt_out_by_words(p_contact uuid, p_text text, p_at timestamptz) returns boolean
 language plpgsql volatile set search_path = ''
 as $$

@@ -1,6 +1,6 @@
 -- The numbers that rules use and nobody sets: one row. What an admin sets (30 messages a minute for a group, 200 a day for
--- an account) are columns of whatsapp_sessions. Queries on the hot path name only_row, so that they use the index: there,
--- scans of whole tables are switched off.
+-- an account) are columns of whatsapp_sessions. Queries on the hot path filter by only_row to use the index, because
+-- sequential scans are switched off there.
 
 create table herald.constants (
   only_row boolean primary key default true constraint constants_are_one_row check (only_row),

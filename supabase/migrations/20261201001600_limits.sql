@@ -36,7 +36,7 @@ comment on column herald.send_counts.sent is 'How many within this step.';
 
 alter table herald.send_counts enable row level security;
 
--- What counts against each limit now. Joined as a view it costs 4 µs an account or group; a function costs 15.
+-- What counts against each limit now. A joined view costs 4 µs per account or group; a function costs 15.
 create view herald.sends_counted as
 select c.rule, c.subject, sum(c.sent) as sent
 from herald.limit_windows as w
@@ -103,7 +103,7 @@ end
 $$;
 revoke execute on function herald.daily_limit(public.whatsapp_sessions) from public;
 
--- herald.count_sent(rule, subject, many): so many more count against the limit from now.
+-- herald.count_sent(rule, subject, many): counts `many` more sends against the limit.
 create function herald.count_sent(p_rule text, p_subject uuid, p_many integer) returns void
 language sql volatile set search_path = ''
 as $$
@@ -114,8 +114,8 @@ as $$
 $$;
 revoke execute on function herald.count_sent(text, uuid, integer) from public;
 
--- herald.take(rule, subject, limit, wanted) → (granted, retry_after): counts as many of those wanted as the limit
--- leaves room for. None granted: retry_after is in how many seconds there is room.
+-- herald.take(rule, subject, limit, wanted) → (granted, retry_after): grants and counts as many of those wanted as the
+-- limit allows. If none is granted, retry_after is the seconds until there is room.
 create function herald.take(
   p_rule text, p_subject uuid, p_limit integer, p_wanted integer, out granted integer, out retry_after double precision
 )
@@ -136,8 +136,8 @@ end
 $$;
 revoke execute on function herald.take(text, uuid, integer, integer) from public;
 
--- whatsapp_direct_send_take(organisation, limit) → 0 and it counts, or the seconds until there is room. The worker's
--- API asks before it queues a direct call; limit is its setting API_SENDS_PER_MINUTE.
+-- whatsapp_direct_send_take(organisation, limit) → 0 if the call may go (it is counted then), else the seconds until
+-- there is room. The worker's API asks before it queues a direct call; limit is its setting API_SENDS_PER_MINUTE.
 create function public.whatsapp_direct_send_take(p_organization uuid, p_limit integer) returns double precision
 language sql volatile security definer set search_path = ''
 as $$

@@ -1,4 +1,4 @@
--- Cloud API numbers and the limits that Meta sets them. Access tokens are sealed in herald.session_credentials.
+-- Cloud API numbers and Meta's limits for them. Access tokens are sealed in herald.session_credentials.
 
 create table public.whatsapp_cloud_accounts (
   id uuid primary key default gen_random_uuid(),
@@ -52,8 +52,8 @@ using (
 );
 create policy whatsapp_cloud_accounts_delete on public.whatsapp_cloud_accounts for delete to authenticated
 using (organization_id in (select herald.my_admin_organizations()) or (select herald.is_super_admin()));
--- Nobody inserts: Herald makes the row once the access token has proved that the number is theirs, so that nobody can
--- take another's.
+-- Users can't insert: Herald makes the row once the access token has proved that the number is the organisation's, so
+-- that nobody can take another's number.
 revoke all on public.whatsapp_cloud_accounts from anon, authenticated, service_role;
 grant select, delete on public.whatsapp_cloud_accounts to authenticated;
 grant select, insert, update, delete on public.whatsapp_cloud_accounts to service_role;
@@ -117,8 +117,8 @@ end
 $$;
 revoke execute on function herald.pair_free_at(uuid, text) from public;
 
--- herald.tier_free_at(account, person) → when the business's tier lets it write to this person; null: now. Who was
--- written to within the tier's time may always be written to.
+-- herald.tier_free_at(account, person) → when the business's tier lets it write to this person; null: now. A person whom
+-- it wrote to within the tier's time can always be written to.
 create function herald.tier_free_at(p_account uuid, p_person text) returns timestamptz
 language plpgsql stable set search_path = '' set jit = off
 as $$
@@ -145,7 +145,7 @@ end
 $$;
 revoke execute on function herald.tier_free_at(uuid, text) from public;
 
--- herald.cloud_hold(message) → what Meta's limits hold back: 'window', 'pair-limit', 'tier-limit' or null.
+-- herald.cloud_hold(message) → which of Meta's limits holds it back: 'window', 'pair-limit', 'tier-limit' or null.
 create function herald.cloud_hold(m public.scheduled_whatsapp_messages) returns text
 language plpgsql stable set search_path = '' set jit = off
 as $$
@@ -170,7 +170,7 @@ end
 $$;
 revoke execute on function herald.cloud_hold(public.scheduled_whatsapp_messages) from public;
 
--- herald.cloud_held_until(hold, message) → when such a hold ends; null: nobody knows (the person has to write).
+-- herald.cloud_held_until(hold, message) → when this hold ends; null: unknown, because the person has to write first.
 create function herald.cloud_held_until(p_hold text, m public.scheduled_whatsapp_messages) returns timestamptz
 language plpgsql stable set search_path = ''
 as $$

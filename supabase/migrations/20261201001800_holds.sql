@@ -1,12 +1,12 @@
--- What holds a message back, and until when. Each rule stands once, here or in limits.sql, quiet_hours.sql and cloud.sql:
--- the claim obeys it, and why_not_sent explains it.
+-- What holds a message back, and until when. Each rule is written once, here or in limits.sql, quiet_hours.sql and
+-- cloud.sql: the claim obeys it, and why_not_sent explains it.
 
--- Campaigns whose messages rest. One that is done holds nothing back: what is still open of it was retried by a person.
+-- Campaigns whose messages wait. A campaign that is done holds nothing back: a person retried what is still open of it.
 create view herald.resting_campaigns as
 select k.id, k.organization_id from public.whatsapp_campaigns as k where k.state not in ('running', 'done');
 comment on view herald.resting_campaigns is 'Campaigns that are not running: their messages wait.';
 
--- Organisations in whose quiet hours we are: until when, and which types of message go out all the same.
+-- Organisations that are in their quiet hours now: until when, and which types of message go out anyway.
 create view herald.quiet_organizations as
 select c.organization_id, q.until, coalesce(c.quiet_hours -> 'exempt', '[]') as exempt
 from public.workshop_automation_config as c
@@ -40,7 +40,7 @@ from (
     end as hold
   from public.whatsapp_sessions as s
   join public.workshop_automation_config as c on c.organization_id = s.organization_id
-  left join lateral ( -- of this organisation alone: another's settings, which can't be read, are not its business
+  left join lateral ( -- of this organisation alone, so that another's unreadable settings do no harm here
     select o.until, o.exempt from herald.quiet_organizations as o where o.organization_id = s.organization_id offset 0
   ) as n on true
   cross join lateral (
@@ -54,8 +54,8 @@ comment on column herald.account_holds.day_limit is
 'How many it may send in 24 hours today: less than daily_limit while it warms up or isn''t well.';
 comment on column herald.account_holds.second_limit is 'How many a Cloud API number may send in a second.';
 
--- herald.has_chat(account, contact, phone): whether somebody has had a message of the account, or written to it. WhatsApp
--- lets an account that it restricts go on with them.
+-- herald.has_chat(account, contact, phone): whether this person got a message from the account, or wrote to it. A
+-- restricted account may still write to such people.
 create function herald.has_chat(p_session uuid, p_contact uuid, p_phone text) returns boolean
 language plpgsql stable set search_path = ''
 as $$
@@ -82,7 +82,7 @@ end
 $$;
 revoke execute on function herald.has_chat(uuid, uuid, text) from public;
 
--- What holds a message back beside its account and its times, the cheapest rule first, and until when (null: until
+-- What holds a message back apart from its account and its times, the cheapest rule first, and until when (null: until
 -- somebody changes it).
 create view herald.message_holds as
 select h.*, case h.hold

@@ -1,6 +1,6 @@
 -- Workers, and which of them serves an account. For service_role only.
--- A run is one process of a worker (a fresh uuid at its start). A session is fenced by (run, epoch): every write about
--- it names both, and an acquisition by anyone else makes them void at once.
+-- A run is one process of a worker (a new uuid at each start). (run, epoch) fences a session: every write about it names
+-- both, and they become invalid the moment another run acquires it.
 
 create table herald.workers (
   worker_id text primary key check (length(worker_id) between 1 and 200),
@@ -77,8 +77,8 @@ $$;
 revoke execute on function herald.require_lease(uuid, uuid, bigint) from public;
 
 -- whatsapp_worker_start(worker, run, version) → this process is the worker now. An earlier process of the same
--- WORKER_ID loses its leases. Until they end, only this process can take them: its host has the accounts' stores, which
--- another worker would have to restore.
+-- WORKER_ID loses its leases. Until they end, only this process can take them, because its host has the accounts' stores,
+-- which another worker would have to restore.
 create function public.whatsapp_worker_start(p_worker text, p_run uuid, p_version text) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -99,8 +99,8 @@ revoke execute on function public.whatsapp_worker_start(text, uuid, text) from p
 grant execute on function public.whatsapp_worker_start(text, uuid, text) to service_role;
 
 -- whatsapp_heartbeat(run, capacity, lease seconds) → the sessions that this run holds now, as a JSON array. Renews its
--- leases, then takes wanted sessions that nobody holds, up to capacity: first those that it had before. Touches no
--- published row. Two workers lock what both want in the same order (id), so that neither waits for the other forever.
+-- leases, then takes wanted sessions that nobody holds, up to capacity, first those that it had before. Writes to no
+-- published table. Workers lock sessions in the same order (id), so that they can't deadlock.
 create function public.whatsapp_heartbeat(p_run uuid, p_capacity integer, p_lease_seconds double precision default 20)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -177,10 +177,10 @@ comment on function public.whatsapp_session_attach(uuid, uuid, bigint, uuid) is
 revoke execute on function public.whatsapp_session_attach(uuid, uuid, bigint, uuid) from public, anon, authenticated;
 grant execute on function public.whatsapp_session_attach(uuid, uuid, bigint, uuid) to service_role;
 
--- whatsapp_session_report(run, session, epoch, report): writes what the holder saw. Keys that the report does not
--- have stay, but for QR and pairing code: they live only until the next report.
--- → false if the phone number is not the account's own, or an older account of the organisation is linked to it; nothing is
--- written then. One phone in two accounts would have two limits and two paces.
+-- whatsapp_session_report(run, session, epoch, report): writes what the holder saw. Keys missing from the report keep
+-- their values, except QR and pairing code, which last only until the next report.
+-- → false, and nothing is written, if the phone number is not the account's own, or an older account of the organisation
+-- is linked to it: one phone in two accounts would have two limits and two paces.
 create function public.whatsapp_session_report(p_run uuid, p_session uuid, p_epoch bigint, p_report jsonb)
 returns boolean
 language plpgsql volatile security definer set search_path = ''

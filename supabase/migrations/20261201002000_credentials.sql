@@ -1,6 +1,6 @@
--- Sealed session state. The worker seals it with the operator's key and a secret of the organisation (here, from the
--- Vault). For service_role only. A record (worker/vault/keyring.py) is: version 2 | length of key id | key id | 60
--- bytes that wrap its data key | body.
+-- Sealed session state. The worker seals it with the operator's key and the organisation's secret (from the Vault, see
+-- below). For service_role only. A record (worker/vault/keyring.py) is: version 2 | length of key id | key id | 60
+-- bytes with the wrapped data key | body.
 
 create table herald.session_credentials (
   session_id uuid primary key references public.whatsapp_sessions (id) on delete cascade,
@@ -13,7 +13,7 @@ create table herald.session_credentials (
   written_at timestamptz not null,
   written_in text
 );
--- It does not compress, and a look at its first bytes need not read it all.
+-- Ciphertext does not compress, and stored this way its first bytes can be read without the rest.
 alter table herald.session_credentials alter column sealed set storage external;
 create index session_credentials_organization_id_idx on herald.session_credentials (organization_id);
 comment on table herald.session_credentials is
@@ -30,8 +30,8 @@ alter table herald.session_credentials enable row level security;
 
 -- == the organisation's part of the key ==
 
--- herald.organization_secret(organisation) → 32 bytes in base64, from the Vault: outside of dumps, gone with the
--- organisation. Null if there is none; p_create makes one, but not while records wait for the one that was lost.
+-- herald.organization_secret(organisation) → 32 bytes in base64, from the Vault: not in dumps, deleted with the
+-- organisation. Null if there is none; p_create makes one, unless records exist that need a lost one.
 create function herald.organization_secret(p_organization uuid, p_create boolean default false) returns text
 language plpgsql volatile set search_path = ''
 as $$
@@ -49,7 +49,7 @@ begin
         'Herald: part of the key to an organisation''s WhatsApp sessions. Losing it unlinks them all.'
       );
     exception when unique_violation then
-      null; -- another session of the organisation was first
+      null; -- another session of the organisation made it first
     end;
     select s.decrypted_secret into found_secret from vault.decrypted_secrets as s where s.name = its_name;
   end if;
@@ -58,8 +58,7 @@ end
 $$;
 revoke execute on function herald.organization_secret(uuid, boolean) from public;
 
--- herald.shred_organization: when an organisation is deleted, so is the secret that opens its sealed records, wherever
--- they were copied to.
+-- herald.shred_organization: deletes an organisation's secret with it, so that no copy of its sealed records opens.
 create function herald.shred_organization() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -72,7 +71,7 @@ revoke execute on function herald.shred_organization() from public;
 create trigger whatsapp_shredded after delete on public.organizations
 for each row execute function herald.shred_organization();
 
--- whatsapp_credentials_secret(run, session, epoch) → the secret of the session's organisation, made at the first call;
+-- whatsapp_credentials_secret(run, session, epoch) → the secret of the session's organisation, created by the first call;
 -- null if it is lost and records need it.
 create function public.whatsapp_credentials_secret(p_run uuid, p_session uuid, p_epoch bigint) returns text
 language plpgsql volatile security definer set search_path = ''
@@ -91,8 +90,8 @@ grant execute on function public.whatsapp_credentials_secret(uuid, uuid, bigint)
 
 -- == the newest record ==
 
--- herald.database_life() → changes when the database is restored to an earlier moment, from a dump, or fails over to a
--- replica: what was written last may be missing then, and what was sent after a snapshot is not in it.
+-- herald.database_life() → an id that changes when the database is restored to an earlier moment or from a dump, or fails
+-- over to a replica. The last writes may be missing then, and a snapshot lacks what was sent after it.
 create function herald.database_life() returns text
 language sql volatile set search_path = ''
 as $$
@@ -101,8 +100,8 @@ as $$
 $$;
 revoke execute on function herald.database_life() from public;
 
--- whatsapp_credentials_read(run, session, epoch) → the newest sealed state, or null. fresh: nothing was sent after it,
--- as far as the database knows; clean alone does not say so once older rows have been put back.
+-- whatsapp_credentials_read(run, session, epoch) → the newest sealed state, or null. fresh: as far as the database knows,
+-- nothing was sent after it; clean alone proves that no longer once older rows have been restored.
 create function public.whatsapp_credentials_read(p_run uuid, p_session uuid, p_epoch bigint) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -124,8 +123,8 @@ revoke execute on function public.whatsapp_credentials_read(uuid, uuid, bigint) 
 grant execute on function public.whatsapp_credentials_read(uuid, uuid, bigint) to service_role;
 
 -- whatsapp_credentials_write: compare-and-swap on generation under the lease; p_generation is the new one and must
--- follow the stored one. HR003 if it does not. Writing the same generation and body again is accepted (a lost answer),
--- also when a rotation has put that record under another key meanwhile.
+-- follow the stored one, else HR003. Writing the same generation and body again is accepted (the answer was lost), even
+-- if a rotation has put that record under another key meanwhile.
 create function public.whatsapp_credentials_write(
   p_run uuid, p_session uuid, p_epoch bigint, p_generation bigint,
   p_sealed text, p_key_id text, p_incarnation uuid, p_clean boolean
@@ -166,8 +165,8 @@ from public, anon, authenticated;
 grant execute on function public.whatsapp_credentials_write(uuid, uuid, bigint, bigint, text, text, uuid, boolean)
 to service_role;
 
--- whatsapp_credentials_forget(run, session, epoch): the device was unlinked; its state opens nothing any more. The next
--- pairing starts over at generation 1 with a fresh store.
+-- whatsapp_credentials_forget(run, session, epoch): the device was unlinked, so its state is of no use. The next pairing
+-- starts over at generation 1 with a fresh store.
 create function public.whatsapp_credentials_forget(p_run uuid, p_session uuid, p_epoch bigint) returns void
 language plpgsql volatile security definer set search_path = ''
 as $$

@@ -1,7 +1,7 @@
 -- Rotation of the operator's keys: which key sealed a record, and putting a record under another key. For service_role
 -- only.
 
--- herald.sealed_head(record) → how many bytes a rotation exchanges; null if the record has another format.
+-- herald.sealed_head(record) → how many bytes a rotation replaces; null if the record has another format.
 create function herald.sealed_head(p_sealed bytea) returns integer
 language sql immutable set search_path = ''
 as $$
@@ -9,14 +9,14 @@ as $$
 $$;
 revoke execute on function herald.sealed_head(bytea) from public;
 
--- herald.sealed_body(record) → what a rotation leaves as it is.
+-- herald.sealed_body(record) → the part that a rotation does not change.
 create function herald.sealed_body(p_sealed bytea) returns bytea
 language sql immutable set search_path = ''
 as $$ select substring(p_sealed from coalesce(herald.sealed_head(p_sealed), 0) + 1) $$;
 revoke execute on function herald.sealed_body(bytea) from public;
 
--- herald.sealing_key(record) → the id of the key that wrapped its data key, as the record itself says; '' if it has
--- another format. The column key_id is a note for readers: nothing depends on it.
+-- herald.sealing_key(record) → the id of the key that wrapped its data key, read from the record; '' if it has another
+-- format. The column key_id is only for people who look at the table.
 create function herald.sealing_key(p_sealed bytea) returns text
 language sql immutable set search_path = ''
 as $$
@@ -38,9 +38,8 @@ comment on function public.whatsapp_credentials_keys() is 'How many sealed recor
 revoke execute on function public.whatsapp_credentials_keys() from public, anon, authenticated;
 grant execute on function public.whatsapp_credentials_keys() to service_role;
 
--- whatsapp_credentials_list(not under, after, limit) → records in the order of their sessions, as a JSON array of at
--- most 50: those that are not under a key (null: all), of sessions after the given one, each with the secret of its
--- organisation.
+-- whatsapp_credentials_list(not under, after, limit) → records ordered by session, as a JSON array of at most 50: those
+-- that are not under this key (null: all), of sessions after the given one, each with its organisation's secret.
 create function public.whatsapp_credentials_list(p_not_under text, p_after uuid, p_limit integer) returns jsonb
 language sql volatile security definer set search_path = ''
 as $$
@@ -61,9 +60,9 @@ comment on function public.whatsapp_credentials_list(text, uuid, integer) is
 revoke execute on function public.whatsapp_credentials_list(text, uuid, integer) from public, anon, authenticated;
 grant execute on function public.whatsapp_credentials_list(text, uuid, integer) to service_role;
 
--- whatsapp_credentials_rewrap(session, generation, was, head, key) → did it? Exchanges a record's head (its key id and
--- wrapped data key) if generation and head are still those that were read: what a worker writes meanwhile wins.
--- Without a lease, because it changes no state. Called again after a lost answer it says true again.
+-- whatsapp_credentials_rewrap(session, generation, was, head, key) → whether it did. Replaces a record's head (its key id
+-- and wrapped data key) if generation and head are still those that were read: what a worker writes meanwhile wins.
+-- Needs no lease, because it changes no state. Called again after a lost answer, it returns true again.
 create function public.whatsapp_credentials_rewrap(
   p_session uuid, p_generation bigint, p_was text, p_head text, p_key_id text
 ) returns boolean

@@ -1,14 +1,14 @@
 -- The claim: which messages may go out now, leased to one worker, with every rule applied. For service_role only. jit
 -- is off: planning cost about 7 ms of an 8.5 ms claim on ten million rows. Small functions of the hot path are plpgsql,
--- which keeps their plans: an SQL function with a search_path of its own is parsed and planned for every row (18 ms of
--- a claim of 50). Plans are generic, because PostgREST's pool hands the calls out in turn, and each connection would
--- plan its first five anew (27.5 → 20 ms for settle and claim of 50). enable_seqscan is off: message_claims and
--- open_messages hold few rows and, between two vacuums, pages of dead ones. At 3,000 messages a second a plan made
--- while the table was small reads 2,000 such pages in each call a minute later.
+-- which keeps their plans: an SQL function with its own search_path is parsed and planned for every row (18 ms of
+-- a claim of 50). Plans are generic, because PostgREST spreads the calls over its pool, and each connection would
+-- plan its first five calls anew (27.5 → 20 ms for settle and claim of 50). enable_seqscan is off, because message_claims
+-- and open_messages hold few live rows but, between two vacuums, pages of dead ones. At 3,000 messages a second a plan
+-- made while the table was small reads 2,000 such pages in each call a minute later.
 
 create table herald.message_claims (
   message_id uuid primary key references public.scheduled_whatsapp_messages (id) on delete cascade,
-  session_id uuid not null, -- no key of its own: the message's goes with the account's, and each claim would ask both
+  session_id uuid not null, -- no foreign key: the message's covers the account too, and each claim would check both
   slot smallint not null default 1 constraint claim_slot_is_small check (slot between 1 and 50),
   token uuid not null,
   former_token uuid,
@@ -35,7 +35,7 @@ comment on column herald.message_claims.secret is
 
 alter table herald.message_claims enable row level security;
 
--- Claims as the worker reads them. kind: text, a kind of media, or what payload, quote and mentions make of it.
+-- Claims as the worker reads them. kind: text, a kind of media, or a kind derived from payload, quote and mentions.
 create view herald.claim_bodies as
 select c.message_id, c.session_id, c.former_token, jsonb_build_object(
     'message_id', m.id, 'token', c.token, 'former_token', c.former_token,
@@ -59,8 +59,8 @@ comment on column herald.claim_bodies.body is 'A claimed message as the worker''
 
 -- == what a send costs ==
 
--- herald.count_sends(claims, by): what was claimed counts against the limits of its account, its group and its number.
--- by -1 takes it back, in the step in which it was counted.
+-- herald.count_sends(claims, by): counts what was claimed against the limits of its account, group and number. by -1
+-- takes it back, in the step in which it was counted.
 create function herald.count_sends(p_claims herald.message_claims[], p_by integer) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -99,7 +99,7 @@ end
 $$;
 revoke execute on function herald.cloud_sends(herald.message_claims[]) from public;
 
--- herald.charge(claims): all that they cost, when they are claimed.
+-- herald.charge(claims): counts all that they cost, when they are claimed.
 create function herald.charge(p_claims herald.message_claims[]) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -117,8 +117,8 @@ end
 $$;
 revoke execute on function herald.charge(herald.message_claims[]) from public;
 
--- herald.refund(claims): what surely was not sent costs nothing. Where a later message to the same person was charged
--- meanwhile, the tier goes on counting them: rather a day too long than too little.
+-- herald.refund(claims): takes back the cost of what was certainly not sent. If a later message to the same person was
+-- charged meanwhile, the tier goes on counting that person: up to a day too long, but never too short.
 create function herald.refund(p_claims herald.message_claims[]) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -139,8 +139,8 @@ revoke execute on function herald.refund(herald.message_claims[]) from public;
 
 -- == choosing ==
 
--- How many messages of an account may be in flight at once, by provider. A view, because the claim asks for each account:
--- a function costs 5 µs.
+-- How many messages of an account may be in flight at once, by provider. A view, because the claim reads it for each
+-- account, and a function would cost 5 µs each time.
 create view herald.provider_slots as
 select 'web' as provider, k.web_slots as slots from herald.constants as k where k.only_row
 union all
@@ -149,7 +149,7 @@ comment on view herald.provider_slots is 'How many messages of an account may be
 comment on column herald.provider_slots.slots is 'Messages of one account.';
 
 -- Accounts that have as many messages in flight as their provider allows. Callers on the hot path read it into an array
--- first: joined, it is asked for each of the accounts.
+-- first: in a join, it would be evaluated once per account.
 create view herald.full_accounts as
 select c.session_id from herald.message_claims as c
 join public.whatsapp_sessions as s on s.id = c.session_id
@@ -166,9 +166,9 @@ join public.whatsapp_sessions as s on s.id = l.session_id
 where l.expires_at > (select herald.clock()) and l.ready and (l.incarnation is not null or s.provider <> 'web');
 comment on view herald.serving is 'Accounts that can send now, because a worker serves them.';
 
--- herald.accounts_to_serve(run, limit) → accounts of the run that may have something to send, locked. Fair: each
--- organisation's turn first, within it the account that has waited longest since it was last looked at. Most often the
--- first turns are enough: then one account per organisation is asked for what is due, and not all of them.
+-- herald.accounts_to_serve(run, limit) → accounts of the run that may have something to send, locked. Fair:
+-- organisations take turns, and within one the account goes first whose last look is longest ago. Most often one turn is
+-- enough: then it checks one account per organisation for due messages, not all of them.
 create function herald.accounts_to_serve(p_run uuid, p_limit integer) returns uuid[]
 language plpgsql volatile set search_path = '' set jit = off set enable_seqscan = off
 as $$
@@ -192,7 +192,7 @@ begin
       cross join lateral (
         select a.session_id, a.looked_at, row_number() over (order by a.place) as turn
         from unnest(o.accounts, o.looked) with ordinality as a (session_id, looked_at, place)
-        cross join lateral ( -- not exists(): that would be a hash of all that is due, for everyone
+        cross join lateral ( -- exists() would hash all due messages of everyone
           select 1 from herald.due_messages as m where m.session_id = a.session_id order by m.due_at limit 1
         ) as due
         order by a.place
@@ -205,7 +205,7 @@ begin
     exit when cardinality(found_ones) >= wanted;
   end loop;
   return (
-    with locked as ( -- by its key alone: with the run beside it, all leases of the run are read for each
+    with locked as ( -- by the key alone: with the run as a condition, each lookup reads all leases of the run
       select l.session_id, l.run_id, l.next_send_at from herald.session_leases as l
       where l.session_id = any(found_ones)
       for update of l skip locked
@@ -216,9 +216,9 @@ end
 $$;
 revoke execute on function herald.accounts_to_serve(uuid, integer) from public;
 
--- herald.look_further(account, past, most) → the first message that may go among so many due ones after those passed
--- over, and how many it looked at. Leaves out at once what three rules hold by the thousand (resting campaigns, quiet
--- hours, full groups): what is the same for all of them is asked once. most null: all that are due.
+-- herald.look_further(account, past, most) → the first message that may go, and how many it looked at. Three rules can
+-- hold back thousands of messages (resting campaigns, quiet hours, full groups): it evaluates these once and leaves out
+-- all due messages that they hold. Of the others it skips the first `past` and looks at the next `most` (null: all).
 create function herald.look_further(
   p_account uuid, p_past integer, p_most integer, out message_id uuid, out looked_at integer
 )
@@ -260,9 +260,9 @@ $$;
 revoke execute on function herald.look_further(uuid, integer, integer) from public;
 
 -- herald.pick(accounts, further) → one row per account that may send something now: its message, highest priority
--- first, then oldest. Nothing that a rule holds back, that is not due or that has expired. Looks at the first messages
--- of each account, which is nearly always enough, and where rules hold all of these back at so many more after those
--- that the picks before have passed. message null: more are due behind these, and looked_past says how many were passed.
+-- first, then oldest. Nothing that a rule holds back, that is not due or that has expired. It looks at the first messages
+-- of each account, which is nearly always enough. If rules hold all of these back, it looks at `further` more, from where
+-- earlier picks stopped. message null: more are due after these, and looked_past says how many were passed.
 create function herald.pick(p_accounts uuid[], p_further integer)
 returns table (session_id uuid, message_id uuid, looked_past integer)
 language plpgsql stable set search_path = '' set jit = off set enable_sort = off set enable_bitmapscan = off
@@ -309,12 +309,12 @@ revoke execute on function herald.pick(uuid[], integer) from public;
 -- == claiming ==
 
 -- herald.claim_from(limit, accounts) → JSON array of messages of these accounts, which the caller has locked, leased to
--- the run that holds them. It works in rounds, each at most one message an account and one a business, until slots, messages or the limit are
--- used up: what a round has claimed counts for the next. It picks once the accounts are locked, in a new statement, so
--- that it sees what a call that crossed with this one has claimed and counted. Businesses are locked in one order, so
--- that two calls don't wait for each other. An account whose due messages are all held back is looked at again in a
--- second. What would make the answer larger than constants.largest_claim waits for the next call, which begins with it; a
--- message that is too large to be sent at all fails. Sizes are read without the texts (octet_length).
+-- the run that holds them. It works in rounds, each at most one message per account and per business, until slots,
+-- messages or the limit are used up: what a round claims counts in the next. It picks after the accounts are locked, in a
+-- new statement, so that it sees what a concurrent call has claimed and counted. It locks businesses in one order, so that
+-- two calls can't deadlock. If rules hold back all due messages of an account, it looks there again after a second. A
+-- message that would make the answer larger than constants.largest_claim waits for the next call, which begins with it; a
+-- message that is too large to be sent at all fails. It reads sizes without the texts (octet_length).
 create function herald.claim_from(p_limit integer, p_accounts uuid[]) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -329,7 +329,7 @@ declare
   round uuid[];
   going_on uuid[] := '{}';  -- accounts that have more to look at
   passed integer[] := '{}';
-  in_vain uuid[] := '{}';  -- accounts that may send nothing now
+  in_vain uuid[] := '{}';  -- accounts with nothing to send now
   taken herald.message_claims[];
   claims herald.message_claims[] := '{}';
 begin
@@ -454,10 +454,10 @@ comment on function public.whatsapp_claim(uuid, integer) is
 revoke execute on function public.whatsapp_claim(uuid, integer) from public, anon, authenticated;
 grant execute on function public.whatsapp_claim(uuid, integer) to service_role;
 
--- herald.next_due(run) → seconds until this run may have something to claim, or null: so that a worker sleeps no longer
--- than it must. Accounts with all their slots in flight don't count: a settle wakes the worker. Where a claim has more
--- to look at, in 20 ms. Volatile, to see what the caller has claimed a moment ago. At most 30 days, whatever times
--- the rows hold: a pause until infinity is no number of seconds.
+-- herald.next_due(run) → seconds until this run may have something to claim, or null: how long a worker may sleep.
+-- Accounts with all their slots in flight don't count, because a settle wakes the worker. 20 ms if a claim has more to
+-- look at. Volatile, to see what the caller has just claimed. At most 30 days, because a pause may last until infinity,
+-- which is no number of seconds.
 create function herald.next_due(p_run uuid) returns double precision
 language plpgsql volatile set search_path = '' set jit = off set enable_seqscan = off
 as $$
@@ -504,8 +504,8 @@ revoke execute on function public.whatsapp_claims_extend(uuid, uuid[]) from publ
 grant execute on function public.whatsapp_claims_extend(uuid, uuid[]) to service_role;
 
 -- whatsapp_claims_adopt(run, session, epoch) → claims that an earlier holder left, now this run's under new tokens.
--- Each is to be looked up in the store and settled, never sent: incarnation and former_token are those of the send.
--- Called again (a lost answer, a session that starts over) it gives the same claims until they are settled.
+-- The worker looks each up in the store and settles it, and never sends it: incarnation and former_token are those of the
+-- send. Called again (a lost answer, a session that starts over), it returns the same claims until they are settled.
 create function public.whatsapp_claims_adopt(p_run uuid, p_session uuid, p_epoch bigint) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
 as $$
@@ -527,9 +527,8 @@ comment on function public.whatsapp_claims_adopt(uuid, uuid, bigint) is
 revoke execute on function public.whatsapp_claims_adopt(uuid, uuid, bigint) from public, anon, authenticated;
 grant execute on function public.whatsapp_claims_adopt(uuid, uuid, bigint) to service_role;
 
--- whatsapp_claims_return(run, in hand) → how many. Claims of this run that it does not know of (the answer to a claim
--- was lost on the way) were never given to a transport: they are pending again. Not so adopted ones: those may have
--- gone out.
+-- whatsapp_claims_return(run, in hand) → how many. Claims that this run does not know of (the answer to its claim was
+-- lost) were never given to a transport, so they become pending again. Adopted claims stay: they may have gone out.
 create function public.whatsapp_claims_return(p_run uuid, p_in_hand uuid[]) returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$

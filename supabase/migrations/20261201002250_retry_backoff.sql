@@ -1,8 +1,7 @@
--- Retry of a failed send: when the next attempt is due. settle.sql asks it; how often a message is retried is its own
--- max_retries.
+-- Retry of a failed send: when the next attempt is due. settle.sql calls it; a message's max_retries says how often.
 
--- herald.retry_at(retries) → the time of the next attempt after so many: exponential, from first_retry (5 s) up to
--- longest_retry (5 min), 20 % earlier or later, so that messages that failed together are not retried together.
+-- herald.retry_at(retries) → the time of the next attempt after `retries` failed ones: exponential, from first_retry
+-- (5 s) to longest_retry (5 min), up to 20 % earlier or later, so that messages that failed together retry apart.
 create function herald.retry_at(p_retries integer) returns timestamptz
 language plpgsql volatile set search_path = ''
 as $$

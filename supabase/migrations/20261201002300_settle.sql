@@ -1,9 +1,9 @@
--- The settle: what came of a send. For service_role only. claim.sql says why planner settings are as they are.
+-- The settle: the result of a send. For service_role only. claim.sql explains the planner settings.
 
 -- whatsapp_settle(run, results) → ids of the messages that were settled. Idempotent by token: a claim that is gone
 -- (settled before, or taken over) is left alone. Results: [{message_id, token, outcome:
 -- accepted|rejected|unavailable|indeterminate, wa_message_id, at, code, reason, retry, retry_after (seconds)}]. What
--- was surely not sent (unavailable) does not count against the limits.
+-- was certainly not sent (unavailable) does not count against the limits.
 create function public.whatsapp_settle(p_run uuid, p_results jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -75,8 +75,8 @@ comment on function public.whatsapp_settle(uuid, jsonb) is
 revoke execute on function public.whatsapp_settle(uuid, jsonb) from public, anon, authenticated;
 grant execute on function public.whatsapp_settle(uuid, jsonb) to service_role;
 
--- herald.pause_senders(run, results): a result with pause (seconds) pauses its whole account, one with new_chats_pause holds
--- back what it has for people it has no chat with. A longer pause that is there stays.
+-- herald.pause_senders(run, results): a result with pause (seconds) pauses its whole account; one with new_chats_pause
+-- holds back the account's messages to people it has no chat with. A longer pause that exists stays.
 create function herald.pause_senders(p_run uuid, p_results jsonb) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -112,8 +112,8 @@ $$;
 revoke execute on function herald.pause_senders(uuid, jsonb) from public;
 
 -- whatsapp_settle_and_claim: both in one round trip → {"settled": […], "claims": […], "next_due": seconds or null}.
--- When as many were claimed as asked for, next_due is at once: looking for it would cost a tenth of the call. A result
--- with pause or new_chats_pause (seconds) pauses its account before anything is claimed (pause_senders).
+-- If it claimed as many as asked for, next_due is 0: computing it would cost a tenth of the call. A result with pause or
+-- new_chats_pause (seconds) pauses its account before anything is claimed (pause_senders).
 create function public.whatsapp_settle_and_claim(p_run uuid, p_results jsonb, p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -140,8 +140,8 @@ grant execute on function public.whatsapp_settle_and_claim(uuid, jsonb, integer)
 
 -- == when an exchange fails ==
 
--- herald.is_of_the_data(sqlstate) → whether a failure comes of what some row holds, so that the same rows fail again: a value
--- out of range, a rule, a limit of Postgres, a broken page. Not: no memory, no disk, a lock, a shutdown.
+-- herald.is_of_the_data(sqlstate) → is the content of a row the cause, so that the same rows would fail again? True for a
+-- value out of range, a rule, a limit of Postgres, a broken page. False for memory, disk, locks, a shutdown.
 create function herald.is_of_the_data(p_state text) returns boolean
 language sql immutable set search_path = ''
 as $$
@@ -149,9 +149,9 @@ as $$
 $$;
 revoke execute on function herald.is_of_the_data(text) from public;
 
--- herald.claim_broke(account, sqlstate): finds out what a claim for this account fails at. A message that can't be read fails,
--- and says so. If it is the account itself, took too long (57014) or can't be told, its messages wait, for they may be sound:
--- it is looked at again in a minute, and an alert tells its organisation.
+-- herald.claim_broke(account, sqlstate): finds out why a claim for this account fails. A message that can't be read fails
+-- with a reason. If the account itself is the cause, or the claim took too long (57014), or the cause is unknown, its
+-- messages wait, because they may be fine: Herald looks again after a minute, and an alert tells the organisation.
 create function herald.claim_broke(p_account uuid, p_state text) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -190,7 +190,7 @@ begin
       return;
     end if;
   exception when others then
-    null; -- then it is the account
+    null; -- then the account is the cause
   end;
   update herald.session_leases as l set look_again_at = herald.clock() + interval '1 minute' where l.session_id = p_account;
   perform herald.raise_alert(
@@ -203,8 +203,8 @@ end
 $$;
 revoke execute on function herald.claim_broke(uuid, text) from public;
 
--- herald.settle_apart(run, result) → the ids that were settled. A result that can't be written as it is, is written as far as is
--- certain: what was accepted stays in doubt, because nobody can say more of it.
+-- herald.settle_apart(run, result) → the ids that were settled. If a result can't be written, what is certain is written
+-- instead: an accepted message becomes in doubt, because no more can be recorded.
 create function herald.settle_apart(p_run uuid, p_result jsonb) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -224,15 +224,15 @@ exception when others then
       'reason', format('The database does not take what came of this message (%s).', state)
     )));
   exception when others then
-    return '[]'::jsonb; -- its claim runs out, and whatsapp_reap puts it in doubt
+    return '[]'::jsonb; -- its claim expires, and whatsapp_reap puts it in doubt
   end;
 end
 $$;
 revoke execute on function herald.settle_apart(uuid, jsonb) from public;
 
--- whatsapp_settle_and_claim_apart: what whatsapp_settle_and_claim does, each result and each account by itself, so that one that
--- fails does not fail the others. For a worker whose last exchange failed; it costs a subtransaction for each. When an account
--- was cancelled for taking too long, nothing limits this call any more: it ends, and the next one goes on.
+-- whatsapp_settle_and_claim_apart: as whatsapp_settle_and_claim, but each result and each account separately, so that one
+-- failure does not fail the others. For a worker whose last exchange failed; each costs a subtransaction. Once an account
+-- was cancelled for taking too long, no timeout limits this call any more, so it ends, and the next call goes on.
 create function public.whatsapp_settle_and_claim_apart(p_run uuid, p_results jsonb, p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

@@ -1,4 +1,4 @@
--- Who has a message and who read it: receipts as the worker brings them. For service_role only.
+-- Who received a message and who read it: receipts from the worker. For service_role only.
 
 create table public.whatsapp_delivery_logs (
   id uuid primary key default gen_random_uuid(),
@@ -101,8 +101,8 @@ as $$
 $$;
 revoke execute on function herald.matched_receipts(jsonb) from public;
 
--- herald.name_by_number(receipts): a member of a group who confirmed under their LID, before their number was known, stays
--- one recipient: their row gets the number, or goes if the number has one.
+-- herald.name_by_number(receipts): if a member of a group confirmed under their LID before their number was known, they stay
+-- one recipient: their row gets the number, or is deleted if the number has a row.
 create function herald.name_by_number(p_receipts jsonb) returns void
 language sql volatile set search_path = '' set jit = off
 as $$
@@ -120,10 +120,10 @@ as $$
 $$;
 revoke execute on function herald.name_by_number(jsonb) from public;
 
--- herald.apply_receipts(receipts) writes who has a message and who read it. Receipts of unknown messages wait a day for
--- their message to be settled. Any receipt is evidence that an in_doubt message went out. Forward only, idempotent. The
--- worker sends settles and receipts of a session one after the other, so that none falls between the two; one that
--- crosses with a settle whose answer was lost is applied by whatsapp_reap.
+-- herald.apply_receipts(receipts) writes who received a message and who read it. Receipts of unknown messages wait a day
+-- for their message to be settled. Any receipt proves that an in_doubt message went out. Forward only, idempotent. The
+-- worker sends settles and receipts of a session one after the other, so that no receipt is lost between them;
+-- whatsapp_reap applies one that crosses with a settle whose answer was lost.
 create function herald.apply_receipts(p_receipts jsonb) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -136,7 +136,7 @@ begin
   where r.message_id is null
   on conflict do nothing;
 
-  -- One after the other for a message, in one order: each counts what the one before it has written.
+  -- Calls about the same message take turns, in one order: each counts what the one before it has written.
   perform 1 from public.scheduled_whatsapp_messages as m
   where m.id in (select r.message_id from herald.matched_receipts(p_receipts) as r)
   order by m.id

@@ -1,10 +1,10 @@
--- Messages that a phone has and can't read. A phone that can't decrypt a message asks for it again, and the library
--- answers from the memory of its process: after a restart, after 256 later sends, or when it has asked too often, nobody
--- answers. The engine tells us (docs/engine-protocol.md), and here it is decided what follows:
--- to one person, the message goes out again as a new one, at most twice, unless its time has passed or they have opted
--- out; then it fails with a reason. In a group, the member's delivery row and the message's unreadable_count show it, and
+-- Messages that a phone received and can't read. A phone that can't decrypt a message asks for it again, and the library
+-- answers from its process's memory: after a restart, after 256 later sends, or when the phone asked too often, it can't
+-- answer. The engine reports that (docs/engine-protocol.md), and this file decides what follows.
+-- A message to one person goes out again as a new one, at most twice, unless its time has passed or they have opted out;
+-- then it fails with a reason. In a group, the member's delivery row and the message's unreadable_count show it, and
 -- unreadable_policy may send it to the member directly.
--- Only the phone itself counts: a linked computer that can't read what the phone has is no loss.
+-- Only the phone itself counts: a linked computer that can't read what the phone can read is no loss.
 
 create table herald.unreadable_messages (
   message_id uuid not null references public.scheduled_whatsapp_messages (id) on delete cascade,
@@ -23,9 +23,9 @@ comment on column herald.unreadable_messages.due_at is 'If the phone has not con
 
 alter table herald.unreadable_messages enable row level security;
 
--- herald.note_unreadable(receipts): takes note of phones that ask. Kind unreadable: nobody can answer it any more; a
--- confirmation that is on its way gets ten seconds. Kind asks: it has asked four times and got four answers; phones ask no
--- fifth time, so ten minutes later it must have confirmed.
+-- herald.note_unreadable(receipts): records phones that ask. Kind unreadable: the library can't answer any more; a
+-- confirmation may still arrive within ten seconds. Kind asks: the phone asked four times and got four answers; phones
+-- don't ask a fifth time, so it must have confirmed within ten minutes.
 create function herald.note_unreadable(p_receipts jsonb) returns void
 language sql volatile set search_path = '' set jit = off
 as $$
@@ -40,8 +40,8 @@ as $$
 $$;
 revoke execute on function herald.note_unreadable(jsonb) from public;
 
--- herald.heard_late(receipts): a phone confirms under an earlier id what was about to go out again, or what had failed as
--- unreadable. It has the message, so nothing is sent.
+-- herald.heard_late(receipts): a phone confirms, under an earlier id, a message that was about to go out again or had
+-- failed as unreadable. The phone has it, so nothing is sent.
 create function herald.heard_late(p_receipts jsonb) returns void
 language sql volatile set search_path = '' set jit = off
 as $$
@@ -58,8 +58,8 @@ as $$
 $$;
 revoke execute on function herald.heard_late(jsonb) from public;
 
--- herald.resend_directly(message, member): queues a group's message for a member who can't read it, where the
--- organisation wants that, the member has opted in, and the account is no stranger to them.
+-- herald.resend_directly(message, member): queues a group's message for a member who can't read it, if the organisation
+-- wants that, the member has opted in, and they have a chat with the account.
 create function herald.resend_directly(m public.scheduled_whatsapp_messages, p_member text) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -82,7 +82,7 @@ end
 $$;
 revoke execute on function herald.resend_directly(public.scheduled_whatsapp_messages, text) from public;
 
--- herald.settle_unreadable() → how many messages it looked at: what follows for those whose time to confirm is over.
+-- herald.settle_unreadable() → how many messages it handled: those whose time to confirm is over.
 create function herald.settle_unreadable() returns integer
 language plpgsql volatile set search_path = '' set jit = off
 as $$

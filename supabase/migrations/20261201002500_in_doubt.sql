@@ -1,9 +1,9 @@
--- Messages in doubt: nobody knows whether they were sent, and how that is resolved. A crash leaves them so. Evidence that
--- one went out settles it as sent: a recipient's receipt, or the confirmation of the account's own phone (apply_receipts
--- in receipts.sql). Evidence against it: the phone confirms each message that its account sends from elsewhere, so if it
--- confirmed a later message and not this one, this one was probably not sent. An organisation may have such messages sent
--- again (in_doubt_policy own_phone, settle_doubts below). By default a person decides: the phone may have been unable to
--- read the message, and then it would go out twice.
+-- Messages in doubt: after a crash nobody knows whether they were sent. Two things prove that one went out and settle it
+-- as sent: a recipient's receipt, or the confirmation of the account's own phone (apply_receipts in receipts.sql). The
+-- phone confirms each message that its account sends from elsewhere, so if it confirmed a later message and not this one,
+-- this one was probably not sent. An organisation may have such messages sent again (in_doubt_policy own_phone,
+-- settle_doubts below). By default a person decides: the phone may have been unable to read the message, and then it
+-- would go out twice.
 
 create table herald.own_phones (
   session_id uuid primary key references public.whatsapp_sessions (id) on delete cascade,
@@ -16,7 +16,7 @@ comment on column herald.own_phones.noted_at is 'When we first knew of that.';
 
 alter table herald.own_phones enable row level security;
 
--- herald.note_own_phones(receipts): keeps what own phones (receipts of kind sender) say of our messages.
+-- herald.note_own_phones(receipts): stores what accounts' own phones confirm (receipts of kind sender).
 create function herald.note_own_phones(p_receipts jsonb) returns void
 language sql volatile set search_path = '' set jit = off
 as $$
@@ -33,10 +33,9 @@ as $$
 $$;
 revoke execute on function herald.note_own_phones(jsonb) from public;
 
--- herald.settle_doubts() → how many went back to the queue. Where the organisation trusts its phones: a message that
+-- herald.settle_doubts() → how many went back to the queue. Only where the organisation trusts its phones: a message that
 -- has been in doubt for two minutes goes back if the phone confirmed one that was sent after the doubt arose, and has
--- had a minute to confirm this one too. One whose id nobody knows stays while there is a confirmation that might be its
--- own.
+-- had a minute to confirm this one too. A message without a known id stays while some confirmation might belong to it.
 create function herald.settle_doubts() returns integer
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -75,8 +74,8 @@ end
 $$;
 revoke execute on function herald.settle_doubts() from public;
 
--- herald.end_messages(messages, from, to, code, words) → how many of them that are "from" became "to". If one can't be changed, the
--- others are all the same, and an alert tells the operator of it.
+-- herald.end_messages(messages, from, to, code, words) → how many went from status "from" to "to". If one can't be
+-- changed, the others still are, and an alert tells the operator.
 create function herald.end_messages(p_messages uuid[], p_from text, p_to text, p_code text, p_words text) returns integer
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -119,9 +118,9 @@ end
 $$;
 revoke execute on function herald.end_messages(uuid[], text, text, text, text) from public;
 
--- whatsapp_reap() → {"expired": n, "in_doubt": n}. Fails what is past its time; puts in doubt what a dead worker
--- claimed and nobody has taken over for ten minutes; applies receipts that crossed with their message's settle; sends
--- again what phones can't read; forgets receipts older than a day.
+-- whatsapp_reap() → {"expired": n, "in_doubt": n}. Fails what has expired; puts in doubt what a dead worker claimed and
+-- no worker took over for ten minutes; applies receipts that crossed with their message's settle; sends again what phones
+-- can't read; forgets receipts older than a day.
 create function public.whatsapp_reap() returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$

@@ -23,7 +23,7 @@ as $$
 $$;
 revoke execute on function herald.hold_explained(text) from public;
 
--- herald.waiting_reasons(message): all that holds a pending message back now, in the order in which to fix it.
+-- herald.waiting_reasons(message): all that holds a pending message back now, in the order in which to fix them.
 create function herald.waiting_reasons(m public.scheduled_whatsapp_messages)
 returns table (rule text, explanation text, until timestamptz)
 language plpgsql stable set search_path = '' set jit = off
@@ -97,9 +97,9 @@ end
 $$;
 revoke execute on function herald.waiting_reasons(public.scheduled_whatsapp_messages) from public;
 
--- why_not_sent(message) → (rule, explanation, until): what holds the message back, all of it, until when as far as that
--- is known (null: until somebody changes it). A message that is not waiting has one row that tells its state. No row:
--- there is no such message that the caller may see.
+-- why_not_sent(message) → (rule, explanation, until): each rule that holds the message back, and until when, if known
+-- (null: until somebody changes it). A message that is not waiting has one row that tells its state. No row: the caller
+-- can see no such message.
 create function public.why_not_sent(p_message uuid)
 returns table (rule text, explanation text, until timestamptz)
 language plpgsql stable security definer set search_path = '' set jit = off

@@ -1,5 +1,5 @@
--- What an admin asks of the worker that holds an account: a pairing code, groups, logging out, reconnecting. What is
--- asked is checked here in words, and each request ends once, in time, whatever becomes of its worker.
+-- Requests of an admin to the worker that holds an account: a pairing code, groups, logging out, reconnecting. They are
+-- checked here, with errors in words, and each ends exactly once and in time, even if its worker dies.
 
 create table public.whatsapp_commands (
   id uuid primary key default gen_random_uuid(),
@@ -80,8 +80,8 @@ alter publication supabase_realtime add table public.whatsapp_commands;
 
 -- == can the request be carried out? ==
 
--- herald.text_problem(value, what, least, most) → what is wrong with a text of a request; null: nothing. Counted in
--- characters; a description may have lines.
+-- herald.text_problem(value, what, least, most) → what is wrong with a text of a request; null: nothing. Lengths are in
+-- characters; a description may have several lines.
 create function herald.text_problem(p_value jsonb, p_what text, p_least integer, p_most integer) returns text
 language sql immutable set search_path = ''
 as $$
@@ -95,8 +95,8 @@ as $$
 $$;
 revoke execute on function herald.text_problem(jsonb, text, integer, integer) from public;
 
--- herald.people_problem(value, what, least) → what is wrong with a list of people; null: nothing. At most 256 a
--- request: WhatsApp restricts accounts that move crowds.
+-- herald.people_problem(value, what, least) → what is wrong with a list of people; null: nothing. At most 256 per
+-- request, because WhatsApp restricts accounts that add or remove very many people.
 create function herald.people_problem(p_value jsonb, p_what text, p_least integer) returns text
 language plpgsql immutable set search_path = ''
 as $$
@@ -192,10 +192,10 @@ revoke execute on function herald.command_checked() from public;
 create trigger command_checked before insert on public.whatsapp_commands
 for each row execute function herald.command_checked();
 
--- herald.command_asked: once the policies have let it in. At most fifty open requests per account; writes down who
--- asked for what. Logging out is a wish that outlives its request (desired_state): whoever gets the account carries it
--- out once, even when no worker is there now; pressing connect takes it back. A reconnect changes no wish:
--- desired_state stays connected, so that whoever gets the account opens it, whatever dies in the middle.
+-- herald.command_asked: runs after the policies. At most fifty open requests per account; records who asked for what.
+-- A logout is kept in desired_state and outlives its request: the next worker that gets the account carries it out once,
+-- even if none runs now; connecting again takes it back. A reconnect leaves desired_state connected, so that any worker
+-- that gets the account opens it, even if one dies in the middle.
 create function herald.command_asked() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -254,8 +254,8 @@ for each row when (new.status = 'logged_out' and old.status <> 'logged_out') exe
 
 -- == taking and ending ==
 
--- herald.held_back(organisation, people) → {person: why they may not be put into a group}: who opted out, or has not
--- opted in where that is needed, would get the group's messages.
+-- herald.held_back(organisation, people) → {person: why they may not be added to a group}. Somebody who opted out, or
+-- has not opted in where that is needed, would get the group's messages.
 create function herald.held_back(p_organization uuid, p_people jsonb) returns jsonb
 language sql stable set search_path = ''
 as $$
@@ -273,10 +273,10 @@ as $$
 $$;
 revoke execute on function herald.held_back(uuid, jsonb) from public;
 
--- herald.sweep_commands(): fails what was not served in time, what an account that is not wanted connected can't do,
--- and what its worker left behind. A reconnect that nobody answered says that the account is opened all the same.
--- Forgets pairing codes, which are keys to the account, after the two minutes of their request, and what ended a week
--- ago: it names people.
+-- herald.sweep_commands(): fails requests that no worker served in time, that a disconnected account can't do, or that
+-- their worker left behind. A reconnect that nobody answered says that the account will be opened anyway. Pairing codes
+-- are keys to the account: forgotten after the two minutes of their request. Requests name people: forgotten a week after
+-- they end.
 create function herald.sweep_commands() returns void
 language sql volatile set search_path = ''
 as $$
@@ -321,9 +321,9 @@ $$;
 revoke execute on function herald.sweep_commands() from public;
 
 -- whatsapp_commands_take(run) → commands for sessions that this run holds; each is running from now on. One at a time
--- for each session, oldest first, so that what is asked of a group happens in that order. A reconnect waits for no
--- other request, which may be why it was asked for; the others wait for it. held_back: people of it who may not be put
--- into a group, each with the reason.
+-- for each session, oldest first, so that changes to a group happen in the order asked. A reconnect doesn't wait for
+-- other requests, because a stuck one may be the reason for it; the others wait for it. held_back: people in the request
+-- who may not be added to a group, each with the reason.
 create function public.whatsapp_commands_take(p_run uuid) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -365,8 +365,8 @@ comment on function public.whatsapp_commands_take(uuid) is
 revoke execute on function public.whatsapp_commands_take(uuid) from public, anon, authenticated;
 grant execute on function public.whatsapp_commands_take(uuid) to service_role;
 
--- whatsapp_command_finish(run, command, result, error): error null means done. Only the run that took it answers, also
--- when it has just handed the account over. Idempotent.
+-- whatsapp_command_finish(run, command, result, error): error null means done. Only the run that took it may answer, even
+-- if it has just handed the account over. Idempotent.
 create function public.whatsapp_command_finish(p_run uuid, p_command uuid, p_result jsonb, p_error text)
 returns void
 language sql volatile security definer set search_path = ''

@@ -1,5 +1,5 @@
--- The inbox: conversations, what was said in them, and what follows from it: a summary, an opt-out by words, the answer
--- to what was sent. A message that comes twice is refused by inbox_message_comes_once before any of it.
+-- The inbox: conversations and their messages, and what follows from a message: a summary, an opt-out by words, an answer
+-- to what was sent. inbox_message_comes_once refuses a message that comes twice before any of that happens.
 
 create table public.whatsapp_conversations (
   id uuid primary key default gen_random_uuid(),
@@ -156,7 +156,7 @@ call herald.keep_identity(
 );
 alter publication supabase_realtime add table public.whatsapp_messages;
 
--- herald.scheduled_theirs: the row of the queue that an inbox message came from is of the same account.
+-- herald.scheduled_theirs: an inbox message and the queue's row that it came from must have the same account.
 create function herald.scheduled_theirs() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -192,7 +192,7 @@ begin
     )
     from public.whatsapp_sessions as s where s.id = p_session
     on conflict do nothing;
-    -- A new statement, which sees the row of a call that was quicker.
+    -- Another call made the row first; a new statement sees it.
     select v.id into answer from public.whatsapp_conversations as v
     where v.session_id = p_session and (v.contact_id = p_contact or v.group_id = p_group);
   end if;
@@ -201,9 +201,9 @@ end
 $$;
 revoke execute on function herald.conversation(uuid, uuid, uuid) from public;
 
--- herald.inbox_message: forward only, so that an older message that arrives late changes no summary. What a person
--- writes in a group is said to the group: it opts nobody out and answers nothing. An answer is credited to the last
--- message that they got from this account within three days before, and to no earlier one.
+-- herald.inbox_message: forward only: an older message that arrives late changes no summary. A message in a group
+-- addresses the group, so it opts nobody out and counts as no answer. An answer counts for the last message that the
+-- person got from this account in the three days before, and for no earlier one.
 create function herald.inbox_message() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
@@ -225,7 +225,7 @@ begin
       perform herald.opt_out_by_words(person, new.content, new.sent_at);
     end if;
     select p.phone into number from public.whatsapp_contacts as p where p.id = person;
-    -- WhatsApp tells times in whole seconds: an answer may seem to come just before what it answers.
+    -- WhatsApp's times are whole seconds, so an answer may seem older than the message that it answers.
     update public.scheduled_whatsapp_messages as m set responded_at = new.sent_at
     where m.responded_at is null and m.id = (
       select q.id from public.scheduled_whatsapp_messages as q

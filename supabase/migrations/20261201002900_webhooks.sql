@@ -1,4 +1,4 @@
--- Webhooks: Meta's events as they come in, and an organisation's URLs that hear of its own events.
+-- Webhooks: Meta's incoming events, and an organisation's URLs that get its own events.
 
 create table public.whatsapp_webhook_events (
   id uuid primary key default gen_random_uuid(),

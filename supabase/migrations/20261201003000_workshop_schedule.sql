@@ -1,6 +1,6 @@
--- What an organisation's schedule wants of a workshop: instants from local times, values for placeholders, and the
--- plan, one row per message type. Nothing here writes. plpgsql throughout: Postgres plans an SQL function anew for
--- every statement that calls it, 20 times a workshop.
+-- What an organisation's schedule plans for a workshop: instants from local times, values for placeholders, and the
+-- plan, one row per message type. Nothing here writes. plpgsql throughout: Postgres plans an SQL function again in
+-- every statement that calls it, 20 times per workshop.
 
 -- == instants ==
 
@@ -39,7 +39,7 @@ end
 $$;
 revoke execute on function herald.schedule_instant(jsonb, timestamptz, text) from public;
 
--- herald.utc_text(instant) → as JSON tells it, whatever the connection's zone is.
+-- herald.utc_text(instant) → the instant as text in UTC for JSON, whatever the connection's time zone is.
 create function herald.utc_text(p_instant timestamptz) returns text
 language plpgsql stable set search_path = ''
 as $$
@@ -49,8 +49,8 @@ end
 $$;
 revoke execute on function herald.utc_text(timestamptz) from public;
 
--- herald.possible_date(instant) → the instant; null if it lies outside the years 1900 to 9999, as a CRM's own table may hold
--- it (a typo, infinity): no message can be planned by it.
+-- herald.possible_date(instant) → the instant; null if it is outside the years 1900 to 9999. A CRM's own table may hold
+-- such values (a typo, infinity), and no message can be planned from them.
 create function herald.possible_date(p_instant timestamptz) returns timestamptz
 language plpgsql immutable set search_path = ''
 as $$
@@ -99,7 +99,7 @@ end
 $$;
 revoke execute on function herald.workshop_values(uuid, uuid, text, timestamptz, text) from public;
 
--- herald.media_kind_of(url) → what the name of a template's file says that it is; an image unless it says otherwise.
+-- herald.media_kind_of(url) → the kind of a template's file by its name's ending; an image by default.
 create function herald.media_kind_of(p_url text) returns text
 language plpgsql immutable set search_path = ''
 as $$

@@ -1,5 +1,5 @@
 -- Links between workshops and groups, and the messages that follow from them: made on link, cancelled on unlink, moved
--- and rewritten with all that they depend on, in the transaction that changes it.
+-- and rewritten in the same transaction that changes what they depend on.
 
 create table herald.workshop_links (
   workshop_id uuid primary key,
@@ -80,8 +80,8 @@ end
 $$;
 revoke execute on function herald.group_workshop(uuid) from public;
 
--- herald.refresh_groups(groups): their workshop, after links or starts have changed. Locks first and looks then, so
--- that of two transactions the second sees what the first has done.
+-- herald.refresh_groups(groups): updates their workshop after links or starts have changed. It locks before it looks, so
+-- that the second of two transactions sees what the first has done.
 create function herald.refresh_groups(p_groups uuid[]) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -95,17 +95,16 @@ revoke execute on function herald.refresh_groups(uuid[]) from public;
 
 -- == one workshop's messages ==
 
--- What the plan wants of a type beside what is there. A type of its own, because plpgsql plans anew for a bare record.
+-- For each message type, what the plan wants and what exists. A named type, because plpgsql plans anew for a bare record.
 create type herald.schedule_item as (
   type text, planned boolean, scheduled_for timestamptz, expires_at timestamptz, late boolean, template_id uuid,
   content text, media_url text, plan_hash text, problem text, message_id uuid, by_hand boolean, open boolean,
   expired boolean, to_make boolean, retimed boolean, reworded boolean
 );
 
--- herald.withdraw(messages, why) → how many. Cancels those that are pending. The error code tells them from what a
--- person cancelled, and says that they may be made again. What is in flight may still come back to the queue: it has
--- expired then. One by one, because a plan for a set, made while the queue was small and kept by the connection, would
--- read all of the queue later.
+-- herald.withdraw(messages, why) → how many. Cancels those that are pending. The error code distinguishes them from what
+-- a person cancelled: they may be made again. What is in flight is set to expire, in case it comes back to the queue.
+-- One by one: the connection keeps a plan for a set, made while the queue was small, and would later read all of it.
 create function herald.withdraw(p_messages uuid[], p_why text) returns integer
 language plpgsql volatile set search_path = ''
 as $$
@@ -149,7 +148,7 @@ end
 $$;
 revoke execute on function herald.withdraw_schedule(herald.workshop_links, text) from public;
 
--- herald.body_hash(text, file) → shows whether a person has changed them.
+-- herald.body_hash(text, file) → a hash that shows whether a person has changed them.
 create function herald.body_hash(p_content text, p_media_url text) returns text
 language plpgsql immutable set search_path = ''
 as $$
@@ -159,8 +158,7 @@ end
 $$;
 revoke execute on function herald.body_hash(text, text) from public;
 
--- herald.make_messages(link, values, rows) makes those of the rows whose key is free. A row is one of keep_schedule's
--- items.
+-- herald.make_messages(link, values, rows) makes the messages whose idempotency key is free. Rows: keep_schedule's items.
 create function herald.make_messages(p_link herald.workshop_links, p_values jsonb, p_rows jsonb) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -195,9 +193,9 @@ end
 $$;
 revoke execute on function herald.make_messages(herald.workshop_links, jsonb, jsonb) from public;
 
--- herald.change_message(values, item) moves and re-writes a message that is pending, fails it if its new time is over,
--- and gives it another chance if it had expired. Only what the plan changed is written: what a person has set meanwhile
--- stays. One that is in flight is noted as stale.
+-- herald.change_message(values, item) moves and rewrites a message that is pending, fails it if its new time has passed,
+-- and makes it pending again if it had expired. It writes only what the plan changed: what a person has set meanwhile
+-- stays. A message in flight is marked as stale.
 create function herald.change_message(p_values jsonb, p_item herald.schedule_item) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -235,9 +233,9 @@ $$;
 revoke execute on function herald.change_message(jsonb, herald.schedule_item) from public;
 
 -- herald.keep_schedule(link, values) → {"messages": {type: {"scheduled_for", "message_id"} or {"why_not"}},
--- "withdrawn": how many, "problem": what a person must fix}. Brings the messages of the present link to what the plan
--- wants: makes what is missing, changes what is pending, withdraws what isn't wanted. What went out, was cancelled by a
--- person or failed stays as it is, and so does a text that a person wrote.
+-- "withdrawn": how many, "problem": what a person must fix}. Makes the messages of the present link match the plan: adds
+-- what is missing, changes what is pending, withdraws what isn't wanted. Leaves alone what went out, failed or was
+-- cancelled by a person, and any text that a person wrote.
 create function herald.keep_schedule(p_link herald.workshop_links, p_values jsonb) returns jsonb
 language plpgsql volatile set search_path = '' set jit = off
 as $$

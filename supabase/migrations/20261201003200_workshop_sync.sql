@@ -1,8 +1,8 @@
--- One workshop brought up to date: its messages, tasks, group and status. workshop_changes.sql says when.
+-- Brings one workshop up to date: its messages, tasks, group and status. workshop_changes.sql says when.
 
 -- herald.act_on_workshop(workshop, organisation, group, anyway) → what automation_status says under "whatsapp", and the
--- title. Compares what is with what was acted on last, so a second call changes nothing. Unless anyway, a workshop that
--- says what it said is left alone: null.
+-- title. Compares with the state that it last acted on, so a second call changes nothing. null: the workshop is
+-- unchanged and was left alone; `anyway` prevents that.
 create function herald.act_on_workshop(p_workshop uuid, p_organization uuid, p_group uuid, p_anyway boolean)
 returns jsonb
 language plpgsql volatile set search_path = '' set jit = off
@@ -84,10 +84,10 @@ end
 $$;
 revoke execute on function herald.act_on_workshop(uuid, uuid, uuid, boolean) from public;
 
--- herald.sync_workshop(workshop, wait, anyway): brings messages, tasks, group and automation_status to what the
--- workshop says. A CRM whose dates stand in another table calls it when those change. What goes wrong is recorded and
--- raises an alert: the CRM's own write goes through. wait false: leaves a workshop alone that another transaction is
--- changing. anyway false: settings, templates and messages have not changed, so only what the workshop says counts.
+-- herald.sync_workshop(workshop, wait, anyway): makes messages, tasks, group and automation_status match the workshop.
+-- A CRM that keeps dates in another table calls it when those change. An error is recorded and raises an alert, and
+-- the CRM's own write succeeds. wait false: skips a workshop that another transaction is changing. anyway false:
+-- settings, templates and messages have not changed, so only changes of the workshop matter.
 create function herald.sync_workshop(p_workshop uuid, p_wait boolean default true, p_anyway boolean default true)
 returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
@@ -97,7 +97,7 @@ declare
   report jsonb;
   around constant text := coalesce(current_setting('herald.syncing', true), '');
 begin
-  -- The workshop's row is the lock: whoever comes second reads what the first has committed.
+  -- The workshop's row is the lock: the second call reads what the first has committed.
   if p_wait then
     select w.organization_id, w.whatsapp_group_id into workshop
     from public.workshops as w where w.id = p_workshop for no key update;
@@ -127,8 +127,8 @@ end
 $$;
 revoke execute on function herald.sync_workshop(uuid, boolean, boolean) from public;
 
--- herald.tell_problem(workshop, organisation, title, problem): an alert when there is a new one; no open alert when the
--- last is gone.
+-- herald.tell_problem(workshop, organisation, title, problem): raises an alert for a new problem; resolves it when the
+-- problem is gone.
 create function herald.tell_problem(p_workshop uuid, p_organization uuid, p_title text, p_problem text) returns void
 language plpgsql volatile set search_path = ''
 as $$

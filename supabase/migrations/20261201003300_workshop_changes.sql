@@ -1,4 +1,4 @@
--- What sets the schedule off: changes of workshops, settings, templates, messages and groups, each in the transaction
+-- What triggers the schedule: changes of workshops, settings, templates, messages and groups, each in the transaction
 -- that makes the change.
 
 -- == workshops ==
@@ -7,7 +7,7 @@ create function herald.workshop_changed() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
 begin
-  -- A workshop of before Herald's time is none of its business until it is linked.
+  -- Herald ignores a workshop that is older than its installation until it is linked.
   if coalesce(current_setting('herald.syncing', true), '') <> new.id::text
     and (
       tg_op = 'INSERT' or new.whatsapp_group_id is not null
@@ -31,7 +31,7 @@ begin
   if not exists (select 1 from public.organizations as o where o.id = old.organization_id) then
     return null;
   end if;
-  -- workshop_id goes with it: a message of this very transaction may not be written while it names what is gone.
+  -- workshop_id is cleared too: a message of this same transaction can't be written while it names a deleted workshop.
   update public.scheduled_whatsapp_messages as m
   set status = 'cancelled', error_code = 'withdrawn', error_message = 'Its workshop was deleted.', workshop_id = null
   where m.organization_id = old.organization_id and m.workshop_id = old.id and m.status = 'pending';
@@ -47,8 +47,8 @@ begin
 end
 $$;
 revoke execute on function herald.workshop_gone() from public;
--- Triggers of one row fire in the order of their names, and "A_" comes before the foreign keys' "RI_", which would make
--- the messages forget their workshop.
+-- Row triggers fire in the order of their names. "A_" comes before the foreign keys' "RI_", which would clear the
+-- messages' workshop_id.
 create trigger "A_whatsapp_workshop_gone" after delete on public.workshops
 for each row execute function herald.workshop_gone();
 
@@ -70,8 +70,8 @@ for each row when (new.organization_id is distinct from old.organization_id) exe
 
 -- == settings and templates ==
 
--- herald.sync_organization(organisation, linked only): every workshop of it that can still have messages to come: the
--- schedule reaches 30 days beyond the start, lateness 7 more.
+-- herald.sync_organization(organisation, linked only): syncs each of its workshops that can still have future messages:
+-- the schedule reaches 30 days beyond the start, lateness 7 more.
 create function herald.sync_organization(p_organization uuid, p_linked_only boolean) returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -182,10 +182,9 @@ $$;
 revoke execute on function herald.group_kept() from public;
 create trigger group_kept before delete on public.whatsapp_groups for each row execute function herald.group_kept();
 
--- herald.refresh_group_workshops() → how many groups have another workshop now that time has passed. A part of
--- housekeeping. A choice changes when a linked workshop begins or is over, so only groups with one that began in the
--- last 30 days are looked at. Also brings up to date the messages that came back to the queue while their workshop was
--- being changed.
+-- herald.refresh_group_workshops() → how many groups got another workshop because time has passed. Part of housekeeping.
+-- The choice changes when a linked workshop begins or ends, so it looks only at groups with one that began in the last
+-- 30 days. Also brings up to date the messages that came back to the queue while their workshop was being changed.
 create function herald.refresh_group_workshops() returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$

@@ -135,7 +135,7 @@ $$;
 revoke execute on function herald.task_template(text) from public;
 
 -- herald.keep_tasks(link, former link) → the rules that have made their task. Makes what is missing, moves what is
--- pending when start or zone has changed, cancels what an obstacle forbids or what would be too late.
+-- pending if start or zone has changed, cancels what an obstacle forbids or what would be too late.
 create function herald.keep_tasks(p_link herald.workshop_links, p_former herald.workshop_links) returns text[]
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -183,8 +183,8 @@ revoke execute on function herald.keep_tasks(herald.workshop_links, herald.works
 
 -- == executing ==
 
--- herald.task_expiry(start, time) → from when on a task's message is too late: from the start; news after the start may
--- take a day.
+-- herald.task_expiry(start, time) → when a task's message becomes too late: at the start; a message planned for after the
+-- start has a day.
 create function herald.task_expiry(p_start timestamptz, p_time timestamptz) returns timestamptz
 language plpgsql immutable set search_path = ''
 as $$
@@ -195,7 +195,7 @@ $$;
 revoke execute on function herald.task_expiry(timestamptz, timestamptz) from public;
 
 -- herald.execute_task(task) → the task as it is afterwards, done or failed. One message per attendee whose attributes
--- contain the filter; a number is written to once, however often the task is executed.
+-- contain the filter; a number gets one message, however often the task is executed.
 create function herald.execute_task(p_task public.whatsapp_automation_tasks) returns public.whatsapp_automation_tasks
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -283,8 +283,8 @@ end
 $$;
 revoke execute on function herald.execute_task(public.whatsapp_automation_tasks) from public;
 
--- herald.task_guard: holds the legal steps, what a person may edit and when; and executes: a task that is set to
--- executing is done or failed when the statement ends. Of two that execute it at once, the second finds it done.
+-- herald.task_guard: enforces the legal steps and what a person may edit and when. It also executes: a task that is set
+-- to executing is done or failed when the statement ends. If two callers execute it at once, the second finds it done.
 create function herald.task_guard() returns trigger
 language plpgsql security definer set search_path = '' set jit = off
 as $$
@@ -341,8 +341,8 @@ for each row when (current_user <> 'authenticated') execute function herald.task
 create trigger task_guard_person before insert or update on public.whatsapp_automation_tasks
 for each row when (current_user = 'authenticated') execute function herald.task_guard('person');
 
--- herald.keep_task_messages(link, values): messages that executed tasks have queued and that still wait are withdrawn
--- with the workshop's date, and rewritten for another date; the message guard writes the text.
+-- herald.keep_task_messages(link, values): for pending messages that executed tasks queued: withdraws them if the
+-- workshop loses its date, rewrites them if the date changes; the message guard writes the text.
 create function herald.keep_task_messages(p_link herald.workshop_links, p_values jsonb) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -373,8 +373,8 @@ end
 $$;
 revoke execute on function herald.keep_task_messages(herald.workshop_links, jsonb) from public;
 
--- herald.run_due_tasks() → how many tasks were executed or given up, 100 at most. A part of housekeeping. What is more
--- than a day late is not executed: the server was away, and "tomorrow" would be a lie.
+-- herald.run_due_tasks() → how many tasks were executed or given up, 100 at most. Part of housekeeping. A task that is
+-- more than a day late (the server was down) is not executed: its "tomorrow" would be wrong.
 create function herald.run_due_tasks() returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$

@@ -1,6 +1,6 @@
 -- A CRM's own notifications: rows of type whatsapp in notification_queue become messages of THE queue, and the result
 -- is written back. The triggers are installed only if the table has the columns listed below, of any type that casts;
--- id must be a uuid. recipient_name and scheduled_for are used if they exist. docs/connect-a-crm.md says the same.
+-- id must be a uuid. recipient_name and scheduled_for are optional. For users: docs/connect-a-crm.md.
 
 -- herald.notification_key(notification) → the idempotency key of its message.
 create function herald.notification_key(p_id uuid) returns text
@@ -8,9 +8,9 @@ language sql immutable set search_path = ''
 as $$ select 'notification:' || p_id $$;
 revoke execute on function herald.notification_key(uuid) from public;
 
--- herald.queue_notification(notification as JSON) → what went wrong in words, null if it is queued. What it had queued
--- before and still waits makes room; what was tried before stays, under another key. Raises if that is on its way or
--- out.
+-- herald.queue_notification(notification as JSON) → what went wrong in words, null if it is queued. Replaces a pending
+-- message that it queued before; a message that was tried before stays, under another key. Raises if that message is on
+-- its way or was sent.
 create function herald.queue_notification(n jsonb) returns text
 language plpgsql volatile set search_path = ''
 as $$
@@ -52,9 +52,9 @@ end
 $$;
 revoke execute on function herald.queue_notification(jsonb) from public;
 
--- herald.notification_changed: queues a new notification, and one that is retried; takes back one that is cancelled or
--- removed; queues one again that is edited while it waits. One that can't be queued is marked failed, with the reason:
--- it does not fail the CRM's own statement. What this file's other trigger writes back looks like no such change.
+-- herald.notification_changed: queues a notification that is new or retried; cancels the message of one that is
+-- cancelled or removed; queues again one that is edited while it waits. If it can't be queued, it is marked failed with
+-- the reason, and the CRM's own statement succeeds. It ignores what this file's other trigger writes back.
 create function herald.notification_changed() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -96,8 +96,8 @@ end
 $$;
 revoke execute on function herald.notification_changed() from public;
 
--- herald.notification_told: what became of its message, in the notification's own words. A CRM's table that refuses it
--- must not stop a worker's settle: that raises an alert instead.
+-- herald.notification_told: writes the message's result back, in the notification's own statuses. If the CRM's table
+-- refuses that, the worker's settle must still succeed, so it raises an alert instead.
 create function herald.notification_told() returns trigger
 language plpgsql security definer set search_path = ''
 as $$

@@ -1,5 +1,5 @@
--- The fallback, when no worker claims due messages: pg_cron finds out, pg_net calls an edge function, that wakes a
--- worker. Which messages those are is decided here and nowhere else; docs/functions.md shows how to switch it on.
+-- The fallback when no worker claims due messages: pg_cron notices, pg_net calls an edge function, and that wakes a
+-- worker. Only this file decides which messages count as overdue; docs/functions.md shows how to switch it on.
 
 create table herald.fallback (
   only_row boolean primary key default true constraint fallback_is_one_row check (only_row),
@@ -17,9 +17,9 @@ comment on column herald.fallback.woken_at is 'When a worker last said that it i
 alter table herald.fallback enable row level security;
 insert into herald.fallback default values;
 
--- herald.overdue_accounts(): accounts that may send, have had something to send for eight seconds and that no worker
--- has looked at in that time; since when it is due. A worker that lives looks at once, by its poll after five. Not
--- those that a worker holds and is still connecting, or that a person has to link again: waking would not help.
+-- herald.overdue_accounts(): accounts that may send, have had something due for eight seconds, and that no worker has
+-- looked at in that time; and since when it is due. A live worker looks at once, or after five seconds by its poll.
+-- Without accounts that a worker is connecting, or that a person has to link again: waking a worker would not help.
 create function herald.overdue_accounts()
 returns table (session_id uuid, due_since timestamptz)
 language sql stable set search_path = '' set jit = off
@@ -145,7 +145,7 @@ end
 $$;
 revoke execute on function herald.vault_secret(text) from public;
 
--- herald.fallback_failed() → why the last call of the last minutes came to nothing; null: it didn't, or there was none.
+-- herald.fallback_failed() → why the last call of the last minutes failed; null: it didn't, or there was none.
 create function herald.fallback_failed() returns text
 language plpgsql stable set search_path = ''
 as $$
@@ -172,8 +172,8 @@ end
 $$;
 revoke execute on function herald.fallback_failed() from public;
 
--- herald.run_fallback() → what it did, in words. The job of each minute: when messages are due that no worker claims,
--- call process-whatsapp-queue; when that has come to nothing, tell the operator; when all is well again, resolve that.
+-- herald.run_fallback() → what it did, in words. Runs each minute: if messages are due that no worker claims, it calls
+-- process-whatsapp-queue; if that failed, it tells the operator; once all is well again, it resolves the alert.
 create function herald.run_fallback() returns text
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -187,7 +187,7 @@ begin
   if overdue = 0 then
     update public.whatsapp_alerts as a set resolved_at = herald.clock()
     where a.organization_id is null and a.kind = 'queue-not-drained' and a.resolved_at is null;
-    -- What was asked has helped: the next time that something is overdue is another story.
+    -- The call helped, so the next overdue message starts afresh.
     update herald.fallback as f set asked_at = null where f.asked_at is not null;
     return 'nothing is overdue';
   end if;
@@ -227,8 +227,7 @@ as $$
 $$;
 revoke execute on function herald.fallback_jobs() from public;
 
--- herald.fallback_missing() → what the schedule still lacks, one line each with the statement that fixes it; empty:
--- nothing.
+-- herald.fallback_missing() → what the schedule still needs, one line each with the statement that fixes it.
 create function herald.fallback_missing() returns text[]
 language plpgsql stable set search_path = ''
 as $$
@@ -282,7 +281,7 @@ end
 $$;
 revoke execute on function herald.schedule_fallback() from public;
 
--- herald.unschedule_fallback() → the jobs that were taken away. For the operator, as postgres.
+-- herald.unschedule_fallback() → the jobs that it removed. For the operator, as postgres.
 create function herald.unschedule_fallback() returns setof text
 language plpgsql volatile set search_path = ''
 as $$
@@ -304,7 +303,7 @@ end
 $$;
 revoke execute on function herald.unschedule_fallback() from public;
 
--- A project whose Vault has the secrets already gets the schedule by this push; another one is told how to get it.
+-- If the project's Vault has the secrets already, this migration installs the schedule; else it says how to install it.
 do $$
 declare
   missing text[] := herald.fallback_missing();

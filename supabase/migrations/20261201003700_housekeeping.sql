@@ -1,6 +1,6 @@
--- What has to be done from time to time, by the worker or, with every worker down, by pg_cron.
+-- Periodic work, done by the worker or, if every worker is down, by pg_cron.
 
--- herald.forget_counts(): drops what no limit looks at any more.
+-- herald.forget_counts(): deletes counts that no limit needs any more.
 create function herald.forget_counts() returns bigint
 language sql volatile set search_path = '' set jit = off
 as $$
@@ -18,9 +18,9 @@ $$;
 revoke execute on function herald.forget_counts() from public;
 
 -- whatsapp_housekeeping() → {"tasks": n, "groups": n, …, "errors": {step: message}}. Executes due automation tasks,
--- keeps each group's next workshop and the campaigns' counters true, applies retention (a batch a call), forgets old
+-- updates each group's next workshop and the campaigns' counters, applies retention (one batch per call), deletes old
 -- counts. A step that fails does not stop the others: it raises an alert for the operator. Call it about once a minute;
--- calls may cross.
+-- calls may overlap.
 create function public.whatsapp_housekeeping() returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -65,7 +65,7 @@ comment on function public.whatsapp_housekeeping() is
 revoke execute on function public.whatsapp_housekeeping() from public, anon, authenticated;
 grant execute on function public.whatsapp_housekeeping() to service_role;
 
--- herald.keep_house(): what a worker does about once a minute, when no worker has been heard of for a minute.
+-- herald.keep_house(): does a worker's housekeeping if no worker has sent a heartbeat for a minute.
 create function herald.keep_house() returns text
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -80,9 +80,9 @@ $$;
 revoke execute on function herald.keep_house() from public;
 
 -- whatsapp_session_cleanup() → {"stale_qr": n, "not_served": n, "workers": n, "job_runs": n}. A QR or pairing code past
--- its time is removed. An account that says it is connected while its worker has been gone for a minute says that it is
--- not; the next worker takes it up. Workers unheard of for 30 days and runs of Herald's jobs older than 7 days are
--- forgotten. Texts, delivery logs and audit rows go by whatsapp_housekeeping.
+-- its time is removed. An account whose worker has been gone for a minute is no longer shown as connected; the next
+-- worker connects it. Workers without a heartbeat for 30 days and runs of Herald's jobs older than 7 days are deleted.
+-- whatsapp_housekeeping removes texts, delivery logs and audit rows.
 create function public.whatsapp_session_cleanup() returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -100,8 +100,8 @@ begin
     last_error = 'The code has expired. A new one is shown as soon as a worker serves the account.'
   where s.status = 'qr_pending' and s.qr_expires_at < moment - interval '1 minute';
   get diagnostics stale = row_count;
-  -- Its lease may be taken until its row is locked, and only a new statement sees that. What a worker says of the account
-  -- after that waits for this to end.
+  -- A worker may take the lease until the row is locked, and only a new statement sees that. A worker's later report about
+  -- the account waits until this transaction ends.
   select array_agg(l.id) into found from (
     select s.id from public.whatsapp_sessions as s
     where s.status = 'connected' and s.provider = 'web' and not herald.is_served(s.id)

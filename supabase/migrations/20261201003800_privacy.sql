@@ -1,10 +1,10 @@
 -- Privacy: erasing a person, and retention: what is too old is redacted or removed, a batch at a time.
--- Redacted means: the row stays for the statistics (when, from which account, with what result), the text goes; for an
--- erased person also who it was. docs/privacy.md tells users the same.
+-- Redacted means: the row stays for the statistics (when, from which account, with what result), the text is removed; for
+-- an erased person also who it was. For users: docs/privacy.md.
 
 -- == rows without their text ==
 
--- herald.redact_messages(messages): the text goes; who it was sent to stays.
+-- herald.redact_messages(messages): removes the text and keeps the recipient.
 create function herald.redact_messages(p_messages uuid[]) returns void
 language sql volatile set search_path = '' set jit = off
 as $$
@@ -39,8 +39,8 @@ for each row when (
   new.status = 'pending' and (old.status = 'sending' or old.redacted_at is not null)
 ) execute function herald.message_gone();
 
--- herald.erase_messages(messages): also removes who it was sent to. Messages that waited are cancelled. Each gets
--- another id than WhatsApp's, so that no later receipt writes the recipient down again.
+-- herald.erase_messages(messages): also removes the recipient. Pending messages are cancelled. WhatsApp's id is replaced,
+-- so that no later receipt brings the recipient back.
 create function herald.erase_messages(p_messages uuid[]) returns void
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -59,8 +59,8 @@ end
 $$;
 revoke execute on function herald.erase_messages(uuid[]) from public;
 
--- herald.contact_removed: an admin deletes a contact. Messages to it are erased like those of an erased person: what
--- waited is cancelled, and the rest stays for the statistics instead of being deleted with the contact.
+-- herald.contact_removed: an admin deletes a contact. Messages to it are erased like those of an erased person: pending
+-- ones are cancelled, and the rest stays for the statistics.
 create function herald.contact_removed() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -99,7 +99,7 @@ comment on column herald.erasures.contact_id is 'The recipient''s contact, empti
 
 alter table herald.erasures enable row level security;
 
--- herald.apply_erasures() → how many messages that were on their way were erased now. A part of housekeeping.
+-- herald.apply_erasures() → how many messages it erased that were on their way before. Part of housekeeping.
 create function herald.apply_erasures() returns integer
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -124,8 +124,8 @@ end
 $$;
 revoke execute on function herald.apply_erasures() from public;
 
--- herald.erase_from_groups(organisation, contacts, names) → how many rows. In groups the person was one of many: what
--- they wrote is redacted, and where others' messages and receipts name them, the name goes. names: JID and LIDs.
+-- herald.erase_from_groups(organisation, contacts, names) → how many rows. Redacts what the person wrote in groups, and
+-- removes their name from others' messages and receipts. names: JID and LIDs.
 create function herald.erase_from_groups(p_organization uuid, p_contacts uuid[], p_names text[]) returns integer
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -163,9 +163,9 @@ $$;
 revoke execute on function herald.erase_from_groups(uuid, uuid[], text[]) from public;
 
 -- whatsapp_erase_contact(organisation, phone) → {"contacts", "messages", "in_flight", "conversations", "groups",
--- "events"}: how many of each. For admins of the organisation, super admins and service_role. Nothing of the person
--- stays but, after an opt-out, a keyed hash of the number. Requests to accounts name people too, so they go as well.
--- Can be called again. Messages on their way are erased once they are settled.
+-- "events"}: how many of each. For admins of the organisation, super admins and service_role. Only a keyed hash of the
+-- number stays, and only after an opt-out. Requests to accounts name people, so they are deleted too. Can be called again.
+-- Messages on their way are erased once they are settled.
 create function public.whatsapp_erase_contact(p_organization uuid, p_phone text) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -228,7 +228,7 @@ begin
   delete from herald.cloud_pairs as r using public.whatsapp_sessions as s
   where s.organization_id = p_organization and r.session_id = s.id and r.recipient = any(names || p_phone);
 
-  -- One that is being carried out names them until its worker looks again; it is answered into nothing.
+  -- The worker may still be carrying one out; its answer then finds no row.
   delete from public.whatsapp_commands as c
   where c.organization_id = p_organization and exists (
     select 1 from unnest(names || p_phone) as n
@@ -254,7 +254,7 @@ grant execute on function public.whatsapp_erase_contact(uuid, text) to authentic
 
 -- == retention ==
 
--- herald.apply_retention(limit) → how many rows were redacted or removed, at most limit a call. Each kind gets its
+-- herald.apply_retention(limit) → how many rows it redacted or removed, at most limit per call. Each kind gets its
 -- share of the limit, then what others didn't need. Texts: after the organisation's retention_days. Delivery logs:
 -- after log_retention_days, audit rows after four times that. Webhook events: 30 days after they were processed.
 create function herald.apply_retention(p_limit integer default 1000) returns integer

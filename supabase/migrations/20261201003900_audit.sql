@@ -1,6 +1,6 @@
--- The audit: who did what. A row for what people do, and for what matters whoever did it. No texts; of numbers the last
--- two digits; of URLs the host. What the worker does all day (claims, settles, receipts, health) only meets WHEN
--- clauses that are false.
+-- The audit: who did what. One row per action of a person, and per event that matters whoever caused it. No texts; only
+-- the last two digits of numbers and the host of URLs. The worker's routine (claims, settles, receipts, health) costs
+-- only WHEN clauses that are false.
 
 -- == append-only ==
 
@@ -38,7 +38,7 @@ grant select on public.whatsapp_audit_logs to authenticated;
 grant select, insert on public.whatsapp_audit_logs to service_role;
 create trigger touch before update on public.whatsapp_audit_logs for each row execute function herald.touch();
 
--- herald.audit_kept: no row is changed, by anyone. One is removed once it is older than four times log_retention_days,
+-- herald.audit_kept: nobody can change a row. A row can be removed once it is older than four times log_retention_days,
 -- or with its organisation.
 create function herald.audit_kept() returns trigger
 language plpgsql security definer set search_path = ''
@@ -67,9 +67,9 @@ for each statement execute function herald.audit_kept();
 
 -- == writing a row ==
 
--- herald.request() → {"request_id", "via"} of the call that is being served; {} if there is none. request_id: the
--- header X-Request-Id, which the worker, the proxy or the CRM's client sends. via: for whom the worker speaks with the
--- secret key (server, operator); only the worker is believed.
+-- herald.request() → {"request_id", "via"} of the current call; {} if there is none. request_id: the header
+-- X-Request-Id, which the worker, the proxy or the CRM's client sends. via: on whose behalf the worker uses the secret
+-- key (server, operator); trusted from the worker only.
 create function herald.request() returns jsonb
 language plpgsql stable set search_path = ''
 as $$
@@ -92,8 +92,8 @@ end
 $$;
 revoke execute on function herald.request() from public;
 
--- herald.audit(organisation, event, session, data): a row by the caller. Nothing for an organisation that is being
--- deleted.
+-- herald.audit(organisation, event, session, data): writes a row with the caller as actor. Writes nothing for an
+-- organisation that is being deleted.
 create function herald.audit(p_organization uuid, p_event text, p_session uuid, p_data jsonb) returns void
 language sql volatile security definer set search_path = ''
 as $$
@@ -248,10 +248,10 @@ revoke execute on function herald.campaign_audited() from public;
 create trigger campaign_audited after update on public.whatsapp_campaigns
 for each row when (new.state <> old.state) execute function herald.campaign_audited();
 
--- == messages: what a person does to one by their own hand ==
+-- == messages: what a person does to a single one ==
 
--- herald.message_audited: what a person does to one message. A server of the organisation cancels and retries by its
--- own hand too: it speaks as service_role, while the worker's calls run as the owner of their functions.
+-- herald.message_audited: what a person does to one message. A server of the organisation may cancel and retry too: its
+-- role is service_role, while the worker's calls run as the owner of their functions.
 create function herald.message_audited() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -330,7 +330,7 @@ create trigger contact_audited after update on public.whatsapp_contacts
 for each row when (
   new.opted_out_at is distinct from old.opted_out_at or new.opted_in_at is distinct from old.opted_in_at
 ) execute function herald.contact_audited();
--- Contacts that come opted in are imports by the thousand: the contact itself tells when and how.
+-- New contacts that are already opted in get no row: they are imported by the thousand, and the contact says when and how.
 create trigger contact_out_audited after insert on public.whatsapp_contacts
 for each row when (new.opted_out_at is not null) execute function herald.contact_audited();
 

@@ -1,10 +1,9 @@
--- What a CRM's screens read: open messages, the queue at a glance, figures per day. As far as the caller may see the
--- rows.
+-- What a CRM's screens read: open messages, the queue at a glance, figures per day, limited to what the caller may see.
 
 -- == what is open, as a list ==
 
 -- herald.seen_open_messages() → the open messages that the caller may see. The queue has no index by status, so a list
--- of what is pending or in doubt would walk through all that an organisation ever sent. This reads only what is open.
+-- of pending messages would scan all that an organisation ever sent. This reads only open ones.
 create function herald.seen_open_messages() returns table (message_id uuid, status text)
 language sql stable security definer set search_path = '' set jit = off
 as $$
@@ -26,8 +25,8 @@ grant select on public.whatsapp_open_messages to authenticated, service_role;
 
 -- == the queue at a glance ==
 
--- herald.organization_queue(organisation) → one row for it, or one per organisation (null), as far as the caller may
--- see them, without accounts that are private to others.
+-- herald.organization_queue(organisation) → one row for it, or one per organisation (null) that the caller may see,
+-- without accounts that are private to others.
 create function herald.organization_queue(p_organization uuid)
 returns table (
   organization_id uuid, pending bigint, due bigint, oldest_due_at timestamptz, sending bigint, stuck bigint,
@@ -115,7 +114,7 @@ comment on view public.whatsapp_analytics is
 revoke all on public.whatsapp_analytics from anon, authenticated;
 grant select on public.whatsapp_analytics to authenticated, service_role;
 
--- herald.period_stats(organisation, first day): the days since then in one object, as the caller may see them.
+-- herald.period_stats(organisation, first day): the sums since that day in one object, of rows that the caller may see.
 create function herald.period_stats(p_organization uuid, p_since date) returns jsonb
 language sql stable set search_path = '' set jit = off
 as $$

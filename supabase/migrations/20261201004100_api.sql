@@ -1,9 +1,10 @@
--- What the worker's HTTP API asks: who calls, for which organisation, is there room; a message; figures for Prometheus.
+-- What the worker's HTTP API asks: who calls and for which organisation, whether limits allow it, a message, figures for
+-- Prometheus.
 
--- whatsapp_api_caller(organisation) → what the caller may act for, as the CRM's adapter has it: super_admin,
--- organizations [{id, admin}], known: whether the organisation that was named exists (told to super admins and
--- service_role only); and user: as whom the call arrived, so that the worker notices if something on the way took a
--- user's token off.
+-- whatsapp_api_caller(organisation) → what the caller may act for, according to the CRM's adapter: super_admin,
+-- organizations [{id, admin}], known: whether the named organisation exists (only super admins and service_role learn
+-- it), and user: the identity with which the call arrived, so that the worker notices if something on the way removed a
+-- user's token.
 create function public.whatsapp_api_caller(p_organization uuid default null) returns jsonb
 language sql stable security definer set search_path = ''
 as $$
@@ -28,7 +29,7 @@ revoke execute on function public.whatsapp_api_caller(uuid) from public, anon;
 grant execute on function public.whatsapp_api_caller(uuid) to authenticated, service_role;
 
 -- whatsapp_api_take(organisation, limit, wanted) → {"granted": how many requests may pass, "retry_after": seconds until
--- there is room}. A worker takes a few at a time, so that it need not ask for each request; what is granted is counted.
+-- there is room}. A worker takes several at once, to avoid a call per request; what is granted counts as used.
 create function public.whatsapp_api_take(p_organization uuid, p_limit integer, p_wanted integer) returns jsonb
 language sql volatile security definer set search_path = ''
 as $$
@@ -59,8 +60,8 @@ revoke execute on function public.whatsapp_api_due(uuid) from public, anon, auth
 grant execute on function public.whatsapp_api_due(uuid) to service_role;
 
 -- whatsapp_api_message(organisation, message) → the row as the caller may see it, with why_not_sent [{rule,
--- explanation, until}]; null: there is no such message of the organisation that they may see. In one call, for the
--- worker's API. plpgsql keeps its plan for the connection: row security's part of it takes longer to plan than to run.
+-- explanation, until}]; null: they can see no such message of the organisation. One call, for the worker's API. plpgsql
+-- keeps its plan for the connection: row security takes longer to plan than to run.
 create function public.whatsapp_api_message(p_organization uuid, p_message uuid) returns jsonb
 language plpgsql stable set search_path = '' set jit = off
 as $$
@@ -79,8 +80,8 @@ comment on function public.whatsapp_api_message(uuid, uuid) is
 revoke execute on function public.whatsapp_api_message(uuid, uuid) from public, anon;
 grant execute on function public.whatsapp_api_message(uuid, uuid) to authenticated, service_role;
 
--- whatsapp_api_figures() → {"queue": {state: messages}, "accounts": {status: accounts}, "oldest": {"": seconds}}: what
--- Prometheus may know. Nothing in it names an organisation.
+-- whatsapp_api_figures() → {"queue": {state: messages}, "accounts": {status: accounts}, "oldest": {"": seconds}} for
+-- Prometheus. Nothing in it names an organisation.
 create function public.whatsapp_api_figures() returns jsonb
 language sql stable security definer set search_path = '' set jit = off
 as $$

@@ -1,10 +1,10 @@
--- "Queue these recipients": one message each, by a template, about an event. For people, by the edge function
--- queue-whatsapp or directly. It runs with the caller's own rights, so row policies and the queue's rules hold as for
--- any insert.
+-- "Queue these recipients": one message each, from a template, about an event. People call it through the edge function
+-- queue-whatsapp or directly. It runs with the caller's own rights, so row policies and the queue's rules apply as to any
+-- insert.
 
--- herald.named_recipients(organisation, recipients, key, by values) → whom a list of phones and objects means, in its
--- order. problem: what is wrong with it; again: this person stands in the list before. key: the person's idempotency
--- key; by values: other values of their own make another key.
+-- herald.named_recipients(organisation, recipients, key, by values) → the people whom a list of phones and objects means,
+-- in its order. problem: what is wrong with the entry; again: the person is in the list already. key: the person's
+-- idempotency key; by values: their own values are part of it.
 create function herald.named_recipients(p_organization uuid, p_recipients jsonb, p_key text, p_by_values boolean)
 returns table (
   place integer, phone text, contact_id uuid, name text, variables jsonb, key text, problem text, again boolean
@@ -72,8 +72,8 @@ grant execute on function herald.queue_for(public.scheduled_whatsapp_messages, j
 -- "suppressed", "duplicate", "failed": how many, "results": [{"index", "status", "message_id", "code", "detail",
 -- "hint"}]}. recipients: 1 to 500 phones (E.164; blanks, dots, dashes and brackets are left out), or objects {"phone"
 -- or "contactId", "name", "variables"}. Each person gets one message, however often they are named. The same call again
--- queues nothing; with a key, neither does another call under that key about the same event. A mistake about one
--- recipient fails that one only.
+-- queues nothing, and neither does another call with the same key about the same event. A mistake about one recipient
+-- fails only that one.
 create function public.whatsapp_queue_recipients(
   p_event uuid, p_recipients jsonb, p_template text, p_variables jsonb default '{}',
   p_scheduled_for timestamptz default null, p_key text default null
@@ -139,7 +139,7 @@ begin
     p_event, coalesce(to_jsonb(p_key), jsonb_build_array(template.id, p_variables, p_scheduled_for))
   )::text), p_key is null) as r;
 
-  -- All in one statement; if that fails, one by one, to find out whom it fails for.
+  -- All in one statement; if that fails, one by one, to find out which recipient is the cause.
   begin
     made := herald.queue_for(message, coalesce(wanted, '[]'));
   exception when integrity_constraint_violation or data_exception then

@@ -1,8 +1,8 @@
--- What the operator asks and does by the herald command. For service_role only: over all organisations. Of numbers it
--- tells the last two digits, of messages no text. What can't be done is answered as {"problem": words}.
+-- What the operator asks and does with the herald command. For service_role only, over all organisations. It shows the
+-- last two digits of numbers and no message texts. What can't be done is answered with {"problem": words}.
 
--- herald.session_named(name) → the account with this id, or whose id alone begins so (four characters at least); else
--- null.
+-- herald.session_named(name) → the account with this id, or the only one whose id begins with it (at least four
+-- characters); else null.
 create function herald.session_named(p_name text) returns uuid
 language sql stable set search_path = ''
 as $$
@@ -12,7 +12,7 @@ as $$
 $$;
 revoke execute on function herald.session_named(text) from public;
 
--- herald.message_facts(message) → all that the operator sees of one.
+-- herald.message_facts(message) → all that the operator sees of a message.
 create function herald.message_facts(m public.scheduled_whatsapp_messages) returns jsonb
 language sql stable set search_path = ''
 as $$
@@ -81,7 +81,7 @@ grant execute on function public.whatsapp_operator_overview(uuid) to service_rol
 
 -- whatsapp_operator_queue(status, organisation, account, limit) → messages, as a JSON array of at most 200. status: due
 -- (the time has come; the oldest first), pending, sending, stuck (the claim has run out), in_doubt, or failed (the
--- newest first, of the last seven days). account: an id or how one begins.
+-- newest first, of the last seven days). account: an id or the start of one.
 create function public.whatsapp_operator_queue(
   p_status text, p_organization uuid default null, p_session text default null, p_limit integer default 50
 ) returns jsonb
@@ -132,8 +132,8 @@ comment on function public.whatsapp_operator_queue(text, uuid, text, integer) is
 revoke execute on function public.whatsapp_operator_queue(text, uuid, text, integer) from public, anon, authenticated;
 grant execute on function public.whatsapp_operator_queue(text, uuid, text, integer) to service_role;
 
--- whatsapp_operator_message(message) → what there is to know of one, with "reasons": why it has not gone; null if there
--- is none.
+-- whatsapp_operator_message(message) → all that is known of a message, with "reasons": why it has not gone out; null if
+-- there is no such message.
 create function public.whatsapp_operator_message(p_message uuid) returns jsonb
 language sql stable security definer set search_path = '' set jit = off
 as $$
@@ -152,9 +152,9 @@ comment on function public.whatsapp_operator_message(uuid) is
 revoke execute on function public.whatsapp_operator_message(uuid) from public, anon, authenticated;
 grant execute on function public.whatsapp_operator_message(uuid) to service_role;
 
--- whatsapp_operator_settle(message, status, operator) → {"was", "status"} or {"problem"}. What a person may do, by the
--- same steps: cancel what is pending, try again what has failed, and say of what is in doubt that it was sent, that it
--- was not and has failed, or that it shall go again. Called again it says the same.
+-- whatsapp_operator_settle(message, status, operator) → {"was", "status"} or {"problem"}. The steps that a person may
+-- take: cancel a pending message, retry a failed one, and settle one in doubt as sent, as failed, or to be sent again.
+-- Idempotent.
 create function public.whatsapp_operator_settle(p_message uuid, p_status text, p_operator text) returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -198,7 +198,7 @@ revoke execute on function public.whatsapp_operator_settle(uuid, text, text) fro
 grant execute on function public.whatsapp_operator_settle(uuid, text, text) to service_role;
 
 -- whatsapp_operator_session(account, change, operator) → the account as it is then, or {"problem"}. change: desired_state, or
--- paused_until with pause_reason (null: it goes on). account: its id or how that begins.
+-- paused_until with pause_reason (null: it goes on). account: its id or the start of it.
 create function public.whatsapp_operator_session(p_session text, p_change jsonb, p_operator text) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -235,7 +235,7 @@ revoke execute on function public.whatsapp_operator_session(text, jsonb, text) f
 grant execute on function public.whatsapp_operator_session(text, jsonb, text) to service_role;
 
 -- whatsapp_operator_send(account, phone, group, text, key, operator) → {"id"} or {"problem"}: queues a text under an
--- idempotency key, by the rules that hold for everybody. account: its id or how that begins; phone or group, not both.
+-- idempotency key, by the rules that hold for everybody. account: its id or the start of it; phone or group, not both.
 create function public.whatsapp_operator_send(
   p_session text, p_phone text, p_group uuid, p_text text, p_key text, p_operator text
 ) returns jsonb
@@ -276,7 +276,7 @@ from public, anon, authenticated;
 grant execute on function public.whatsapp_operator_send(text, text, uuid, text, text, text) to service_role;
 
 -- whatsapp_operator_audit(organisation, event, account, since, after, limit) → rows of the audit, the oldest first, as
--- a JSON array of at most 500: the newest (after null), or those that follow an id. event: how it begins.
+-- a JSON array of at most 500: the newest (after null), or those that follow an id. event: the start of its name.
 create function public.whatsapp_operator_audit(
   p_organization uuid default null, p_event text default null, p_session text default null,
   p_since timestamptz default null, p_after uuid default null, p_limit integer default 50
@@ -300,7 +300,7 @@ begin
       where x.organization_id = o.id
         and (p_event is null or starts_with(x.event_type, p_event)) and (account is null or x.session_id = account)
         and (p_since is null or x.created_at >= p_since)
-        -- Rows of transactions that were open meanwhile come late: a few seconds are looked at again.
+        -- Rows of transactions that were still open come late, so it reads the last few seconds again.
         and (mark is null or x.created_at >= mark - interval '10 seconds')
       order by x.created_at desc, x.id limit most
     ) as a

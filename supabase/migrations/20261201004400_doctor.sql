@@ -1,13 +1,13 @@
--- What `herald doctor` asks the database: what does its catalog hold, and can it do its work? The worker compares the
+-- What `herald doctor` asks the database: what is in its catalog, and can it do its work? The worker compares the
 -- catalog with worker/doctor/schema.txt. The other findings are rows (severity, topic, what, fix). error: something does
 -- not work or is not safe; warning: it will cause trouble later; optional: it is not set up and need not be. fix: a
 -- command, a statement or a step.
 
 -- == does Realtime deliver? ==
 
--- What proves to a worker that Realtime delivers: a row of its own, which it changes once a minute and must hear of. It
--- holds nothing of a tenant. It lies in the private schema, so that no API serves it and no subscription of the CRM to
--- schema public meets it; it is published, and only service_role may read it, so that nobody else hears it.
+-- Shows a worker that Realtime delivers: each worker changes its own row once a minute and must get the event. The row
+-- holds no tenant's data. It is in the private schema, so that no API serves it and no CRM subscription to schema public
+-- gets it; it is published, but only service_role may read it, so that nobody else gets the event.
 create table herald.realtime_canaries (
   worker_id text primary key references herald.workers (worker_id) on delete cascade,
   run_id uuid not null,
@@ -44,8 +44,8 @@ comment on function public.whatsapp_realtime_canary(uuid) is
 revoke execute on function public.whatsapp_realtime_canary(uuid) from public, anon, authenticated;
 grant execute on function public.whatsapp_realtime_canary(uuid) to service_role;
 
--- whatsapp_doctor_canary() → has something changed that Realtime must deliver? Writes a worker's canary as it is: the
--- worker draws nothing from that. False where no worker has ever started.
+-- whatsapp_doctor_canary() → was there a change that Realtime must deliver? Rewrites a worker's canary unchanged, which
+-- that worker ignores. False if no worker has ever started.
 create function public.whatsapp_doctor_canary() returns boolean
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -62,8 +62,8 @@ grant execute on function public.whatsapp_doctor_canary() to service_role;
 
 -- == what the catalog holds ==
 
--- herald.schema_facts() → what the catalog holds under Herald's names, one row per fact: (object, part, value). An
--- object is written as GRANT takes it (function herald.clock(), public.whatsapp_sessions); longer texts are hashed.
+-- herald.schema_facts() → the catalog's entries for Herald's objects, one row each: (object, part, value). An object is
+-- written as in GRANT (function herald.clock(), public.whatsapp_sessions); longer texts are hashed.
 -- scripts/types writes the facts of a fresh database into worker/doctor/schema.txt; herald doctor compares. Left out: the
 -- CRM's own tables, except Herald's triggers on them; the bodies of the adapter's functions; notification_told, which only
 -- some CRMs get; and what word_refusals makes from the constraints of all tables.
@@ -168,7 +168,7 @@ revoke execute on function herald.schema_facts() from public;
 
 -- == the server, and what a project adds ==
 
--- herald.server_findings(old transaction): version, roles, what Realtime needs, extensions, who holds old rows.
+-- herald.server_findings(old transaction): version, roles, what Realtime needs, extensions, old transactions.
 create function herald.server_findings(p_old interval)
 returns table (severity text, topic text, what text, fix text)
 language sql stable set search_path = ''
@@ -247,7 +247,7 @@ as $$
 $$;
 revoke execute on function herald.server_findings(interval) from public;
 
--- herald.adapter_findings(): does the adapter know the CRM's people? Raises what its functions raise.
+-- herald.adapter_findings(): does the adapter find the CRM's people? Errors of its functions pass through.
 create function herald.adapter_findings()
 returns table (severity text, topic text, what text, fix text)
 language plpgsql stable set search_path = ''
@@ -266,7 +266,7 @@ end
 $$;
 revoke execute on function herald.adapter_findings() from public;
 
--- herald.fallback_findings(): would pg_cron wake a worker that sleeps? Optional until its first step is taken.
+-- herald.fallback_findings(): would pg_cron wake a sleeping worker? Optional until the operator begins to set it up.
 create function herald.fallback_findings()
 returns table (severity text, topic text, what text, fix text)
 language plpgsql stable set search_path = ''

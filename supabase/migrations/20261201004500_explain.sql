@@ -1,9 +1,9 @@
--- What people read instead of the name of a constraint. The words are the constraint's comment, beside its table: a sentence
+-- What people read instead of a constraint's name. The words are the constraint's comment, beside its table: a sentence
 -- that says what is wrong, then what to do, then in brackets the stable code: 'The priority is out of range. Choose a number
 -- from 1 to 10; 10 goes first. (herald:priority-out-of-range)'.
 
 -- herald.refusal_words(relation, kind, rule) → SQLSTATE, code, message and hint of a constraint, a unique index or (kind n) a
--- NOT NULL column. No row: the rule has gone, or its words are not Herald's.
+-- NOT NULL column. No row: the rule no longer exists, or its words are not from Herald.
 create function herald.refusal_words(p_relation oid, p_kind "char", p_rule text)
 returns table (state text, code text, message text, hint text)
 language sql stable set search_path = ''
@@ -39,9 +39,9 @@ $$;
 revoke execute on function herald.refusal_words(oid, "char", text) from public;
 grant execute on function herald.refusal_words(oid, "char", text) to authenticated, service_role;
 
--- whatsapp_explain(error) → the same words from the message of an error that does not carry them: one of Postgres's own about a
--- constraint or an empty column, or a refusal by privilege or row policy. For what functions of the database catch; a CRM
--- finds the words in the error itself. Null: the message itself is for people.
+-- whatsapp_explain(error) → the same words for an error message that lacks them: one of Postgres's own about a constraint
+-- or an empty column, or a refusal by privilege or row policy. For errors that database functions catch; a CRM finds the
+-- words in the error itself. Null: the message itself is for people.
 create function public.whatsapp_explain(p_error text) returns text
 language sql stable security definer set search_path = ''
 as $$
