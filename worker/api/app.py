@@ -66,7 +66,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """What the operator decides about the API."""
+    """The operator's settings for the API."""
 
     supabase_url: str
     service_key: str = field(repr=False)
@@ -153,7 +153,7 @@ class Api:
         return self
 
     def settled(self, settlement: Settlement) -> None:
-        """Count a send, and answer whoever waits for its message."""
+        """Count a send, and wake the calls that wait for its message."""
         self._metrics.settled(settlement.outcome)
         self.changes.tell(settlement.message_id)
 
@@ -186,7 +186,7 @@ class Api:
         return handle
 
     async def _figures(self) -> Mapping[str, Mapping[str, float]] | None:
-        """What the database tells of all organisations; None: it is away."""
+        """The database's figures over all organisations; None: the database can't be reached."""
         try:
             return await self._calls.figures()
         except (StoreError, DatabaseRefused) as error:
@@ -194,7 +194,7 @@ class Api:
             return None
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
-        """Only with a key: a call from this host may be anybody's, come through a proxy that adds no header."""
+        """Requires a key: a call from this host may be anybody's, through a proxy that adds no header."""
         given = request.headers.get("X-API-Key") or request.headers.get("Authorization", "").partition(" ")[2]
         if not self._reads_metrics(given):
             raise Problem(
@@ -230,7 +230,7 @@ class Api:
         return with_cors(request, response, self._settings.allowed_origins)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Whatever happens, an answer: none holds more of an error than its kind."""
+        """Always answer; of an error the answer names only the kind."""
         try:
             settings = self._settings
             if request.path != "/health":
@@ -263,7 +263,7 @@ class Api:
 
     def _note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         route = request[_ROUTE]
-        if isinstance(response, web.WebSocketResponse):  # its seconds are how long somebody stayed
+        if isinstance(response, web.WebSocketResponse):  # its duration says how long a client stayed connected
             return
         self._metrics.request(request.method if route else "", route, response.status, seconds)
         if route:

@@ -57,7 +57,7 @@ async def _audit(
 async def _follow(
     asked: Operations, filters: dict[str, Any], rows: list[dict[str, Any]], *, as_json: bool
 ) -> None:
-    """Show what comes, each row once. A row may come some seconds late: its transaction was open."""
+    """Show new rows, each once. A row may come some seconds late, because its transaction was still open."""
     known = {row["id"] for row in rows}
     newest = rows[-1]["id"] if rows else None
     begun = datetime.now(UTC)

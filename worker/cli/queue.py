@@ -31,7 +31,7 @@ queue = typer.Typer(
     invoke_without_command=True, help="What waits and why; try again, cancel, settle what is in doubt."
 )
 
-#: Columns of a terminal from which on ids of organisations are shown whole.
+#: From this terminal width, in columns, ids of organisations are shown whole.
 _WIDE = 110
 
 Message = Annotated[UUID, typer.Argument(metavar="ID", help="The message's id.")]

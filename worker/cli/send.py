@@ -76,7 +76,7 @@ async def _send(
 async def _follow(
     asked: Operations, message: UUID, begun: float, wait: float, *, delivered: bool, told: bool
 ) -> dict[str, Any]:
-    """Look at the message until it has come to an end; its facts then, or when the time is up."""
+    """Look at the message until its status is final or the time is up; its facts then."""
     seen: list[str] = []
 
     def tell(words: str) -> None:

@@ -40,7 +40,7 @@ def print_json(answer: Any) -> None:
 
 
 def plain(text: str) -> str:
-    """Show what a tenant wrote without what a terminal would obey: escapes, and marks that turn the writing round."""
+    """Show what a tenant wrote without escape sequences and direction marks, which a terminal would obey."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 

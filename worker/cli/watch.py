@@ -20,7 +20,7 @@ from worker.cli.show import InOrganization, console, distance, moment
 from worker.errors import StoreError
 from worker.supabase.operations import Operations
 
-#: Over how many seconds the rate is taken.
+#: The rate is averaged over this many seconds.
 _RATE_SECONDS = 60.0
 
 _FIGURES = ("due", "pending", "sending", "stuck", "in_doubt")
@@ -43,7 +43,7 @@ def watch(
 
 @dataclass(slots=True)
 class _Rate:
-    """Messages a minute, from how many each account has sent in its last 24 hours."""
+    """Messages a minute, computed from each account's count of the last 24 hours."""
 
     seen: deque[tuple[float, dict[str, int]]] = field(default_factory=deque)
 
@@ -63,7 +63,7 @@ class _Rate:
 async def _overviews(
     asked: Operations, organization: UUID | None, every: float, looks: int
 ) -> AsyncIterator[dict[str, Any] | StoreError]:
-    """What there is, again and again; while Supabase is away, that."""
+    """Yield the overview again and again; while Supabase is away, say so."""
     look = 0
     while True:
         try:

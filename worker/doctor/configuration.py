@@ -25,7 +25,7 @@ from worker.settings import (
     with_proper_names,
 )
 
-#: A secret of fewer different characters or bytes was not drawn at random: 32 random bytes have 26 and more.
+#: A secret with fewer different characters or bytes is not random: 32 random bytes have 26 or more.
 _LEAST_DIFFERENT = 10
 
 _SECRETS = ("SUPABASE_SERVICE_KEY", "ENCRYPTION_KEY", "ENCRYPTION_KEYS", "METRICS_KEY", "API_KEY")
@@ -109,7 +109,7 @@ def _the_service_key(key: str) -> Iterator[Finding]:
 
 
 def _claims(key: str) -> dict[str, object] | None:
-    """What a legacy key (a JWT) says of itself; None if it is no JWT."""
+    """The claims in a legacy key (a JWT); None if it is no JWT."""
     parts = key.split(".")
     if len(parts) != 3:
         return None

@@ -40,7 +40,7 @@ def warning(topic: str, what: str, fix: str) -> Finding:
 
 
 def not_set_up(topic: str, what: str, fix: str) -> Finding:
-    """Something that one may do without."""
+    """Something optional."""
     return Finding(severity=Severity.OPTIONAL, topic=topic, what=what, fix=fix)
 
 
@@ -65,7 +65,7 @@ class Case:
     settings: Settings | None = None
     database: Database | None = None
     workers: tuple[LiveWorker, ...] = ()
-    not_set_up: frozenset[str] = frozenset()  #: topics that the database look found to be so
+    not_set_up: frozenset[str] = frozenset()  #: topics on which the database look found something
 
     @property
     def set(self) -> Settings:

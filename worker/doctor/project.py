@@ -17,7 +17,7 @@ from worker.supabase.diagnosis import Diagnosis
 from worker.supabase.realtime.subscription import Binding, Subscription, SubscriptionLost
 from worker.supabase.rows import CANARIES, PRIVATE_SCHEMA
 
-#: Tokens, and what a person reads, are wrong if the clocks are further apart, seconds.
+#: If the clocks differ by more, tokens and the times shown are wrong, seconds.
 MOST_SKEW = 5.0
 
 #: How long Realtime may take to report a change, seconds.
@@ -53,7 +53,7 @@ async def database(case: Case) -> list[Finding]:
 
 
 def _clock(answer: Mapping[str, Any], at: float, seconds: float) -> list[Finding]:
-    """The database looked somewhere between the question and the answer."""
+    """Compare clocks: the database read its own at some moment between question and answer."""
     theirs = datetime.fromisoformat(answer["now"]).timestamp()
     skew = max(at - theirs, theirs - (at + seconds), 0.0)
     if skew <= MOST_SKEW:

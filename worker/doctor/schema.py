@@ -160,7 +160,7 @@ def _privilege(thing: str, name: str, value: str | None, seen: str | None) -> Fi
 
 
 def _too_much(expected: Mapping[tuple[str, str], Expected], found: Facts) -> Iterator[Finding]:
-    """What lets people do more, what publishes private rows, and unknown objects under Herald's names.
+    """Extra objects that give people more rights, publish private rows, or are unknown and named like Herald's.
 
     A CRM may add columns, indexes, triggers and constraints of its own.
     """

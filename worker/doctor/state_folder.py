@@ -1,4 +1,4 @@
-"""STATE_DIR: plaintext lies there, so it must be the worker's alone, in memory, not swapped, and large enough."""
+"""STATE_DIR contains plaintext, so it must be the worker's alone, in memory, not swapped, and large enough."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from pathlib import Path
 from worker.doctor.finding import Case, Finding, error
 from worker.settings import Settings
 
-#: In memory: what is written there is on no disk, unless it is swapped out.
+#: File systems in memory: nothing written there reaches a disk, unless it is swapped out.
 _IN_MEMORY = {"tmpfs", "ramfs"}
 
 #: A live store with its write-ahead log, bytes.
@@ -16,7 +16,7 @@ STORE_BYTES = 2 * 1024 * 1024
 
 
 def look(case: Case) -> Iterator[Finding]:
-    """Whose it is, who can read it, on what it lies, and how much room is left."""
+    """Check its owner, who can read it, its file system and its free space."""
     folder = case.set.state_dir
     there = folder
     while not there.exists():
@@ -72,7 +72,9 @@ def _mounts() -> Iterator[tuple[Path, str, set[str]]]:
 def _mount(path: Path) -> tuple[Path, str, set[str]]:
     path = path.resolve()
     under = [mount for mount in _mounts() if path.is_relative_to(mount[0])]
-    return max(reversed(under), key=lambda mount: len(mount[0].parts))  # of several on one point the last is seen
+    return max(
+        reversed(under), key=lambda mount: len(mount[0].parts)
+    )  # of mounts on one point, the last is visible
 
 
 def _plain_swap() -> list[str]:
@@ -85,7 +87,7 @@ def _plain_swap() -> list[str]:
 
 
 def _swap_forbidden() -> bool:
-    """Whether the control group of this process lets nothing of it be swapped out."""
+    """Whether this process's control group forbids swapping."""
     try:
         group = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2].lstrip("/")
         return any(

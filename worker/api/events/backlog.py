@@ -1,4 +1,4 @@
-"""What a client has not been sent yet: bounded, so that one that doesn't read costs little and is cut off."""
+"""What was not sent to a client yet: bounded, so that a client that doesn't read costs little and is disconnected."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ class Backlog(Generic[T]):
         self._filled = asyncio.Event()
 
     def put(self, item: T, size: int) -> bool:
-        """Add an item of about ``size`` bytes; False: there is too much already."""
+        """Add an item of about ``size`` bytes; False: the queue is full."""
         if len(self._items) >= self._most_items or self._bytes + size > self._most_bytes:
             return False
         self._items.append((item, size))

@@ -1,4 +1,4 @@
-"""One client of WS /api/events, from its first word to its close."""
+"""One client of WS /api/events, from its first message to its close."""
 
 import asyncio
 import json
@@ -69,13 +69,13 @@ class Client:
 
     @property
     def stranger(self) -> bool:
-        """Whether it has not said yet who it is."""
+        """Whether it has not identified itself yet."""
         return self._rights is None
 
     # ---- life
 
     async def serve(self, caller: Caller | None) -> None:
-        """Serve it; caller: None if it has not said yet who it is. Raises nothing."""
+        """Serve it; caller: None if it has not identified itself yet. Raises nothing."""
         tasks: list[asyncio.Task[None]] = []
         organization: UUID | None = None
         try:
@@ -115,7 +115,7 @@ class Client:
             self._ending = asyncio.create_task(self.close(code, reason))
 
     async def _write_until_ended(self) -> None:
-        """What ends the writer ends the connection."""
+        """Write to the client; when writing ends, the connection ends."""
         try:
             await self._write()
         except Exception as error:
@@ -144,7 +144,7 @@ class Client:
         return await self._parts.callers.identify_user(caller.token, caller.organization)
 
     def _look_at_token(self) -> None:
-        """End the connection when the token has; a worker asks no clock of its own for the time that is left."""
+        """End the connection when the token expires. Checks again and again instead of computing the time left."""
         assert self._rights
         token = self._rights.caller.token
         if token is None:
@@ -154,7 +154,7 @@ class Client:
         else:
             self._look = asyncio.get_running_loop().call_later(self._limits.token_seconds, self._look_at_token)
 
-    # ---- what it says
+    # ---- messages from it
 
     async def _next(self) -> ClientMessage | None:
         """Wait for a message; None: it has closed."""
@@ -185,7 +185,7 @@ class Client:
                     await self._renew(message)
 
     async def _subscribe(self, message: Subscribe) -> None:
-        """Take the accounts first and show them after: what changes meanwhile comes behind the snapshot."""
+        """Subscribe first, then send the snapshot: changes in between follow the snapshot."""
         assert self._rights
         assert self._rights.caller.organization
         await self._parts.limits.request(self._rights.caller.organization)
@@ -207,10 +207,10 @@ class Client:
             raise ConnectionEnds(NOT_ALLOWED, "not-allowed: the next token must be the same user's")
         self._say("ready", organization_id=str(organization), role=caller.role.value)
 
-    # ---- what it is told
+    # ---- messages to it
 
     def offer(self, event: Event) -> None:
-        """Take an event of the organisation; what the caller may not hear is left out when it is told."""
+        """Take an event of the organisation; events that the caller may not see are dropped when they are sent."""
         if self._all or event.session_id in self._wanted:
             self._put(event, event.size)
 
@@ -244,7 +244,7 @@ class Client:
         self._say("snapshot", gap=gap, sessions=shown)
 
 
-#: Stands for a snapshot that is made when its turn comes.
+#: Placeholder for a snapshot, which is made when its turn comes.
 _GAP = Event(type="gap", session_id=None, body={})
 
 

@@ -11,7 +11,7 @@ class _Message(BaseModel):
 
 
 class Authenticate(_Message):
-    """Who the client is; later: the next token of the same user."""
+    """Identifies the client; later: the next token of the same user."""
 
     type: Literal["authenticate"]
     token: Annotated[str, Field(min_length=1, max_length=16_384)]
@@ -19,14 +19,14 @@ class Authenticate(_Message):
 
 
 class Subscribe(_Message):
-    """Which accounts to hear of."""
+    """Accounts to subscribe to."""
 
     type: Literal["subscribe"]
     sessions: Literal["all"] | Annotated[list[UUID], Field(min_length=1, max_length=1_000)]
 
 
 class Unsubscribe(_Message):
-    """Which accounts to hear of no longer."""
+    """Accounts to unsubscribe from."""
 
     type: Literal["unsubscribe"]
     sessions: Literal["all"] | Annotated[list[UUID], Field(min_length=1, max_length=1_000)]

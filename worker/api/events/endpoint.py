@@ -1,8 +1,8 @@
 """WS /api/events: what happens to the caller's accounts and messages, as it happens. docs/events.md is its page.
 
-A client that comes from a server brings API key and token as every call does; a browser, which can't send headers,
-brings the user's token as a subprotocol (``bearer.TOKEN`` beside ``herald.v1``) or in its first message. Never in
-the URL, which ends up in logs.
+A client on a server sends API key and token as with every call. A browser can't send headers, so it sends the user's
+token as a subprotocol (``bearer.TOKEN`` beside ``herald.v1``) or in its first message. Never in the URL, because URLs
+end up in logs.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Events:
         return socket
 
     async def _caller(self, request: web.Request) -> Caller | None:
-        """Identify who connects; None if they have not said so yet."""
+        """Identify who connects; None if they have not identified themselves yet."""
         if "X-API-Key" in request.headers:
             caller = await self._parts.callers.identify(request)
             if caller.organization is None:
@@ -101,7 +101,7 @@ def _check_handshake(request: web.Request, origins: Sequence[str]) -> None:
 
 
 def _offered(request: web.Request, prefix: str) -> str | None:
-    """Find what a browser says in its list of subprotocols."""
+    """Find the token in a browser's list of subprotocols."""
     offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
     return next((text.strip()[len(prefix) :] for text in offered if text.strip().startswith(prefix)), None)
 

@@ -1,7 +1,7 @@
-"""What happens in the organisations that somebody watches here, as events for those who do.
+"""Turns changes in organisations into events for the clients that watch them.
 
 An organisation's feed begins with its first watcher and ends with its last. The hub knows which organisation a
-change is of; who in it may hear of it, each watcher decides with the rights of its own caller.
+change belongs to; each watcher decides with its own caller's rights whether the caller may see it.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from worker.supabase.tenant import Tenant, accounts
 
 log = structlog.get_logger()
 
-#: How many messages of an organisation it is remembered of what was told last.
+#: For how many messages of an organisation the hub remembers the last event.
 REMEMBERED = 5_000
 
-#: Seconds that the first watcher waits for the feed; then it goes on without, and is told when there is one.
+#: Seconds that the first watcher waits for the feed; then it goes on without it, and learns when the feed starts.
 READY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened. session_id None: a message that no account was chosen for yet."""
+    """Something that happened. session_id None: a message for which no account was chosen yet."""
 
     type: str
     session_id: UUID | None
@@ -39,7 +39,7 @@ class Event:
 
     @property
     def size(self) -> int:
-        """About how many bytes it will be."""
+        """Its approximate size, bytes."""
         return 300 + sum(len(value) for value in self.body.values() if isinstance(value, str))
 
 
@@ -50,7 +50,7 @@ class Watcher(Protocol):
         """Take an event; never blocks."""
 
     def missed(self) -> None:
-        """Hear that events may have been missed."""
+        """Learn that events may have been missed."""
 
 
 class EventHub:
@@ -71,7 +71,7 @@ class EventHub:
         return len(watched.watchers) if watched else 0
 
     async def join(self, organization: UUID, watcher: Watcher) -> None:
-        """Offer a watcher the organisation's events from now on; returns when the feed lives, or is too slow."""
+        """Offer a watcher the organisation's events from now on; returns when the feed works, or is too slow."""
         watched = self._watched.get(organization)
         if watched is None:
             watched = self._watched[organization] = _Watched(self._url, self._key, organization, self._database)
@@ -80,7 +80,7 @@ class EventHub:
             await asyncio.wait_for(watched.ready.wait(), READY_SECONDS)
 
     async def leave(self, organization: UUID, watcher: Watcher) -> None:
-        """Offer it nothing any more."""
+        """Stop offering it events."""
         watched = self._watched.get(organization)
         if watched is None:
             return
@@ -91,11 +91,11 @@ class EventHub:
 
 
 class _Watched:
-    """One organisation that is watched, and what was told of it last."""
+    """One organisation that is watched, and its last events."""
 
     def __init__(self, url: str, key: str, organization: UUID, database: Database) -> None:
         self.watchers: set[Watcher] = set()
-        self.ready = asyncio.Event()  #: the feed lives, and what the accounts were at its begin is known
+        self.ready = asyncio.Event()  #: the feed works, and the accounts' state at its start is known
         self._tenant = Tenant(database=database, organization=organization, token=None)
         self._accounts: dict[str, tuple[str, str | None, str | None]] = {}  #: id → status, QR, pairing code
         self._messages: OrderedDict[str, tuple[object, ...]] = OrderedDict()

@@ -1,4 +1,4 @@
-"""What one caller may hear of: asked of the database as that caller, and asked again when it is seconds old."""
+"""What one caller may see: the database decides, as that caller, and is asked again after some seconds."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ class Rights:
         self._at = float("-inf")
 
     async def allow(self, event: Event) -> bool:
-        """Whether the caller may hear of it now. Raises Problem, StoreError, DatabaseRefused."""
+        """Whether the caller may see it now. Raises Problem, StoreError, DatabaseRefused."""
         age = time.monotonic() - self._at
         unknown = event.session_id is not None and event.session_id not in self._visible
         if age > self._limits.fresh_seconds or (unknown and age > self._limits.unknown_seconds):

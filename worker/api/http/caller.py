@@ -25,7 +25,7 @@ from worker.api_keys import ApiKey, matching_key
 from worker.errors import HeraldError
 from worker.supabase.api_calls import ApiCalls, CallerPlace
 
-#: How long, and for how many, it is remembered what a user may act for. The database decides on rows each time.
+#: How long, and for how many users, their organisations are cached. The database still decides about each row.
 REMEMBER_SECONDS, REMEMBERED = 5.0, 10_000
 
 
@@ -49,7 +49,7 @@ class Caller:
 
     @property
     def administers(self) -> bool:
-        """Whether they may link accounts, send and change; the database asks again for a user."""
+        """Whether they may link accounts, send and change; for a user the database checks again."""
         return self.role is not Role.MEMBER
 
 
@@ -134,7 +134,7 @@ class Callers:
             return known[1]
         place = await self._calls.caller(token, wanted)
         if place.user != user:
-            # The secret key opens the door for users too: without their token it would open everything.
+            # The secret key also carries users' calls: if their token got lost on the way, it would open everything.
             raise HeraldError("Supabase's gateway does not hand on the user's token; nothing is done as another")
         self._places[user, wanted] = (now + self._remember_seconds, place)
         if len(self._places) > REMEMBERED:

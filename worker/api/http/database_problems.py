@@ -1,4 +1,4 @@
-"""What the database refuses, as problems: its own words where they are for people, and never a row's content."""
+"""Turns the database's refusals into problems: its own words if they are for people, never a row's content."""
 
 from collections.abc import Mapping
 

@@ -89,7 +89,7 @@ Phone = Annotated[
     ),
 ]
 
-#: A time of a row. One that no client can read (infinity, a year beyond 9999) is told as the last, or first, that can.
+#: A time of a row. One that no client can read (infinity, a year beyond 9999) becomes the last, or first, readable one.
 Moment = Annotated[datetime, BeforeValidator(lambda told: exact_moment(told) if isinstance(told, str) else told)]
 
 

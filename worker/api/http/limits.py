@@ -12,7 +12,7 @@ from worker.supabase.api_calls import ApiCalls
 #: Requests are taken from the database a few at a time; what is left after this many seconds is dropped.
 KEEP_SECONDS = 5.0
 
-#: At most this share of a minute's requests is taken at a time: so much a worker may hold unused.
+#: At most this share of a minute's requests is taken at once, because a worker may leave it unused.
 SHARE = 20
 
 #: Polling the QR code or the status is free once in this time, for each user or key.
@@ -21,7 +21,7 @@ POLL_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Purse:
-    """What one organisation has left in this process, of how many that were taken."""
+    """How many requests one organisation has left in this process, and how many were taken."""
 
     taken: int = 0
     left: int = 0

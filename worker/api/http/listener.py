@@ -9,7 +9,7 @@ from aiohttp import web
 
 from worker.errors import InUse, SettingsError
 
-#: How long calls that are under way may take to end when the worker stops, seconds; waits end at once.
+#: When the worker stops: how long calls under way may take to end, seconds; waits end at once.
 CALLS_END_SECONDS = 5.0
 
 

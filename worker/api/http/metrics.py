@@ -1,7 +1,7 @@
-"""What Prometheus may know: counts and durations. No label names a person or an organisation.
+"""Metrics for Prometheus: counts and durations. No label names a person or an organisation.
 
-What is of this worker (sends, calls, its own accounts, Realtime) is summed over workers; what the database tells
-(queue, accounts) is the same from each of them.
+Sum a worker's own figures (sends, calls, its accounts, Realtime) over workers; the database's figures (queue, accounts)
+are the same from each of them.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from worker.outcome import Outcome
 #: Seconds; reads take 0.005, sends of text 0.1, calls that wait up to 30.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-#: The database's figures are asked for at most so often, seconds.
+#: Least time between two reads of the database's figures, seconds.
 FIGURES_SECONDS = 10.0
 
-#: What the database tells, by the name of its figures: (metric, what it is, label).
+#: The database's figures by name: (metric, what it is, label).
 _FIGURES = {
     "queue": ("herald_queue_messages", "Open messages of all organisations.", "state"),
     "accounts": ("herald_accounts", "Accounts of all organisations by status.", "status"),
@@ -51,7 +51,7 @@ class Metrics:
         self._asked = float("-inf")
 
     def watch(self, name: str, words: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
-        """Show what a function says, by a label (without one under ""), whenever Prometheus asks."""
+        """Whenever Prometheus asks, show what a function returns, by label ("" if there is none)."""
         self._read.append((self._gauge(name, words, label), read))
 
     def ask(self, figures: Figures) -> None:
@@ -63,11 +63,11 @@ class Metrics:
         self._requests.labels(method, route, str(status)).observe(seconds)
 
     def settled(self, outcome: Outcome) -> None:
-        """Count a send by what came of it."""
+        """Count a send by its outcome."""
         self._settled.labels(type(outcome).__name__.lower()).inc()
 
     async def exposition(self) -> bytes:
-        """Write all down as Prometheus reads it."""
+        """Write all metrics in Prometheus' format."""
         now = asyncio.get_running_loop().time()
         if self._ask and now - self._asked >= FIGURES_SECONDS:
             self._asked = now

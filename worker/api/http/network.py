@@ -1,4 +1,4 @@
-"""From where the API may be called: networks, and browsers' origins."""
+"""Which networks and browser origins may call the API."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ def may_enter(request: web.Request, allowed: Sequence[Network], trusted: Sequenc
 
 
 def client_address(remote: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> Address | None:
-    """Tell the address of who calls: of X-Forwarded-For the last one that no trusted proxy has.
+    """Tell the caller's address: the last one in X-Forwarded-For that is no trusted proxy.
 
-    Each proxy adds on the right whom it heard, so that only what trusted proxies added is believed.
+    Each proxy appends the address that called it, so only what trusted proxies appended is believed.
     """
     address = _address(remote or "")
     for text in reversed([part for line in forwarded for part in line.split(",")]):

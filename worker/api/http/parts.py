@@ -14,12 +14,12 @@ from worker.supabase.client import Database
 
 T = TypeVar("T")
 
-#: Between two looks at a row that nobody told of, seconds: at first, and at most.
+#: Seconds between two looks at a row while nothing reports a change: at first, and at most.
 FIRST_LOOK, LAST_LOOK = 0.1, 1.0
 
 
 class Changes:
-    """Tells waiting handlers what this worker has just written; what others write they find by looking."""
+    """Wakes waiting handlers when this worker writes; what others write they find by polling."""
 
     def __init__(self) -> None:
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
@@ -39,7 +39,7 @@ class Changes:
     async def until(
         self, things: UUID | Sequence[UUID], look: Callable[[], Awaitable[T | None]], seconds: float
     ) -> T | None:
-        """Look until there is an answer, at once when told of a thing; None when the seconds are over."""
+        """Look until there is an answer, at once after a wake-up; None when the seconds are over."""
         deadline = asyncio.get_running_loop().time() + seconds
         told = asyncio.Event()
         waited_for = [things] if isinstance(things, UUID) else things

@@ -1,7 +1,7 @@
 """What the API says when it can't do what was asked: problem+json (RFC 9457) with a stable code and a hint.
 
-No problem holds a traceback, a secret, a message's text or a phone number: its words are ours, and what the
-database says is taken over only where those are ours too, with numbers taken out.
+No problem contains a traceback, a secret, a message's text or a phone number: the words are ours. The database's words
+are used only if they are ours too, with numbers removed.
 """
 
 import re
@@ -99,7 +99,7 @@ def invalid(detail: str, pointer: str, hint: str | None = None, *, place: str = 
 
 
 def not_found(what: str, hint: str | None = None) -> Problem:
-    """Make the problem of something that isn't there, or not for this caller: the two are not told apart."""
+    """Make the problem of something that doesn't exist, or that the caller can't see: the answer is the same."""
     return Problem(404, "not-found", f"There is no such {what} in this organisation.", hint)
 
 

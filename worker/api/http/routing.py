@@ -54,7 +54,7 @@ class Cost(StrEnum):
     """What a call counts against."""
 
     REQUEST = "request"
-    POLL = "poll"  #: free once a second
+    POLL = "poll"  #: free up to once a second
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from worker.api.http.problem import Problem
 
 log = structlog.get_logger()
 
-#: Asymmetric only: with a shared secret whoever verifies could sign as well.
+#: Asymmetric only: with a shared secret, anybody who verifies could also sign.
 ALGORITHMS = ("ES256", "RS256")
 AUDIENCE = "authenticated"
 REQUIRED = ("exp", "sub", "role", "aud", "iss")
 
-#: Seconds between refreshes of the key set, and at least between two that unknown key ids set off.
+#: Seconds between refreshes of the key set, and the least between two that unknown key ids cause.
 REFRESH_SECONDS, UNKNOWN_KEY_SECONDS = 600.0, 10.0
 
 #: Seconds for fetching the key set.

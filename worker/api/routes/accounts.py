@@ -23,10 +23,10 @@ CODE_SECONDS = 15.0
 
 _S = SessionStatus
 
-#: Where connecting has come to something that a person sees.
+#: Statuses at which a call that connects has something to show a person.
 _SHOWN = frozenset({_S.QR_PENDING, _S.CONNECTED, _S.LOGGED_OUT, _S.BANNED, _S.ERROR})
 
-#: Where a worker may have it open.
+#: Statuses in which a worker may have it open.
 _ON = frozenset({_S.CONNECTED, _S.CONNECTING, _S.QR_PENDING})
 
 

@@ -1,6 +1,6 @@
-"""What a call asks of an account's holder: a row of the table of commands, so that any worker serves any account.
+"""Requests to the worker that holds an account: a row of the table of commands, so that any worker can take the call.
 
-The call waits a while for the answer. One that comes later is at /api/commands/{id}: the work goes on.
+The call waits a while for the answer. If it comes later, it is at /api/commands/{id}: the work goes on.
 """
 
 from collections.abc import Mapping

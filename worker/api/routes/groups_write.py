@@ -1,4 +1,4 @@
-"""Calls that make groups and change them; the account's holder asks WhatsApp, whichever worker that is."""
+"""Calls that make and change groups; whichever worker holds the account asks WhatsApp."""
 
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -14,7 +14,7 @@ from worker.supabase.tenant import accounts, groups
 
 routes = Routes("Groups")
 
-#: WhatsApp restricts accounts that move crowds.
+#: WhatsApp restricts accounts that add or remove very many people.
 MOST_PEOPLE = 256
 
 GroupName = Annotated[
@@ -176,7 +176,7 @@ async def sync_contacts(call: Call, path: GroupPath, query: AccountQuery) -> Rep
 async def _ask_of(
     call: Call, path: GroupPath, query: AccountQuery, kind: str, arguments: dict[str, Any], answer: type[Answer]
 ) -> Reply:
-    """Ask the account that is in the group; of several the connected one that may do most."""
+    """Ask the account that is in the group; if several are, the connected one with the most rights."""
     session = await _account_in(call, path.jid, query.session_id)
     asked = {"group_jid": path.jid, **arguments}
     return await ask(call, session, kind, asked, wait=query.wait, answer=answer)

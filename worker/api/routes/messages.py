@@ -153,7 +153,7 @@ async def retry_message(call: Call, path: MessagePath) -> Message:
 async def _step(
     call: Call, message: UUID, status: str, *, of: tuple[str, ...], already: tuple[str, ...]
 ) -> Message:
-    """Change a message's status if it has one of those that may become it."""
+    """Change a message's status if its present one allows that."""
     row = await messages.change_status(call.tenant, message, status, of=of)
     if row is not None:
         call.parts.wake(0)

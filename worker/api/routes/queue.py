@@ -1,4 +1,4 @@
-"""The queue as a whole: figures, and a push for when hints don't come."""
+"""The queue as a whole: figures, and a call that makes a worker look at it now."""
 
 from pydantic import Field
 

@@ -16,10 +16,10 @@ from worker.errors import DatabaseRefused, StoreError
 from worker.message import MessageStatus, seconds_until_due
 from worker.supabase.tenant import Row, messages, templates
 
-#: ?wait= is over when a message has one of these.
+#: ?wait= ends when a message has one of these.
 OVER = frozenset(MessageStatus) - {MessageStatus.PENDING, MessageStatus.SENDING}
 
-#: Of an Idempotency-Key; a call to many adds what tells its recipients apart.
+#: Length of an Idempotency-Key; a call to many adds what distinguishes its recipients.
 LONGEST_KEY = 150
 
 IdempotencyKey = Annotated[
@@ -37,7 +37,7 @@ _WAYS = ("group", "contact", "phone")
 
 
 def _one_shape_each(schema: dict[str, Any]) -> None:
-    """Write a recipient as JSON Schema: one whole shape for each way, which every generator understands."""
+    """Write a recipient as JSON Schema: a complete shape for each way, which every generator understands."""
     fields = schema.pop("properties")
     closed = {key: schema.pop(key) for key in ("type", "additionalProperties")}
     schema["oneOf"] = [
@@ -71,7 +71,7 @@ class Recipient(Body):
 
     @property
     def address(self) -> str:
-        """What tells this recipient from others."""
+        """What distinguishes this recipient from others."""
         return next(f"{way}:{getattr(self, way)}" for way in _WAYS if getattr(self, way) is not None)
 
     def columns(self) -> Row:
@@ -184,9 +184,9 @@ async def put(call: Call, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 
 async def latest(call: Call, queued: Sequence[Message], seconds: float) -> list[Message]:
-    """Wait, so long at most, until all is over; the messages as they are then.
+    """Wait up to this long until all are final; the messages as they are then.
 
-    They are queued: if they can't be looked at any more (Supabase is away, the token has expired), it is no error.
+    They are queued, so it is no error if they can't be read any more (Supabase is away, the token has expired).
     """
     now = {message.id: message for message in queued}
 
@@ -206,7 +206,7 @@ async def latest(call: Call, queued: Sequence[Message], seconds: float) -> list[
 def _must_be_the_same(found: Row, asked: Row) -> None:
     """Refuse a key that was used for something else: what the caller asks now would never be sent.
 
-    A text that is gone (redacted) is not compared, nor a template that a person's own words replaced.
+    A redacted text is not compared, nor a template that a person's own words replaced.
     """
     compared = ["group_id", "contact_id", "recipient_phone", "media_url"]
     compared += ["template_id"] if found["template_id"] else []

@@ -238,5 +238,5 @@ def _address(message: Message) -> str:
 
 
 def _short(address: str) -> str:
-    """Shorten what tells one recipient from the others; a number is not to be read in a key."""
+    """Hash what distinguishes one recipient from the others, so that a key contains no phone number."""
     return hashlib.sha256(address.encode()).hexdigest()[:32]

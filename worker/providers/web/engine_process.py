@@ -30,7 +30,7 @@ _CRASH = re.compile(
     r"(fatal error: [a-z ]+|panic: runtime error: [a-z ]+|SIG[A-Z]+|[A-Z][A-Za-z]*(?:Error|Exit)\b)"
 )
 
-#: What the library says whenever a client connects.
+#: What the library prints whenever a client connects.
 _NOISE = "Press Ctrl+C to exit"
 
 
@@ -71,7 +71,7 @@ class EngineProcess:
         return self._process.pid if self._process else 0
 
     async def start(self) -> None:
-        """Start the child and hear from it; EngineError if it says nothing that we understand."""
+        """Start the child and wait for its first answer; EngineError if we can't understand it."""
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,

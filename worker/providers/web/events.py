@@ -80,7 +80,7 @@ def event_of(frame: Frame) -> tuple[Event, int]:
 
 
 class Teller:
-    """Tells a sink each session's events in their order; a slow session does not hold up another."""
+    """Passes each session's events to a sink in order; a slow session does not delay another."""
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
@@ -109,5 +109,5 @@ class Teller:
         del self._untold[session_id]
 
     async def finish(self) -> None:
-        """Wait until everything is told."""
+        """Wait until everything is passed on."""
         await asyncio.gather(*self._tasks)

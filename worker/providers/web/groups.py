@@ -1,4 +1,4 @@
-"""Groups in an engine's answers, and what WhatsApp's numbers and an engine's refusals mean to a person.
+"""Groups in an engine's answers, and explanations of WhatsApp's numbers and an engine's refusals for people.
 
 The numbers of one member's change are WhatsApp's, as Baileys and whatsmeow meet them; a text says what to do next.
 """

@@ -150,7 +150,7 @@ def outcome_of(refusal: EngineRefused) -> Outcome:
 def after_death(trace: Unsent | Written | None, *, by_itself: bool = False) -> Outcome:
     """Judge a send whose engine died by what its store says; None: the store can't be read.
 
-    by_itself: it crashed or hung, maybe of this very message, which therefore pays with an attempt.
+    by_itself: it crashed or hung, maybe because of this message, so an attempt is counted.
     """
     match trace:
         case Unsent():

@@ -25,7 +25,7 @@ from worker.session import Ending
 
 log = structlog.get_logger()
 
-#: What a send may take longer than the engine gives it, seconds.
+#: How much longer than the engine's own limit a send may take, seconds.
 SEND_SLACK = 10.0
 
 #: Opening waits up to 15 s for a dying predecessor's lock, closing a few seconds for a start before it.
@@ -59,7 +59,7 @@ class WhatsAppWeb(GroupCalls, StoreCalls):
         self._state_dir = state_dir
         self._limits = limits or ShardLimits()
         self._shards = Shards(command, state_dir, self._limits, self._heard, self._lost)
-        self._changing: set[UUID] = set()  #: being opened or closed: the caller learns of a death, not the sink
+        self._changing: set[UUID] = set()  #: opening or closing: the caller learns of a death, not the sink
         self._moving: set[UUID] = set()
         self._awaited: dict[UUID, asyncio.Future[None]] = {}  #: moved, and not connected yet
         self._sending: dict[UUID, int] = {}
@@ -234,7 +234,7 @@ class WhatsAppWeb(GroupCalls, StoreCalls):
         except EngineError:
             if shard.alive:
                 raise
-            # It died; stores outlive engines, and these calls may be made twice.
+            # It died. Stores outlive engines, and these calls may be repeated.
             shard = await self._shards.any()
             return await shard.call(call, timeout=STORE_TIMEOUT, session=str(session_id), **arguments)
 
@@ -248,7 +248,7 @@ class WhatsAppWeb(GroupCalls, StoreCalls):
             self._background(self._extend(shard, told))
 
     async def _extend(self, shard: Shard, deadlines: dict[UUID, float]) -> None:
-        """Tell an engine. One that has not taken it in when the time is over hangs: what it holds must close."""
+        """Tell an engine. If it has not read that in time, it hangs, and its sessions must close."""
         timeout = max(min(deadlines.values()) - time.monotonic(), 1.0)
         sessions = {str(session_id): deadline for session_id, deadline in deadlines.items()}
         try:

@@ -1,4 +1,4 @@
-"""The engine processes of one worker: which session lies in which, and what becomes of those that grow or die."""
+"""The engine processes of one worker: which session runs in which, and what happens when one grows or dies."""
 
 import asyncio
 import signal
@@ -31,7 +31,7 @@ _NO_CRASH = frozenset({0, OVERSLEPT, -signal.SIGKILL, -signal.SIGTERM})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardLimits:
-    """What an engine may hold and become.
+    """Limits of an engine.
 
     sessions: at once.  openings: in its life; each leaves 0.4 MiB and 1.5 descriptors behind (measured).
     memory_mb: resident; above it the engine is emptied, far above it killed.

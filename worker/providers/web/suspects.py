@@ -1,9 +1,9 @@
-"""Finds the session that its engine dies of, so that it alone is made to wait.
+"""Finds the session that kills its engine, so that only that one has to wait.
 
-An engine that dies while sessions are being opened dies of one of them. All of them are suspects: they are split
-in two halves, each half opens in its own engine, and the one that dies again holds the guilty one: of 25
-suspects it is found after five deaths, each of which the innocent half survives. A session that was alone and
-whose engine still died waits before it is tried again, longer each time.
+If an engine dies while sessions are being opened, one of them is the cause. All of them are suspects: they are split
+in two halves, each half opens in its own engine, and the engine that dies again has the cause. Among 25 suspects it is
+found after five deaths, and the innocent half survives each of them. A session that was alone when its engine died
+waits before it is tried again, longer each time.
 """
 
 import itertools
@@ -14,13 +14,13 @@ from uuid import UUID
 
 from worker.errors import CrashLoop
 
-#: How long after its login a crash may still be a session's doing, seconds: what waited for it comes at once.
+#: How long after its login a session may still be the cause of a crash, seconds: its waiting messages come at once.
 TRIAL = 5.0
 
 #: Seconds without a death after which a session's record is clean.
 FORGIVE = 60.0
 
-#: Deaths alone that cost nothing: the machine may have had a reason that is gone.
+#: How many deaths alone cost no wait: the cause may have been the machine and be gone.
 FREE = 1
 
 #: The wait after the next one, seconds; it doubles up to the longest.
@@ -29,7 +29,7 @@ FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
 
 @dataclass(slots=True)
 class _Record:
-    """What is known of a session that is open, or that an engine died with."""
+    """What is known of a session that is open, or was open when its engine died."""
 
     opened: float | None = None  #: when it had logged in or shown its QR; None: not yet, or not open
     opening: bool = False
