@@ -3,7 +3,7 @@
     async with LocalStack.start(tmp_path) as stack:     # or plain `with`
         client = await acreate_client(stack.url, stack.publishable_key)
 
-A stack that a program starts this way stops with the program, however the program ends.
+A stack that a program starts this way stops when the program ends, even if it is killed.
 `Stack.attach(directory)` joins one that `python -m localstack up --detach` started.
 """
 
@@ -67,7 +67,7 @@ class Stack:
         return pid
 
     def await_restart(self, child: ChildName, killed: int, *, within: float = 15.0) -> int:
-        """Block until a new process serves in place of `killed` and the whole stack is ready again."""
+        """Block until a new process replaces `killed` and the whole stack is ready again."""
 
         def restarted(state: State) -> bool:
             return state.phase is Phase.READY and state.children[child].pid not in (0, killed)

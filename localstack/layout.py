@@ -110,7 +110,7 @@ class Layout:
 
     @property
     def storage(self) -> Path:
-        """Storage's bytes, beside the database whose rows tell of them, so that both are removed at once."""
+        """Storage's bytes, beside the database with their rows, so that both are removed together."""
         return self.database / "storage"
 
     def read_state(self) -> State:
@@ -142,7 +142,7 @@ class Layout:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         file = (self.directory / "lock").open("wb")
-        for _ in range(20):  # somebody who asks `supervised` holds it for a moment
+        for _ in range(20):  # a caller of `supervised` holds it for a moment
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return file

@@ -54,7 +54,7 @@ log_error_verbosity = terse
 def program_files() -> Path:
     """The package's files for `nobody` to read, and our extensions among them.
 
-    The tree's name tells the extensions' contents: a stack that runs keeps the tree that it started with.
+    The tree's name is a hash of the extensions' contents: a running stack keeps the tree that it started with.
     LOCALSTACK_POSTGRES names other files, a folder with bin, lib and share (tests/lane15).
     """
     if given := os.environ.get("LOCALSTACK_POSTGRES"):
@@ -112,7 +112,7 @@ def _draft(tree: Path) -> Path:
 def _finish(draft: Path, tree: Path) -> Path:
     try:
         draft.rename(tree)
-    except OSError:  # another stack was quicker
+    except OSError:  # another stack made it first
         shutil.rmtree(draft)
     return tree
 
@@ -143,7 +143,7 @@ def copy_cluster(tree: Path, layout: Layout, credentials: Credentials, template:
     """Copy a finished cluster to the stack's place, and give its roles this stack's passwords."""
     home = _new_home(layout)
     template.copy_to(home / "data")
-    configure(home / "data", port=5432)  # nobody listens there: single-user mode opens no port
+    configure(home / "data", port=5432)  # no port is open in single-user mode
     run_unprivileged(
         [tree / "bin/postgres", "--single", "-D", home / "data", "postgres"],
         env=environment(tree),

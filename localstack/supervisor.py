@@ -193,7 +193,7 @@ class Supervisor:
     def _look_after(self, child: Child) -> None:
         if child.died():
             if child.name == "postgres" and "postgrest" in self._children:
-                self._children["postgrest"].is_ready = False  # it reconnects by itself, and says when
+                self._children["postgrest"].is_ready = False  # it reconnects by itself and reports it
             self._progress(f"{child.name} ended; it starts again (log: {child.log})")
             self._publish_loss()
         if not child.pid and time.monotonic() >= child.due:

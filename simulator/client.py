@@ -30,7 +30,7 @@ from simulator.redirect import Endpoint
 
 _READY = 20.0
 _STOP = 10.0
-#: Starting a recipient may mean to start the recipients' process and to pair.
+#: Starting a recipient may include starting the recipients' process, and pairing.
 _REQUEST = 90.0
 
 

@@ -111,7 +111,7 @@ class Recipients:
         child = self._child
         try:
             return _content(await self._http.post(f"{await self._url()}/{what}", json=asked))
-        except httpx.ConnectError:  # it has just died and heard nothing, so ask its successor
+        except httpx.ConnectError:  # it has just died without getting the request, so ask its successor
             if child:
                 await child.ended()
                 await self._succeed(child)

@@ -1,4 +1,4 @@
-"""Who calls: every request needs an API key; a bearer token says for which user.
+"""Finds the caller: every request needs an API key; a bearer token identifies the user.
 
 As on hosted projects a request needs an `apikey` (header, or query parameter for a WebSocket). A bearer token
 that is a user's JWT then decides the role; a bearer that is an `sb_…` key, or none, means the key's own role.
@@ -60,7 +60,7 @@ class Access:
         return caller.token or self._role_tokens[caller.key_role]
 
     def key_of(self, caller: Caller) -> str:
-        """The API key that the caller came with."""
+        """The API key that the caller sent."""
         return (
             self._credentials.secret_key
             if caller.key_role == "service_role"
@@ -95,7 +95,7 @@ class Access:
             raise api_error(403, error_code="bad_jwt", msg=f"invalid JWT: {error}") from error
 
     def require_admin(self, request: web.Request) -> None:
-        """Raises 401 or 403 unless the secret key came."""
+        """Raises 401 or 403 unless the caller sent the secret key."""
         caller = self.caller(request)
         if not caller.is_admin:
             raise api_error(403, error_code="not_admin", msg="User not allowed")

@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 #: This function exists only in the stand-in: a real pg_cron (tests/lane15) runs its jobs itself.
 _THIS_MINUTE = "select date_trunc('minute', now()), to_regproc('cron._seconds')"
-#: What is active, how often it was due in the minutes since the last look, and the period of the others.
+#: Active jobs: how often each was due in the minutes since the last look, or its period in seconds.
 _JOBS = """
 select j.jobid, j.jobname, j.command, j.database, j.username, cron._seconds(j.schedule) as seconds,
   (select count(*) from generate_series(%s::timestamptz + interval '1 minute', %s::timestamptz, '1 minute') m
@@ -94,7 +94,7 @@ class Cron:
         return web.json_response({k: v.isoformat() if isinstance(v, datetime) else v for k, v in details.items()})
 
     async def _keep_time(self, connection: psycopg.AsyncConnection) -> None:
-        """Minutes that the gateway missed are made up for, but not those before its start."""
+        """Runs what was due in minutes that the gateway missed, but not before its start."""
         since, met = None, False
         while True:
             row = await (await connection.execute(_THIS_MINUTE)).fetchone()

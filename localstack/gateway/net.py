@@ -17,7 +17,7 @@ from localstack.gateway.background import following
 AT_ONCE = 32  #: requests under way
 LARGEST_ANSWER = 2**20  #: bytes of a body; a longer one is an error
 POLL = 1.0  #: seconds between looks; a commit notifies at once, this finds a notice that was lost
-LIFE = "6 hours"  #: of an answer
+LIFE = "6 hours"  #: bytes of an answer
 
 _TAKE = """
 delete from net.http_request_queue where id in

@@ -1,4 +1,4 @@
-"""Kill everything at exact points of a message's way, under load, and count at the recipients what arrived.
+"""Kill everything at exact points of a message's path, under load, and count what arrived at the recipients.
 
 Judged by the recipients' ledger, which is the simulator's: a message is lost if a recipient has not got it and its
 row does not say so, and doubled if a recipient has got it twice. --seed fixes the order of kills, not the moments.
@@ -44,10 +44,10 @@ EVIDENCE_SECONDS = 220.0
 #: What still has to go out.
 UNDER_WAY = ("pending", "sending")
 
-#: From so many kills on, the accounts' own phones are asked afterwards, unless told otherwise.
+#: With this many kills or more, the accounts' own phones are asked afterwards, unless told otherwise.
 EVIDENCE_FROM = 50
 
-#: How much of what is wrong is told.
+#: At most this many failures are listed.
 TOLD = 50
 
 _TRUST = """
@@ -177,7 +177,7 @@ class Drill:
         ground = self.ground
         self.report.say(f"{len(verdict.in_doubt)} in doubt: asking own phones, {EVIDENCE_SECONDS:g} s at most")
         await ground.world.rows(_TRUST, ground.world.organization)
-        await ground.wave(len(ground.accounts))  # what the phones can confirm later than the doubts
+        await ground.wave(len(ground.accounts))  # messages later than the doubts, for the phones to confirm
         deadline = time.monotonic() + EVIDENCE_SECONDS
         while time.monotonic() < deadline:
             await ground.world.rows("select public.whatsapp_housekeeping()")

@@ -28,7 +28,7 @@ GROUP_RECIPIENTS, LIGHT_MEMBERS = 2, 3
 #: Recipients in all.
 RECIPIENTS = 6
 
-#: How long the CRM's insert is tried again while Supabase is away, seconds.
+#: How long the CRM's insert is retried while Supabase is away, seconds.
 INSERT_SECONDS = 30.0
 
 #: How long the devices of a garbled person are away at most, seconds.
@@ -146,7 +146,7 @@ class Ground:
         return Account(phone, session, str((await world.group(session, jid))["id"]), members, garbled)
 
     async def _garbled_person(self, number: int) -> tuple[str, tuple[str, ...]]:
-        """Somebody whose phone will not be able to read: with no, one and two computers beside it, in turn."""
+        """Somebody whose phone will not be able to read: with zero, one and two linked computers, in turn."""
         phone, clients = f"4917600000{number:02d}", ("phone", "desktop", "tablet")[: 1 + number % 3]
         made = [await self.world.simulator.recipient(phone, client=client) for client in clients]
         return phone, tuple(recipient.name for recipient in made)
@@ -183,7 +183,7 @@ class Ground:
             ENGINE_SHARD_SIZE="2",
             LEASE_SECONDS=str(self._lease),
             HEARTBEAT_SECONDS=str(self._lease / 4),
-            # none takes all, so that several are at work; another's account finds room
+            # no worker takes all accounts, so that several work; there is room for another's
             WORKER_MAX_SESSIONS=str(accounts if workers == 1 else accounts // workers + 1),
         )
         exits = AsyncExitStack()
@@ -260,7 +260,7 @@ class Ground:
         return await self._insert([row], {message.text: message})
 
     async def _insert(self, rows: list[Row], texts: dict[str, Message]) -> list[str]:
-        """Insert as the CRM does; where Supabase is away, look whether it did, and try again."""
+        """Insert as the CRM does; if Supabase is away, look whether the rows arrived, and retry."""
         sql = "select id, message_content from public.scheduled_whatsapp_messages where message_content = any(%s)"
 
         async def insert() -> list[Row] | None:
@@ -308,5 +308,5 @@ def _message(number: int, account: Account, to: str | None, priority: int) -> tu
 
 
 def delays(seed: int) -> random.Random:
-    """When to strike; apart from the plan's dice, so that a retry leaves the plan as it is."""
+    """When to strike; a random source separate from the plan's, so that a retry does not change the plan."""
     return random.Random(seed + 1)

@@ -26,7 +26,7 @@ class Message:
 
 @dataclass(slots=True)
 class Verdict:
-    """Ids of messages, by what is to be said of them."""
+    """Ids of messages, by verdict."""
 
     lost: set[str] = field(default_factory=set)  #: no device of a recipient has got it, and nothing shows that
     twice: set[str] = field(default_factory=set)  #: a device of a recipient has got it more than once

@@ -9,7 +9,7 @@ from tests.kit.faults.failpoints import Failpoint
 
 
 class Kind(StrEnum):
-    """A way to be killed or cut off. The worker's engines die with it, but where it says otherwise."""
+    """A way to be killed or cut off. The worker's engines die with it, unless the kind says otherwise."""
 
     AFTER_CLAIM = Failpoint.AFTER_CLAIM
     BEFORE_WRITE_AHEAD = Failpoint.BEFORE_WRITE_AHEAD
@@ -27,19 +27,19 @@ class Kind(StrEnum):
     ENGINE = "engine"  #: one engine process alone
     POSTGREST = "postgrest"
     POSTGRES = "postgres"
-    WHATSAPP_SOCKETS = "whatsapp_sockets"  #: all reset; the simulator stays, for its memory is the world
+    WHATSAPP_SOCKETS = "whatsapp_sockets"  #: all reset; the simulator stays, because it holds the accounts
     NETWORK_CUT = "network_cut"  #: of one worker, to Supabase and WhatsApp, sometimes for longer than its lease
     REALTIME_OFF = "realtime_off"
 
 
-#: Those that a run must have reached a fair number of times.
+#: Those that a run must reach often enough.
 FAILPOINTS = tuple(Kind)[:9]
 OTHERS = tuple(Kind)[9:]
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One kill to be done. account: which one's worker it is that is killed."""
+    """One kill to be done. account: the one whose worker is killed."""
 
     kind: Kind
     account: int

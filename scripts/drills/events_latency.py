@@ -1,4 +1,4 @@
-"""How soon a client of WS /api/events hears of a status: from before the write to the client's having read it."""
+"""How soon a client of WS /api/events gets a status: from before the write until the client has read it."""
 
 import argparse
 import asyncio
@@ -54,7 +54,7 @@ class Ears:
 
 
 async def statuses(world: World, session: str, count: int, ears: Ears) -> tuple[list[float], list[float]]:
-    """Milliseconds from just before each status is written, one at a time: to client and to Realtime's word."""
+    """Milliseconds from just before each status is written, one at a time, until client and Realtime report it."""
     row = {
         "session_id": session,
         "recipient_phone": "+491522222201",

@@ -1,4 +1,4 @@
-"""Supabase, a part of it or the network goes away during a drain: how soon the full rate is back, at what cost.
+"""Supabase, a part of it or the network fails during a drain: how soon the full rate is back, and at what cost.
 
 Judged by the recipients' ledger. The rate is back when, after the outage's end, as many messages arrive within a
 second as nine tenths of the median second before it.
@@ -45,7 +45,7 @@ STEADY = 5.0
 #: How long a network outage lasts, seconds.
 SHORTEST, LONGEST = 1.0, 6.0
 
-#: How long the rate may take to come back until a round is given up, and Postgres or PostgREST to start, seconds.
+#: How long the rate may take to come back, and Postgres or PostgREST to start, before a round is given up, seconds.
 BACK, RESTART = 60.0, 40.0
 
 #: How long the last messages may take without any of them going out, seconds.

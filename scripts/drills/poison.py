@@ -24,7 +24,7 @@ from tests.kit.world import Row, World
 
 ACCOUNTS, RECIPIENTS = 8, 4
 
-#: How many messages a block has about, and from how many on p99 is more than noise.
+#: About how many messages a block has, and how many p99 needs to be more than noise.
 BLOCK, ENOUGH = 1700, 5000
 
 #: How often messages are queued, seconds.

@@ -1,4 +1,4 @@
-"""What a call costs: processor time of each program that has a part in it, whatever else the machine does."""
+"""What a call costs: processor time of each program that takes part, whatever else the machine does."""
 
 import os
 from collections.abc import Mapping

@@ -69,7 +69,7 @@ class Bench:
             self.queued |= set(ids)
             self.per_row.append(milliseconds * 1000 / some)
             count -= some
-        gc.freeze()  # what the bench remembers is nothing that a worker's garbage collector would walk through
+        gc.freeze()  # a worker's garbage collector would not walk through what the bench remembers
 
     async def drained(self, worker: BenchWorker, count: int, batch: int, *, ruled: bool = True) -> Drained:
         """Queue so many and drain them."""
@@ -150,7 +150,7 @@ class Bench:
             self.report.note(f"settle of {self.batch}, {share}", rounded(percentile(settles, value)), "ms")
 
     async def growth(self, large: BenchWorker, small_world: QueueWorld, small: BenchWorker) -> None:
-        """Single claims, in turn from the large and the small table: what else the machine does hits both."""
+        """Single claims, alternating between large and small table, so that other load hits both."""
         rounds, inside_rounds = self.effort.claims, self.effort.claims // 4
         warm = self.effort.warm_up * self.batch
         needed = (rounds + inside_rounds) * self.batch + warm

@@ -78,7 +78,7 @@ def _kept_stack(directory: Path) -> Stack:
 
 
 def _size_buffers(stack: Stack, url: str) -> None:
-    """The local stack's own 128 MB are for a table of a test; a server that is sized for the data has more."""
+    """The local stack's own 128 MB suit a test's table; a server sized for this data has more."""
     with psycopg.connect(url, autocommit=True) as admin:
         if admin.execute("select current_setting('shared_buffers')").fetchone() == (SHARED_BUFFERS,):
             return

@@ -21,7 +21,7 @@ RECIPIENTS = ["491522222201", "491522222202"]
 #: Seconds that WhatsApp's servers take to answer here, so that kills strike in every stage of a send.
 ROUND_TRIP = 0.1
 
-#: One row if the number of sessions that can send now compares so.
+#: One row if the number of sessions that can send now meets this comparison.
 READY = "select 1 from herald.session_leases where ready and expires_at > now() having count(*)"
 
 

@@ -1,4 +1,4 @@
-"""Accounts whose state fell back to an older snapshot, or whose host is lost: what they send next is readable.
+"""Are messages readable that an account sends after its state fell back to an older snapshot, or its host was lost?
 
 Three accounts get a clean snapshot put back that is 1, 10 and 100 messages old; a fourth's newest is unclean, for
 its host is lost in mid-work. Then each sends 20 direct and 20 group messages. Judged by the recipients' ledger.
@@ -49,11 +49,11 @@ class Case:
 
     @property
     def name(self) -> str:
-        """How it is called in the report."""
+        """Its name in the report."""
         return "lost host, unclean snapshot" if self.age is None else f"snapshot {self.age} messages old"
 
     def rows(self, count: int, what: str) -> list[tuple[Row, Message]]:
-        """So many messages, to a person and to the group in turn."""
+        """That many messages, to a person and to the group in turn."""
         made: list[tuple[Row, Message]] = []
         for number in range(count):
             to = None if number % 2 else self.members[0]

@@ -1,4 +1,4 @@
-"""Everything that the API's OpenAPI document allows, and much that it does not, is asked by schemathesis.
+"""Let schemathesis request everything that the API's OpenAPI document allows, and much that it does not.
 
 A worker with a linked account serves on loopback. What the document calls an id comes mostly from rows that exist,
 so that calls succeed. Every check of schemathesis is on, every limit of the API out of the way.
@@ -35,7 +35,7 @@ LONGEST = 900.0
 #: The worker's: one account shows a QR all the time.
 SETTINGS = {"QR_WINDOW": "3600"}
 
-#: What no route of the proxy leads to.
+#: Paths that no route of the proxy reaches.
 NOT_FOR_BROWSERS = ("/health", "/metrics", "/openapi.json", "/docs", "/api/events", "/api/queue/drain")
 
 

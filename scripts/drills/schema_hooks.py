@@ -33,7 +33,7 @@ _FORMS = {
 }
 _KEY = r"[\x21-\x7e]{1,150}"
 
-#: What stands where.
+#: Which kind of id each parameter holds.
 _PATH = {"jid": "jids", "id": "messages"}
 _IDS = {"session_id": "sessions", "group_id": "groups", "contact_id": "contacts", "template": "templates"}
 _RECIPIENT = {"group": "groups", "contact": "contacts", "phone": "phones"}
@@ -51,10 +51,10 @@ _OF_OPERATION: Mapping[str, Mapping[str, str]] = {
 #: holder is mostly answered within the longer one, and more than fifty requests that wait are refused.
 _WAIT, _COMMAND_WAIT = 0.05, 5.0
 
-#: How often connecting is about an account that there is: each new one wants an engine and shows a QR of its own.
+#: How often connecting uses an existing account: each new one needs an engine and shows its own QR.
 _AGAIN = 0.8
 
-#: How often an idempotency key is a new one. Made up, they are short, so that other calls had most of them before.
+#: How often an idempotency key is new. Generated ones are short, so other calls have used most of them before.
 _NEW_KEY, _KEY_HEADER = 0.95, "Idempotency-Key"
 
 schemathesis.openapi.format("phone", strategies.from_regex(r"\+49170[0-9]{7}", fullmatch=True))

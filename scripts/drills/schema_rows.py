@@ -1,4 +1,4 @@
-"""Rows that the calls of schemathesis can be about, beside those of every world of the API."""
+"""Rows for schemathesis' calls, in addition to those of every world of the API."""
 
 import asyncio
 from uuid import uuid4
@@ -16,7 +16,7 @@ Known = dict[str, list[str]]
 
 
 async def make_rows(place: ApiWorld) -> Known:
-    """Ids of rows that exist, by the name that the hooks know them under."""
+    """Ids of rows that exist, by the hooks' name for them."""
     world = place.world
     text: Row = {"session_id": place.session, "message_content": "In a few years"}
     waiting = [

@@ -1,4 +1,4 @@
-"""What an account's snapshots weigh in the database, and what that comes to in a day."""
+"""How large an account's snapshots are in the database, and how many bytes that makes in a day."""
 
 from dataclasses import dataclass
 from math import ceil

@@ -132,7 +132,7 @@ class Drain:
 
 
 class Weather:
-    """Lets it rain on one worker."""
+    """Applies each weather to one worker."""
 
     def __init__(self, wires: Wires, drain: Drain, report: Report) -> None:
         self._wires, self._drain, self._report = wires, drain, report

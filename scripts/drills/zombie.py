@@ -1,4 +1,4 @@
-"""Workers are stopped in mid-send until another has their account, and then go on: none may send or settle then.
+"""Workers are stopped in mid-send until another has their account, then continued: they may not send or settle then.
 
 Every other round stops a daemon and its engines, as a host that hangs; the others the daemon alone. Judged by what
 the recipient got and by what the database saw: a settlement counts as stale if the run and epoch of its claim are
@@ -121,7 +121,7 @@ class Zombies:
             for pid in frozen:
                 os.kill(pid, signal.SIGCONT)
         await self._noticed(zombie)
-        await self._served_by(heir, 1)  # the zombie has not thrown it out
+        await self._served_by(heir, 1)  # the zombie has not disconnected it
 
     async def _noticed(self, zombie: Worker) -> None:
         """Wait until a thawed worker knows that it holds nothing."""

@@ -28,7 +28,7 @@ SHOWN_LINES = 60  #: of a diff; the rest is counted
 
 
 def made_from(database_url: str) -> dict[Path, str]:
-    """Each file that follows from the migrations, and what should stand in it."""
+    """Each file that is generated from the migrations, and its right content."""
     return {
         REPOSITORY / "supabase/types/database.ts": types.typescript(database_url),
         REPOSITORY / "docs/data-model.md": data_model(read_catalog(database_url)),

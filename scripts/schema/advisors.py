@@ -28,7 +28,7 @@ def read_reasons(file: Path) -> Reasons:
 
 
 def complaints(findings: list[dict[str, object]], reasons: Reasons, indexes: Collection[str]) -> list[str]:
-    """What stands against this database: warnings, remarks without a reason, reasons without a remark.
+    """The complaints about this database: warnings, remarks without a reason, reasons without a remark.
 
     indexes: all that exist, as "schema.table index". Whether one of them counts as unused depends on what the
     fresh stack happened to ask, so their reasons stay good for as long as the index is there.

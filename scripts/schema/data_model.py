@@ -84,7 +84,7 @@ def _relation(table: Table, key: Constraint) -> str:
 
 
 def _chooser(key: Constraint) -> str:
-    """Of a composite reference, the last column chooses; those before it keep the choice in the organisation."""
+    """In a composite reference the last column names the row; those before it restrict it to the organisation."""
     return key.columns[-1]
 
 

@@ -43,7 +43,7 @@ _CALLERS = {
 
 
 def made_from_routes(routes: Iterable[Route] = ROUTES) -> dict[Path, str]:
-    """Each file that follows from the routes, and what should stand in it.
+    """Each file that is generated from the routes, and its right content.
 
     Raises ValueError for a page that has lost the marks around its list.
     """

@@ -1,4 +1,4 @@
-"""By topic, the tables that the API shows. One without a topic is refused, so that none is lost on the page."""
+"""The tables that the API shows, by topic. A table without a topic is refused, so that the page misses none."""
 
 TOPICS: dict[str, tuple[str, ...]] = {
     "The CRM": ("organizations", "profiles", "workshops", "workshop_attendees"),

@@ -1,4 +1,4 @@
-"""A worker whose HTTP API is open, with a linked account, and rows that calls can be about."""
+"""A worker with an open HTTP API, a linked account, and rows for calls to use."""
 
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ from tests.kit.world import Row, World
 
 ACCOUNT, RECIPIENT = "491511111101", "491522222201"
 
-#: Calls a minute that no run makes.
+#: A limit of calls a minute that no run reaches.
 UNLIMITED = "1000000"
 
 #: Messages that wait for years, so that they can be cancelled and queued again.

@@ -1,4 +1,4 @@
-"""How many messages arrive a second, by the recipients' ledger."""
+"""How many messages arrive per second, by the recipients' ledger."""
 
 import json
 from bisect import bisect_left, insort
@@ -8,7 +8,7 @@ from statistics import median
 
 
 class Arrivals:
-    """Reads the ledger on as it grows: when each text first arrived at anybody. Times are unix seconds."""
+    """Follows the growing ledger: when each text first arrived at anybody. Times are unix seconds."""
 
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger

@@ -67,7 +67,7 @@ class Crm:
         return {"Authorization": f"Bearer {self.tokens[name]}"}
 
     def token(self, name: str, **claims: object) -> str:
-        """A token that Auth's key signs and Auth would not give."""
+        """A token signed with Auth's key that Auth would not issue."""
         usual = {"sub": self.users[name], "role": "authenticated", "exp": int(time.time()) + 600}
         return self.stack.sign({key: value for key, value in (usual | claims).items() if value is not None})
 

@@ -1,4 +1,4 @@
-"""A small CRM in a transaction, people who speak to it, and runs of a worker that call what the worker calls."""
+"""A small CRM in a transaction, people who use it, and runs of a worker that make a worker's calls."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -81,7 +81,7 @@ class Db:
         return found["answer"]
 
     def refusal(self, query: LiteralString, *values: object) -> str | None:
-        """The SQLSTATE with which a statement is refused, None if it is not. Nothing of it stays."""
+        """The SQLSTATE with which a statement is refused, None if it succeeds. It is rolled back either way."""
         try:
             with self.connection.transaction(force_rollback=True):
                 self.connection.execute(query, values)

@@ -120,7 +120,7 @@ class Project:
 
 
 def statements_of(finding: Finding) -> list[str]:
-    """What the operator runs who follows the fix: it is a statement, or names one in a file of the migrations."""
+    """What an operator runs to follow the fix: the statement in it, or the one that it names in a migration."""
     if finding.fix.endswith(";"):
         return [finding.fix]
     file = re.search(r"supabase/migrations/\w+\.sql", finding.fix)

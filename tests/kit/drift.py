@@ -2,7 +2,7 @@
 
 from typing import LiteralString
 
-#: Open messages that the queue has otherwise or not at all, and the same for WhatsApp's ids. No row: all is right.
+#: Open messages that differ from the queue or are missing there, and the same for WhatsApp's ids. No row: all agree.
 DRIFT: LiteralString = """
 (
   select 'missing' as problem, m.id, m.status from (

@@ -90,7 +90,7 @@ class Forked:
         return code
 
     def send_signal(self, number: int) -> None:
-        """Nothing happens to one that has ended."""
+        """Does nothing if it has ended."""
         if self.returncode is None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, number)

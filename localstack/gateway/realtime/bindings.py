@@ -1,4 +1,4 @@
-"""What a client asked to hear: `{event, schema, table, filter}`."""
+"""What a client subscribed to: `{event, schema, table, filter}`."""
 
 import json
 import operator

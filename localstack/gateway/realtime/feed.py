@@ -94,7 +94,7 @@ class Feed:
         if again:
             self._resumed()
         while True:
-            if not self._live.is_set():  # a listener hears only of what is committed after it joined
+            if not self._live.is_set():  # a listener gets only what is committed after it joined
                 await connection.execute(
                     "select pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())", [slot]
                 )

@@ -19,8 +19,8 @@ class Mode(StrEnum):
     CUT = "cut"  #: abort every socket and refuse new ones
     REFUSE = "refuse"  #: keep the sockets, refuse new ones
     STORM = "storm"  #: abort every socket, take new ones and close them at once
-    DEAF = "deaf"  #: confirm subscriptions and tell of no change
-    LATE = "late"  #: take joins, confirm them and tell of changes only when the mode is ON again
+    DEAF = "deaf"  #: confirm subscriptions and send no changes
+    LATE = "late"  #: accept joins, but confirm them and send changes only once the mode is ON again
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -31,7 +31,7 @@ class Channel:
     claims: Claims
     bindings: Sequence[Binding]
     push: Callable[[str, dict[str, Any]], None] = field(repr=False)
-    subscribed: bool = False  #: it was told that its subscription works
+    subscribed: bool = False  #: its subscription was confirmed to it
 
     def push_system(self, status: str, message: str, extension: str = "postgres_changes") -> None:
         self.push(

@@ -50,7 +50,7 @@ class Table:
 
     @classmethod
     async def read(cls, connection: AsyncConnection, relation: Relation) -> "Table | None":
-        """None if the table is gone by now."""
+        """None if the table no longer exists."""
         rows = await (await connection.execute(_COLUMNS, [relation.oid])).fetchall()
         if not rows:
             return None
@@ -64,7 +64,7 @@ class Table:
         )
 
     async def to_json(self, connection: AsyncConnection, row: TextRow) -> JsonRow:
-        """The row as `to_jsonb` would have it."""
+        """The row as `to_jsonb` would write it."""
         return {
             name: None if text is None else await _value(connection, self.columns[name], text)
             for name, text in row.items()

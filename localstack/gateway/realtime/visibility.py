@@ -46,7 +46,7 @@ class Sight:
     rows: frozenset[int]  #: positions in the batch
 
     def of(self, position: int) -> frozenset[str] | None:
-        """The columns to show of a change; None: don't tell."""
+        """The columns to show of a change; None: don't send it."""
         return self.columns if position in self.rows else None
 
 
@@ -103,7 +103,7 @@ class Visibility:
 
 
 def _visible_rows(table: Table) -> sql.Composed:
-    """Of the keys in a JSON array, the positions whose rows this role sees."""
+    """The positions, in a JSON array of keys, of those whose rows this role sees."""
     key: Sequence[Any] = table.key
     return sql.SQL(
         "select k.position from jsonb_to_recordset(%s::jsonb) as k (position int, {columns}) "

@@ -55,12 +55,12 @@ class Files:
         self._writing = asyncio.Lock()
 
     async def upload(self, request: web.Request) -> web.Response:
-        """As the policies allow the caller."""
+        """Upload if the policies allow it to the caller."""
         upsert = _wants_upsert(request) or request.method == "PUT"
         return await self._receive(request, self._database.identity(request), upsert=upsert)
 
     async def sign_upload(self, request: web.Request) -> web.Response:
-        """A URL that takes one upload from whoever has it. Refused now if the caller could not upload."""
+        """Sign a URL for one upload by whoever has it. Refused at once if the caller could not upload."""
         identity, upsert, place = self._database.identity(request), _wants_upsert(request), _place(request)
         speaking = self._database.speaking_as(identity)
         async with speaking as connection, connection.transaction(force_rollback=True):
@@ -70,19 +70,19 @@ class Files:
         return web.json_response({"url": f"/object/upload/sign/{url}?token={token}", "token": token})
 
     async def upload_signed(self, request: web.Request) -> web.Response:
-        """From whoever has the URL, owned by whoever signed it."""
+        """Upload by whoever has the URL; the object belongs to whoever signed it."""
         claims = self._signing.claims(request.query.get("token"), UPLOAD, "/".join(_place(request)))
         identity = Identity("service_role", {"role": "service_role", "sub": claims["sub"]})
         return await self._receive(request, identity, upsert=claims["upsert"])
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """To a caller whom the policies show the row."""
+        """Download by a caller to whom the policies show the row."""
         async with self._database.as_caller(request) as connection:
             row = await found(connection, *_place(request))
         return await self._send(request, row)
 
     async def download_public(self, request: web.Request) -> web.StreamResponse:
-        """To anybody, from a public bucket."""
+        """Download by anybody, from a public bucket."""
         bucket, key = _place(request)
         async with self._database.speaking_as_storage() as connection:
             if not await one(connection, "select 1 from storage.buckets where id = %s and public", bucket):
@@ -91,7 +91,7 @@ class Files:
         return await self._send(request, row)
 
     async def download_signed(self, request: web.Request) -> web.StreamResponse:
-        """To whoever has a signed URL."""
+        """Download by whoever has a signed URL."""
         self._signing.claims(request.query.get("token"), DOWNLOAD, "/".join(_place(request)))
         async with self._database.speaking_as_storage() as connection:
             row = await found(connection, *_place(request))
@@ -119,7 +119,7 @@ class Files:
             version, metadata = uuid4(), {"size": size, "mimetype": incoming.content_type}
             async with self._database.speaking_as(identity) as connection:
                 await _write(connection, identity, place, version, metadata, upsert=upsert)
-                draft.rename(self._folder / str(version))  # before the commit: who sees the row finds its bytes
+                draft.rename(self._folder / str(version))  # before the commit: a visible row has its bytes
             if before:
                 self.forget(before["version"])
         return web.json_response({"Id": str(before["id"] if before else version), "Key": f"{bucket}/{key}"})

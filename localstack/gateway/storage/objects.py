@@ -1,4 +1,4 @@
-"""List, move, delete and sign objects. The policies on storage.objects alone decide what the caller may."""
+"""List, move, delete and sign objects. Only the policies on storage.objects decide what the caller may do."""
 
 from typing import Any
 

@@ -57,6 +57,6 @@ def in_storages_words() -> Iterator[None]:
     except errors.ForeignKeyViolation as error:
         raise no_such_bucket() from error
     except psycopg.OperationalError:
-        raise  # the gateway answers that the database is away
+        raise  # the gateway answers that the database can't be reached
     except psycopg.Error as error:
         raise problem(500, "DatabaseError", error.diag.message_primary or str(error)) from error

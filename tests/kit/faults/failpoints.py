@@ -1,4 +1,4 @@
-"""The moments of a message's way at which a worker is held, so that a drill can kill it exactly there.
+"""The moments on a message's path at which a worker is held, so that a drill can kill it exactly there.
 
 For example:
 
@@ -28,7 +28,7 @@ _Row = dict[str, Any]
 
 
 class Failpoint(StrEnum):
-    """Where a worker is held. What is known of a message there, and what its kill may cost, in the comments."""
+    """Where a worker is held. The comments say what is known of a message there, and what a kill may cost."""
 
     AFTER_CLAIM = "after_claim"  #: claimed in the database, the worker does not know it yet: goes out later
     BEFORE_WRITE_AHEAD = "before_write_ahead"  #: the engine asks who the recipient is: goes out later
@@ -37,7 +37,7 @@ class Failpoint(StrEnum):
     BEFORE_SETTLE = "before_settle"  #: the engine's journal knows the outcome, the database does not
     AFTER_SETTLE = "after_settle"  #: the database knows the outcome, the worker does not know that
     DURING_SNAPSHOT = "during_snapshot"  #: a sealed store is on its way to the database
-    AFTER_SNAPSHOT = "after_snapshot"  #: … is there, the worker does not know that
+    AFTER_SNAPSHOT = "after_snapshot"  #: a sealed store is in the database, the worker does not know that
     DURING_TAKEOVER = "during_takeover"  #: a newcomer's lease is granted, it does not know that yet
     DURING_ADOPTION = "during_adoption"  #: it has been given what its predecessor left claimed, and does not know
 

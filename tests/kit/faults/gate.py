@@ -1,4 +1,4 @@
-"""A reverse proxy in front of Supabase that stops calls of database functions by name, or answers them badly.
+"""A reverse proxy in front of Supabase that holds calls of database functions by name, or answers them badly.
 
 One gate per worker: a gate's `url` is that worker's SUPABASE_URL, so each gate knows whose call it holds. All that
 is not stopped passes as it is: REST, Auth, Storage, and Realtime's WebSocket. Its network can be made bad too
@@ -25,7 +25,7 @@ RPC = "/rest/v1/rpc/"
 _SOCKET = "/realtime/v1/websocket"
 _LARGEST = 64 * 2**20
 _HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
-#: Not taken along from the caller: the target has its own name, and answers are read, so not compressed.
+#: Headers not forwarded: the target has its own host name, and answers must be readable, so uncompressed.
 _REPLACED = {"host", "accept-encoding"}
 
 
@@ -122,7 +122,7 @@ class HttpGate:
 
     @property
     def url(self) -> str:
-        """What to give for SUPABASE_URL."""
+        """The value for SUPABASE_URL."""
         return f"http://127.0.0.1:{self.network.port}"
 
     def hold(self, name: str, stage: Stage, when: Callable[[Exchange], bool] = any_call, *, nth: int = 1) -> Hold:

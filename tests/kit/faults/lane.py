@@ -39,11 +39,11 @@ class Lane:
         self.withheld = False
         self.swallowing = False
         self.passed = self.waiting = self.swallowed = 0
-        self._allowance = 0  #: of what is withheld, bytes that may pass all the same
+        self._allowance = 0  #: how many of the withheld bytes may pass
         self._limit: int | None = None
         self._chunks: deque[tuple[float, bytes]] = deque()
         self._turn = asyncio.Event()  #: something that the writer waits for has changed
-        self._room = asyncio.Event()  #: … that the reader waits for
+        self._room = asyncio.Event()  #: something that the reader waits for has changed
         self._ended = False
         self.limit_reached = False
 
@@ -108,7 +108,7 @@ class Lane:
                     continue
                 shape = self.shape
                 delay = shape.latency + random.uniform(-shape.jitter, shape.jitter)
-                due = max(due, clock() + delay)  # never before what came earlier
+                due = max(due, clock() + delay)  # never before earlier bytes
                 self._chunks.append((due, chunk))
                 self.waiting += len(chunk)
                 self._changes.notify()

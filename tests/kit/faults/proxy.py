@@ -45,7 +45,7 @@ class Link:
         return self.up if direction is Direction.UP else self.down
 
     def half_open(self) -> None:
-        """Let the connection seem to live while nothing passes either way."""
+        """Let nothing pass either way while the connection seems to live."""
         self.up.swallow()
         self.down.swallow()
 
