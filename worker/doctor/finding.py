@@ -65,7 +65,7 @@ class Case:
     settings: Settings | None = None
     database: Database | None = None
     workers: tuple[LiveWorker, ...] = ()
-    not_set_up: frozenset[str] = frozenset()  #: topics on which the database look found something
+    not_set_up: frozenset[str] = frozenset()  #: topics that the database look found not set up
 
     @property
     def set(self) -> Settings:
