@@ -59,7 +59,7 @@ as $$
   where a.workshop_id = p_workshop and a.status <> 'cancelled'
 $$;
 
--- == don't edit these grants: users may call the functions that say who they are, only Herald's functions the rest ==
+-- == not to be edited: users may call the functions that say who they are, only Herald's functions the rest ==
 revoke execute on function
   herald.is_super_admin(), herald.my_organizations(), herald.my_admin_organizations(),
   herald.workshop_facts(uuid), herald.workshop_variables(uuid), herald.workshop_attendees(uuid)
