@@ -108,10 +108,12 @@ def test_with_whatever_is_there_already_all_live_on(there_already: Callable[[int
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)
 def test_whatever_a_tenant_writes_at_length(db: Db) -> None:
     walk(db, ("authenticated", "service_role"), 3000)
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)
 def test_with_whatever_is_there_already_at_length(there_already: Callable[[int], None]) -> None:
     there_already(1500)
