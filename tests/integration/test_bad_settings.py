@@ -20,6 +20,7 @@ from localstack.layout import REPOSITORY
 from tests.kit.worker_process import free_port
 from tests.kit.world import World
 from worker.__main__ import Exit
+from worker.supabase.client import PATIENCE_SECONDS
 
 #: A worker that can't start has ended by then, seconds.
 PROMPT = 12.0
@@ -34,8 +35,8 @@ class Said:
     code: int
 
 
-async def run_worker(environment: Mapping[str, str]) -> Said:
-    """Run ``python -m worker`` to its end."""
+async def run_worker(environment: Mapping[str, str], seconds: float = PROMPT) -> Said:
+    """Run ``python -m worker`` to its end, which must come in so many seconds."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker"),
         cwd=REPOSITORY,
@@ -45,7 +46,7 @@ async def run_worker(environment: Mapping[str, str]) -> Said:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        out, error = await asyncio.wait_for(process.communicate(), PROMPT)
+        out, error = await asyncio.wait_for(process.communicate(), seconds)
     except TimeoutError:
         process.kill()
         await process.communicate()
@@ -113,7 +114,12 @@ async def test_a_missing_or_malformed_setting_is_named_with_its_remedy(
     "key", ["sb_secret_" + "x" * 31, "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.bm8", "nonsense"]
 )
 async def test_a_wrong_service_key_is_named(environment: dict[str, str], key: str) -> None:
-    await complains({**environment, "SUPABASE_SERVICE_KEY": key}, "SUPABASE_SERVICE_KEY", "secret key")
+    said = await run_worker({**environment, "SUPABASE_SERVICE_KEY": key}, PATIENCE_SECONDS + PROMPT)
+    last = said.error.splitlines()[-1]
+    assert (said.code, last.startswith("herald: SUPABASE_SERVICE_KEY")) == (Exit.SETTINGS, True), said.error
+    assert "copy the secret key of this project" in last
+    assert "key_refused" in said.out + said.error
+    assert key not in said.out + said.error
 
 
 async def test_the_publishable_key_is_told_from_the_secret_one(environment: dict[str, str], world: World) -> None:
