@@ -76,8 +76,11 @@ def report(ground: Ground, session: UUID, status: str, **facts: Any) -> None:
     ground.db.call("whatsapp_lease_release", **run.fence(session))
 
 
-def connect_account(ground: Ground, session: UUID) -> None:
-    report(ground, session, "connected", whatsapp_id="49170@s.whatsapp.net", phone_number="+4917012345678")
+def connect_account(ground: Ground, session: UUID) -> str:
+    """Report that an account is connected, by a phone that no other account has; its number."""
+    phone = f"+49170{session.int % 10**8:08}"
+    report(ground, session, "connected", whatsapp_id="49170@s.whatsapp.net", phone_number=phone)
+    return phone
 
 
 def settle(ground: Ground, message: UUID, **columns: Any) -> None:
