@@ -153,7 +153,7 @@ as $$
   from pg_catalog.pg_trigger as t
   join pg_catalog.pg_class as c on c.oid = t.tgrelid
   join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-  where not t.tgisinternal and t.tgname not in ('notification_told', 'zz_words', 'A_words', 'A_words_changed')
+  where not t.tgisinternal and t.tgname not in ('notification_told', 'zz_words', 'A_words', 'A_words_changed', 'A_words_first')
     and (exists (select 1 from relations as r where r.oid = c.oid) or n.nspname = 'public'
       and c.relname in ('organizations', 'workshops') and t.tgname <> 'touch'
       and t.tgfoid in (select p.oid from pg_catalog.pg_proc as p where p.pronamespace = 'herald'::regnamespace))

@@ -30,7 +30,7 @@ as $$
     end,
     case
       when a.attname = 'organization_id' then 'Set organization_id to the organisation that the row belongs to.'
-      when a.atthasdef then format('Leave "%s" out to get its default, or give it a value.', a.attname)
+      when a.atthasdef then format('Give "%s" a value in every row, or leave it out of all rows to get its default.', a.attname)
       else format('Give "%s" a value: every row needs one.', a.attname)
     end
   from pg_catalog.pg_attribute as a

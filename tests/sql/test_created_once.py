@@ -30,7 +30,7 @@ join mine on mine.oid = t.typnamespace join pg_class as c on c.oid = t.typrelid 
 union all
 select 'trigger', t.tgname || '@' || mine.schema || '.' || c.relname
 from pg_trigger as t join pg_class as c on c.oid = t.tgrelid join mine on mine.oid = c.relnamespace
-where not t.tgisinternal and t.tgname not in ('zz_words', 'A_words', 'A_words_changed')
+where not t.tgisinternal and t.tgname not in ('zz_words', 'A_words', 'A_words_changed', 'A_words_first')
 union all
 select 'policy', p.policyname || '@' || p.schemaname || '.' || p.tablename
 from pg_policies as p join mine on mine.schema = p.schemaname

@@ -34,7 +34,7 @@ select p.proname as name, pg_get_functiondef(p.oid) as text from pg_proc as p
 where p.pronamespace = 'herald'::regnamespace and p.proname like 'words\\_%%'
 union all
 select t.tgrelid::regclass || '.' || t.tgname, pg_get_triggerdef(t.oid) from pg_trigger as t
-where t.tgname in ('zz_words', 'A_words', 'A_words_changed')
+where t.tgname in ('zz_words', 'A_words', 'A_words_changed', 'A_words_first')
 order by 1
 """
 

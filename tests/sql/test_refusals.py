@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from psycopg import sql
 
 from localstack.client import Stack
 from localstack.layout import REPOSITORY
@@ -38,7 +39,14 @@ CASES: list[tuple[str, Json, str, str, str, str]] = [
         *("23514", "media-kind-unknown", "no such kind of file", "image, video"),
     ),
     ("no organisation", {"organization_id": None}, "23502", "organization-missing", "no organisation", "Set"),
-    ("no status", {"priority": None}, "23502", "value-missing", '"priority" is missing', "Leave"),
+    (
+        "no status",
+        {"priority": None},
+        "23502",
+        "value-missing",
+        '"priority" is missing',
+        "leave it out of all rows",
+    ),
     (
         "unknown contact",
         {"recipient_phone": None, "contact_id": str(uuid4())},
@@ -225,6 +233,46 @@ def test_a_foreign_id_and_one_of_nobody_are_refused_alike(db: Db, org: Organisat
             told.append((refusal.sqlstate, refusal.message_primary, refusal.message_detail, refusal.message_hint))
     assert told[0] == told[1]
     assert told[0][2] == "herald:contact-unknown"
+
+
+@pytest.mark.parametrize("conflicts", ["", " on conflict do nothing"], ids=["insert", "upsert"])
+@pytest.mark.parametrize("table", ["workshop_attendees", "whatsapp_campaign_sessions", "whatsapp_session_users"])
+def test_a_key_of_another_organisations_row_is_refused_as_one_of_nobody(
+    db: Db, org: Organisation, table: str, conflicts: str
+) -> None:
+    """Postgres looks at unique keys before foreign keys: a taken one must not tell that it is."""
+    theirs = Organisation(db)
+    workshop = db.insert(
+        "public.workshops", organization_id=theirs.id, title="Kiln", starts_at="2030-01-01T10:00:00Z"
+    )
+    campaign = db.insert("public.whatsapp_campaigns", organization_id=theirs.id, name="Kiln")
+    keys: dict[str, Json] = {
+        "workshop_attendees": {"workshop_id": workshop, "phone": "+491701230010"},
+        "whatsapp_campaign_sessions": {"campaign_id": campaign, "session_id": theirs.session},
+        "whatsapp_session_users": {"session_id": theirs.session, "user_id": theirs.people["member"]},
+    }
+    taken = keys[table]
+    db.insert(f"public.{table}", organization_id=theirs.id, **taken)
+    first = next(iter(taken))
+    insert = sql.SQL("insert into {} (organization_id, {}) values (%s, %s, %s){}").format(
+        sql.Identifier("public", table),
+        sql.SQL(", ").join(map(sql.Identifier, taken)),
+        sql.SQL(" on conflict do nothing" if conflicts else ""),
+    )
+    told = []
+    with db.speaking_as("authenticated", org.people["admin"]):
+        for organization in (org.id, theirs.id):
+            for row in (taken, taken | {first: uuid4()}):
+                with pytest.raises(psycopg.Error) as caught, db.connection.transaction(force_rollback=True):
+                    db.connection.execute(insert, [organization, *row.values()])
+                told.append(
+                    (caught.value.sqlstate, caught.value.diag.message_primary, caught.value.diag.message_detail)
+                )
+    assert told[0::2] == told[1::2]
+    assert [(state, str(detail)[:7]) for state, _, detail in told[0::2]] == [
+        ("23503", "herald:"),
+        ("42501", "None"),
+    ]
 
 
 def test_heralds_own_functions_fire_no_trigger_of_words(db: Db, org: Organisation) -> None:
