@@ -6,6 +6,7 @@ import base64
 import pytest
 from structlog.testing import capture_logs
 
+from tests.kit.clock import Clock
 from worker.health import Health
 from worker.settings import load_settings
 
@@ -16,16 +17,6 @@ ENVIRON = {
     "ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
     "STATE_DIR": "/nowhere",
 }
-
-
-class Clock:
-    """Seconds that a test lets pass."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import respx
 
+from tests.kit.clock import Clock
 from worker.errors import (
     CredentialsError,
     DatabaseRefused,
@@ -165,16 +166,6 @@ async def test_what_is_too_large_is_tried_again_and_then_left_out(
     respx_mock.post(REAP).mock(return_value=large)
     with pytest.raises(Unstorable, match="54000"):
         await database.call("whatsapp_reap", {})
-
-
-class Clock:
-    """Seconds that a test lets pass."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 #: What a hosted project answers to a right key now and then, or while somebody pushes migrations.

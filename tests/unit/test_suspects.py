@@ -4,17 +4,9 @@ from uuid import UUID
 
 import pytest
 
+from tests.kit.clock import Clock
 from worker.errors import CrashLoop
 from worker.providers.web.suspects import FIRST_WAIT, FORGIVE, LONGEST_WAIT, TRIAL, Suspects
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
